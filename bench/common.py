@@ -139,7 +139,8 @@ def jobs(asked: argparse.Namespace) -> Iterator[Jobs]:
 
 def provenance(asked: argparse.Namespace) -> dict[str, Any]:
     """Return where, when and with what something was measured."""
-    from gputsne import backends, threads
+    from gputsne import backends
+    from gputsne.base import resources
 
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -147,7 +148,7 @@ def provenance(asked: argparse.Namespace) -> dict[str, Any]:
             "platform": platform.platform(),
             "cpu": _cpu(),
             "processors": os.cpu_count(),
-            "granted": threads.resolve_n_jobs(None),
+            "granted": resources.resolve_n_jobs(None),
             "memory_bytes": _memory(),
             "load": asked.load,  # other work disturbs every figure
         },

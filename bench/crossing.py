@@ -1,7 +1,7 @@
 """Where does the mesh overtake the definition? Time of one evaluation of phi, its gradient and Z.
 
 Maps are real ones: digits grown to n points (gputsne.datasets.million), fitted in 1, 2 and 3
-dimensions, so that their span is what the engine meets. gputsne/backends/native_ops.py cites this.
+dimensions, so that their span is what the engine meets. gputsne/backends/native/ops.py cites this.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from common import device, finish, log, options
 
 import gputsne
 from gputsne.backends import choose
-from gputsne.field import Field
+from gputsne.engine.field import Field
 
 SIZES = (250, 500, 1000, 1500, 2000, 3000, 4000, 6000, 8000)
 LEAST_SECONDS = 0.1  # a timing repeats its call for this long

@@ -4,7 +4,8 @@
     python bench/gpu.py --points 1000000     one size
     python bench/gpu.py --half               2-byte weights (affinity_dtype="float16")
 
-The model is gputsne/roofline.py's; ``gputsne plan --device h100`` prints it without a GPU. Points
+The model is gputsne/planning/roofline.py; ``gputsne plan --device h100`` prints it without a
+GPU. Points
 are a finished map's shape, edges go to near points, as those of P do.
 """
 
@@ -57,7 +58,7 @@ def cloud(xp: Any, n: int, side: float) -> Any:
 
 def graph(xp: Any, n: int, degree: int) -> Any:
     """Return P with edges to the points that lie near in memory, as after an ordering."""
-    from gputsne.types import Affinities
+    from gputsne.base.types import Affinities
 
     rng = xp.random.RandomState(1)
     indices = xp.empty(n * degree, xp.int32)
@@ -72,9 +73,9 @@ def graph(xp: Any, n: int, degree: int) -> Any:
 
 def measure(n: int, asked: argparse.Namespace, gpu: Any, make: Any) -> list[dict[str, Any]]:
     """Return a row of figures a call; ``make`` makes the operations."""
-    from gputsne.backends.cuda_costs import Case, calls
-    from gputsne.field import Field
-    from gputsne.types import State, StepParams
+    from gputsne.base.types import State, StepParams
+    from gputsne.engine.field import Field
+    from gputsne.planning.costs import Case, calls
 
     ops = make(half=asked.half)
     xp = ops.xp
@@ -137,8 +138,8 @@ def measure(n: int, asked: argparse.Namespace, gpu: Any, make: Any) -> list[dict
 
 def whole(n: int, P: Any, start: Any, ops: Any, step: Any) -> float:
     """Return the milliseconds of an iteration of the engine, Python's share included."""
-    from gputsne.engine import Engine
-    from gputsne.field import Field
+    from gputsne.engine.field import Field
+    from gputsne.engine.iteration import Engine
 
     ops.relabel_from = n + 1  # the points lie in order
     with ops.guard():
@@ -162,8 +163,8 @@ def main() -> int:
     asked = arguments()
     from gputsne import __version__
     from gputsne.backends import explain
-    from gputsne.backends.cuda_costs import MACHINES
-    from gputsne.backends.cuda_presence import kernels
+    from gputsne.backends.cuda.presence import kernels
+    from gputsne.planning.costs import MACHINES
 
     reason = next(why if not there else "" for name, there, why in explain() if name == "cuda")
     if reason:
@@ -173,7 +174,7 @@ def main() -> int:
 
     from gputsne import plan
     from gputsne.backends import choose
-    from gputsne.backends.cuda_ops import CudaOps
+    from gputsne.backends.cuda.ops import CudaOps
 
     gpu, free = MACHINES["h100"], choose("cuda").ops.memory()[0]
     found: list[dict[str, Any]] = []

@@ -57,7 +57,7 @@ def peak_bytes() -> int:
 
 def warm() -> None:
     """Load what both libraries load at first use."""
-    for name in ("faiss", "scipy.sparse.linalg", "sklearn.decomposition", "gputsne.pipeline"):
+    for name in ("faiss", "scipy.sparse.linalg", "sklearn.decomposition", "gputsne.model.pipeline"):
         import_module(name)
 
 

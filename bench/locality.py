@@ -3,7 +3,7 @@
 A GPU moves sectors of 32 bytes. The figures say how many of them the layout of csrc/kernels asks
 for, where points lie along the curve and are put in order as often as the engine does it. It also
 counts how often the map's extent is read, and how often the device is told of another mesh.
-gputsne/backends/cuda_costs.py models an iteration with the means.
+gputsne/planning/costs.py models an iteration with the means.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from common import data, finish, log, options
 
 import gputsne
 from gputsne import affinities, backends, initial
-from gputsne.engine import Engine
-from gputsne.field import Field
-from gputsne.optimize import apart, fresh
-from gputsne.schedule import Schedule
+from gputsne.engine.field import Field
+from gputsne.engine.iteration import Engine
+from gputsne.engine.optimize import apart, fresh
+from gputsne.engine.schedule import Schedule
 
 SIZES = (60_000, 1_000_000)
 GPU_EPOCH = 25  # CudaOps.epoch

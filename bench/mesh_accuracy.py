@@ -24,8 +24,8 @@ import oracle  # noqa: E402
 from clouds import SHAPES, cloud  # noqa: E402
 
 import gputsne  # noqa: E402
-from gputsne import mesh as meshes  # noqa: E402
 from gputsne.backends import choose  # noqa: E402
+from gputsne.engine import mesh as meshes  # noqa: E402
 
 SPANS = {
     1: (1e-4, 1e-2, 1.0, 3.0, 10.0, 30.0, 100.0, 1000.0, 10_000.0),

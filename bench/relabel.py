@@ -13,7 +13,7 @@ import numpy as np
 from common import device, finish, log, options
 
 from gputsne.backends import choose
-from gputsne.types import Affinities, StepParams
+from gputsne.base.types import Affinities, StepParams
 
 SIZES = (50_000, 100_000, 200_000, 500_000, 1_000_000)
 NEIGHBOURS = 30

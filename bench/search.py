@@ -1,7 +1,7 @@
 """How long does each way to find neighbours take? Sums of squared differences, products, lists.
 
-gputsne/neighbors/exact.py's ``work`` and its constants rest on these figures. Rows are drawn at
-random from MNIST, as pixels and as principal components, and from another npz with --data.
+``work`` of gputsne/neighbors/search/exact.py and its constants rest on these figures. Rows are
+drawn at random from MNIST, as pixels and as principal components, and from another npz with --data.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from common import data, finish, log, options
 
-from gputsne import threads
+from gputsne.base import resources
 from gputsne.neighbors import exact, knn
 from gputsne.neighbors import search as inverted
 
@@ -46,7 +46,7 @@ def measured(name: str, X: np.ndarray, n: int, asked: Any) -> dict[str, Any]:
     Q, k = X[: min(QUERIES, n)], min(NEIGHBOURS, n // 5)
     wide = exact.WIDE
     out: dict[str, Any] = {"data": name, "n": n, "d": X.shape[1]}
-    with threads.limit(asked.threads):
+    with resources.limit(asked.threads):
         for way, least in (("differences", 1 << 30), ("products", 1)):
             exact.WIDE = least
             out[way] = quickest(lambda: exact.exact(Q, X, k + 1)) * n / len(Q)

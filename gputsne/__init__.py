@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from gputsne import datasets, metrics
+    from gputsne import metrics
+    from gputsne.data import datasets
     from gputsne.estimator import TSNE, load
     from gputsne.neighbors import knn
-    from gputsne.planning import plan
-    from gputsne.report import plot
+    from gputsne.planning.memory import plan
+    from gputsne.plotting import plot
 
 __all__ = ["TSNE", "__version__", "datasets", "knn", "load", "metrics", "plan", "plot"]
 
@@ -20,8 +21,8 @@ _HOME = {
     "TSNE": "gputsne.estimator",
     "knn": "gputsne.neighbors",
     "load": "gputsne.estimator",
-    "plan": "gputsne.planning",
-    "plot": "gputsne.report",
+    "plan": "gputsne.planning.memory",
+    "plot": "gputsne.plotting",
 }
 _MODULES = ("datasets", "metrics")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gputsne import pipeline
+from gputsne.base.types import FloatArray
 from gputsne.fitted import Fitted
-from gputsne.types import FloatArray
+from gputsne.model import pipeline
 
 __all__ = ["TSNE", "load"]
 

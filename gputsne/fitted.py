@@ -9,11 +9,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from gputsne import pipeline
-from gputsne.arrays import host, returner
-from gputsne.optimize import Result
-from gputsne.parameters import Parameters
-from gputsne.types import Affinities, FloatArray
+from gputsne.base.arrays import host, returner
+from gputsne.base.types import Affinities, FloatArray
+from gputsne.engine.optimize import Result
+from gputsne.model import pipeline
+from gputsne.model.parameters import Parameters
 
 __all__ = ["Fitted"]
 
@@ -118,7 +118,7 @@ class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator): 
             A parameter is a function or an object that JSON can't hold.
         """
         check_is_fitted(self, "embedding_")
-        from gputsne import persistence
+        from gputsne.model import persistence
 
         persistence.save(self.get_params(deep=False), self._run, path, affinities=affinities)
 
@@ -143,7 +143,7 @@ class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator): 
         ValueError
             The file is no model of gputsne, is damaged or of a newer format.
         """
-        from gputsne import persistence
+        from gputsne.model import persistence
 
         parameters, run = persistence.load(path, device)
         model = cls(**parameters)

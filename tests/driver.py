@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gputsne import mesh as meshes
 from gputsne.backends import choose, explain
-from gputsne.types import Affinities
+from gputsne.base.types import Affinities
+from gputsne.engine import mesh as meshes
 
 
 def _mark(device, available, reason):

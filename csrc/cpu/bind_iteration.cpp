@@ -1,5 +1,5 @@
 // How do the kernels of the iteration reach Python? deposit, gather, exact, attract_and_step,
-// divergence, extent. Formulas: docs/math.md; the calling order: gputsne/engine.py.
+// divergence, extent. Formulas: docs/math.md; the calling order: gputsne/engine/iteration.py.
 #include "../kernels/attract.hpp"
 #include "../kernels/exact.hpp"
 #include "../kernels/gather.hpp"

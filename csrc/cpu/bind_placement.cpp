@@ -1,5 +1,5 @@
 // How does transform reach the compiled kernel? Checks, releases the GIL, calls.
-// Kernel: csrc/kernels/placement.hpp; the calling order: gputsne/placement.py.
+// Kernel: csrc/kernels/placement.hpp; the calling order: gputsne/engine/placement.py.
 #include "../kernels/placement.hpp"
 #include "native.hpp"
 #include <pybind11/stl.h>

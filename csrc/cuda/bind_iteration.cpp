@@ -1,6 +1,6 @@
 // How do the kernels of the iteration reach Python? Addresses, sizes, a stream. The arrays' shapes
 // stand in launch.hpp; who owns them and in which order they are called:
-// gputsne/backends/cuda_ops.py.
+// gputsne/backends/cuda/ops.py.
 #include "bind.hpp"
 
 namespace gputsne::cuda {

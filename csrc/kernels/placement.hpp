@@ -1,5 +1,5 @@
 // Where does a new point belong on a map that does not move? All iterations of one point.
-// Objective and method: docs/math.md, "Transform". Twin: gputsne/backends/numpy_placement.py.
+// Objective and method: docs/math.md, "Transform". Twin: gputsne/backends/numpy/place.py.
 #pragma once
 #include "exact.hpp"
 #include "gather.hpp"

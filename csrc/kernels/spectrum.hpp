@@ -1,6 +1,6 @@
 // From charges to potential: what happens on either side of the FFT. Pad writes the fixed-point
 // charges into the array that is transformed; Multiply applies the kernel, given as one octant.
-// Twin of gputsne/backends/host_fft.py; docs/mesh.md.
+// Twin of gputsne/backends/host.py; docs/mesh.md.
 #pragma once
 #include "deposit.hpp"
 

@@ -11,12 +11,12 @@ from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, SupportsFloat
 
-from gputsne.errors import BackendUnavailable
-from gputsne.threads import resolve_n_jobs
-from gputsne.types import Affinities, Array, FloatArray, IntArray, Reference, StepParams
+from gputsne.base.errors import BackendUnavailable
+from gputsne.base.resources import resolve_n_jobs
+from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Reference, StepParams
 
 if TYPE_CHECKING:
-    from gputsne.mesh import Mesh
+    from gputsne.engine.mesh import Mesh
 
 __all__ = ["BACKENDS", "DEVICES", "Choice", "Ops", "choose", "explain"]
 
@@ -123,7 +123,7 @@ class Ops(Protocol):
         exaggeration: float,
         max_iter: int,
     ) -> FloatArray:
-        """Return the places (m, c) of new points, each on its own; see gputsne/placement.py."""
+        """Return the places (m, c) of new points, each on its own; see engine/placement.py."""
 
 
 class Backend(NamedTuple):
@@ -144,19 +144,19 @@ class Choice(NamedTuple):
 
 
 def _cuda_missing() -> str:
-    from gputsne.backends.cuda_presence import why_not
+    from gputsne.backends.cuda.presence import why_not
 
     return why_not()
 
 
 def _cuda_make(n_jobs: int) -> Ops:
-    from gputsne.backends.cuda_ops import CudaOps
+    from gputsne.backends.cuda.ops import CudaOps
 
     return CudaOps(n_jobs, graphs=os.environ.get("GPUTSNE_CUDA_GRAPHS", "0") == "1")
 
 
 def _native_missing() -> str:
-    from gputsne.backends.loading import native
+    from gputsne.backends.native.loading import native
 
     try:
         _native = native()
@@ -173,13 +173,13 @@ def _native_missing() -> str:
 
 
 def _native_make(n_jobs: int) -> Ops:
-    from gputsne.backends.native_ops import NativeOps
+    from gputsne.backends.native.ops import NativeOps
 
     return NativeOps(n_jobs)
 
 
 def _numpy_make(n_jobs: int) -> Ops:
-    from gputsne.backends.numpy_ops import NumpyOps
+    from gputsne.backends.numpy.ops import NumpyOps
 
     return NumpyOps(n_jobs)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import click
 
 from gputsne import __version__
-from gputsne.cli.demo import demo
-from gputsne.cli.embed import embed
-from gputsne.cli.exits import EXIT_CODES, Judged
-from gputsne.cli.info import info, plan
-from gputsne.cli.transform import transform
+from gputsne.cli.commands.demo import demo
+from gputsne.cli.commands.embed import embed
+from gputsne.cli.commands.info import info, plan
+from gputsne.cli.commands.transform import transform
+from gputsne.cli.errors import EXIT_CODES, Judged
 
 __all__ = ["main"]
 

@@ -28,9 +28,9 @@ IN_A_SHELL: Final = {"or pass an array": "or give an .npy file", " and no callab
 
 def check_parameters(chosen: dict[str, Any]) -> None:
     """Raise UsageError, naming the option, for what needs no data to be seen as wrong."""
+    from gputsne.base.resources import resolve_n_jobs
     from gputsne.estimator import TSNE
-    from gputsne.parameters import Parameters
-    from gputsne.threads import resolve_n_jobs
+    from gputsne.model.parameters import Parameters
 
     every = TSNE(**chosen).get_params()
     try:
@@ -59,8 +59,8 @@ def check_device(chosen: dict[str, Any]) -> None:
 
 def _check_metric(metric: Any) -> None:
     """Raise ValueError for a name that no search knows."""
-    from gputsne.neighbors.geometry import NAMES
-    from gputsne.neighbors.pairwise import Pairwise
+    from gputsne.neighbors.metric import NAMES
+    from gputsne.neighbors.search.pairwise import Pairwise
 
     if metric != "precomputed" and metric not in NAMES:
         Pairwise(np.zeros((2, 2), np.float32), metric, None, 1)

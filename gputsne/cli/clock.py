@@ -10,7 +10,7 @@ import time
 from types import FrameType, TracebackType
 from typing import Any, Final
 
-from gputsne.types import Progress
+from gputsne.base.types import Progress
 
 GRACE: Final = 2.0  # seconds that the optimiser has to reach its next callback
 

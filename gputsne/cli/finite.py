@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from gputsne.io import BadInput, Table
-from gputsne.io.table import counted
-from gputsne.types import Array
+from gputsne.base.types import Array
+from gputsne.data import BadInput, Table
+from gputsne.data.table import counted
 
 _BLOCK: Final = 1 << 20  # numbers looked at in one go
 _SHOWN: Final = 8

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from gputsne.io import Selection
-from gputsne.io.table import format_of
+from gputsne.data import Selection
+from gputsne.data.table import format_of
 
 NAMED = (".csv", ".tsv", ".parquet", ".h5ad")
 

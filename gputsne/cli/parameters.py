@@ -1,6 +1,6 @@
 """TSNE's parameters as options of `embed`; each option's destination is the parameter's own name.
 
-The defaults in the help are TSNE's; tests/unit/test_cli_help.py holds the two together.
+The defaults in the help are TSNE's; tests/unit/cli/test_help.py holds the two together.
 """
 
 from __future__ import annotations

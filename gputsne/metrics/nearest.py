@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gputsne.types import Array
+from gputsne.base.types import Array
 
 __all__ = ["as_points", "nearest", "queries"]
 

@@ -7,7 +7,7 @@ import pytest
 from clouds import SHAPES, cloud
 from driver import HERE, Driver, every_backend, host, random_affinities
 
-from gputsne.types import StepParams
+from gputsne.base.types import StepParams
 
 OTHERS = [d for d in HERE if d != "numpy"]
 

@@ -16,7 +16,7 @@ from clouds import cloud
 from driver import Driver, every_backend, host, random_affinities
 from scipy.interpolate import BSpline
 
-from gputsne.types import StepParams
+from gputsne.base.types import StepParams
 
 AXES = pytest.mark.parametrize("c", [1, 2, 3])
 TAILS = pytest.mark.parametrize("dof", [0.5, 1.0, 3.0])

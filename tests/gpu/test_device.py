@@ -127,8 +127,8 @@ def test_a_map_by_half_weights_is_as_good():
 
 
 def test_half_weights_change_forces_by_their_rounding():
-    from gputsne.backends.cuda_ops import CudaOps
-    from gputsne.types import StepParams
+    from gputsne.backends.cuda.ops import CudaOps
+    from gputsne.base.types import StepParams
 
     P, _ = random_affinities(2000, density=0.02)
     Y = cloud("clusters", 2000, 2, 20.0)

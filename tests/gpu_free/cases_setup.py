@@ -189,8 +189,8 @@ def select(bench: Bench) -> Outputs:
 
 def place(bench: Bench, c: int, order: int, by_definition: bool) -> Outputs:
     """The numpy twin, in float64, is the reference: both must find the same minimum."""
-    from gputsne.backends.numpy_placement import place as twin
-    from gputsne.types import Reference
+    from gputsne.backends.numpy.place import place as twin
+    from gputsne.base.types import Reference
 
     rng, shape, n, m, k = np.random.default_rng(13), SHAPES[c], 300, 41, 7
     Y = points(c, n)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_free import emulator, lookalike
 
 from gputsne import backends
-from gputsne.backends.cuda_ops import CudaOps
+from gputsne.backends.cuda.ops import CudaOps
 
 emulated = emulator.Emulator(emulator.build())
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from gpu_free import capture, lookalike
 
-from gputsne.backends.cuda_costs import MACHINES
-from gputsne.backends.cuda_ops import CudaOps
+from gputsne.backends.cuda.ops import CudaOps
+from gputsne.planning.costs import MACHINES
 
 SCRIPT = Path(__file__).resolve().parents[2] / "bench" / "gpu.py"
 

@@ -10,10 +10,11 @@ import pytest
 from gpu_free import lookalike
 
 from gputsne import backends
-from gputsne.backends import cuda_edges, cuda_setup
-from gputsne.backends.cuda_edges import Edges
-from gputsne.backends.cuda_ops import CudaOps
-from gputsne.types import Affinities, StepParams
+from gputsne.backends.cuda import edges as cuda_edges
+from gputsne.backends.cuda import setup as cuda_setup
+from gputsne.backends.cuda.edges import Edges
+from gputsne.backends.cuda.ops import CudaOps
+from gputsne.base.types import Affinities, StepParams
 
 EPS = float(np.finfo(np.float32).eps)
 

@@ -12,12 +12,12 @@ from gpu_free import lookalike
 
 import gputsne
 from gputsne import affinities, backends
-from gputsne.backends.cuda_ops import CudaOps, OnDevice
-from gputsne.engine import Engine
-from gputsne.errors import OverMemory
-from gputsne.field import Field
-from gputsne.optimize import fresh
-from gputsne.types import Affinities, StepParams
+from gputsne.backends.cuda.ops import CudaOps, OnDevice
+from gputsne.base.errors import OverMemory
+from gputsne.base.types import Affinities, StepParams
+from gputsne.engine.field import Field
+from gputsne.engine.iteration import Engine
+from gputsne.engine.optimize import fresh
 
 N, EARLY, ITERATIONS = 300, 110, 290
 X = gputsne.datasets.load_digits().X[: N + 40].astype(np.float32)

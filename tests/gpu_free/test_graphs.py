@@ -10,7 +10,7 @@ from gpu_free import capture, lookalike
 
 import gputsne
 from gputsne import backends
-from gputsne.backends.cuda_ops import CudaOps
+from gputsne.backends.cuda.ops import CudaOps
 
 X = gputsne.datasets.load_digits().X[:300].astype(np.float32)
 SETTINGS = {
@@ -90,7 +90,7 @@ def test_waiting_inside_a_capture_is_noticed(emulated):
 def test_asked_for_by_the_environment(monkeypatch):
     made = []
     monkeypatch.setattr(
-        "gputsne.backends.cuda_ops.CudaOps", lambda n_jobs, graphs: made.append(graphs)
+        "gputsne.backends.cuda.ops.CudaOps", lambda n_jobs, graphs: made.append(graphs)
     )
     for value, want in ((None, False), ("0", False), ("1", True)):
         monkeypatch.delenv("GPUTSNE_CUDA_GRAPHS", raising=False)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from gpu_free import lookalike
 
-from gputsne import mesh as meshes
-from gputsne.backends.cuda_ops import CudaOps
-from gputsne.errors import OverMemory
-from gputsne.field import Field
+from gputsne.backends.cuda.ops import CudaOps
+from gputsne.base.errors import OverMemory
+from gputsne.engine import mesh as meshes
+from gputsne.engine.field import Field
 
 N = 400
 Y = np.random.default_rng(0).normal(size=(N, 2)).astype(np.float32) * 10
@@ -102,7 +102,7 @@ def test_memory_that_our_kernels_can_not_have_is_memory(ops):
 def test_uploads_of_any_size_arrive(ops, monkeypatch):
     a = np.random.default_rng(1).normal(size=(33, 7)).astype(np.float32)
     for staged in (1 << 20, 0):
-        monkeypatch.setattr("gputsne.backends.cuda_setup.STAGED", staged)
+        monkeypatch.setattr("gputsne.backends.cuda.setup.STAGED", staged)
         for given in (a, a[::2], a.T, a.astype(np.float64), np.zeros((0, 2), np.float32)):
             there = ops._put(given, np.float32)
             assert isinstance(there, lookalike.Array)

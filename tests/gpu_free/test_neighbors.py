@@ -15,9 +15,9 @@ import pytest
 from gpu_free import lookalike
 from sklearn.neighbors import NearestNeighbors
 
-from gputsne.backends.cuda_ops import CudaOps
+from gputsne.backends.cuda.ops import CudaOps
 from gputsne.neighbors import device, on_device
-from gputsne.neighbors.tiles import Tiles
+from gputsne.neighbors.search.tiles import Tiles
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from gputsne.affinities import joint
 from gputsne.backends import choose
-from gputsne.types import KNNGraph
+from gputsne.base.types import KNNGraph
 
 compiled = importlib.util.find_spec("gputsne._native") is not None
 BACKENDS = [choose(d, 2).ops for d in (["cpu"] if compiled else []) + ["numpy"]]

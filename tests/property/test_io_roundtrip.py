@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from gputsne.io import Selection, read, write
+from gputsne.data import Selection, read, write
 
 maps = hnp.arrays(
     np.float32,

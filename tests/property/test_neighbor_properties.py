@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from gputsne.neighbors import ReferenceIndex, knn
-from gputsne.prepare import prepare
+from gputsne.preparation import prepare
 
 FEW = settings(max_examples=25, deadline=None)
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from gputsne import storage
+from gputsne.model import storage
 
 META = {"params": {"perplexity": 30.0, "metric": "euclidean"}, "kl": [1.5, float("inf")]}
 ARRAYS = {

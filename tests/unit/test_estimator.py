@@ -14,10 +14,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
-from gputsne import TSNE, pipeline
+from gputsne import TSNE
 from gputsne.backends import Choice
-from gputsne.errors import BackendUnavailable
-from gputsne.types import Affinities
+from gputsne.base.errors import BackendUnavailable
+from gputsne.base.types import Affinities
+from gputsne.model import pipeline
 
 SMALL = {"max_iter": 60, "perplexity": 5.0, "random_state": 0}
 # Every check of scikit-learn that TSNE does not pass, and why it should not.

@@ -1,0 +1,1 @@
+"""The CUDA backend: kernels of gputsne._cuda on arrays of CuPy."""

@@ -1,0 +1,163 @@
+"""How does the engine reach the compiled kernels? Thin calls; csrc/cpu checks the arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.fft
+
+from gputsne.backends.host import HostFFT
+from gputsne.backends.native.loading import native
+from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Reference, StepParams
+from gputsne.engine.mesh import Mesh
+
+__all__ = ["NativeOps"]
+
+
+class NativeOps(HostFFT):
+    """The operations of ``gputsne._native``, with ``n_jobs`` threads."""
+
+    name = "native"
+    xp: Any = np
+    fft: Any = scipy.fft
+    exact_below = (200, 1500, 20_000)  # bench/results/crossing.json; the last extrapolated
+    epoch = 1  # looking at the extent costs 0.1 % of an iteration
+    relabel_from = 150_000  # below, the map fits a core's cache in any order
+
+    def __init__(self, n_jobs: int = 1) -> None:
+        self.n_jobs = n_jobs
+        self._fixed = np.zeros((0,), np.uint64)  # the deposit's fixed-point grid, kept cleared
+
+    @property
+    def _module(self) -> Any:
+        module = native()
+        module.set_threads(self.n_jobs)  # shared by the process: set before every call
+        return module
+
+    def conditional(
+        self, distances: FloatArray, perplexities: Sequence[float]
+    ) -> tuple[FloatArray, int]:
+        """See ``Ops``."""
+        p = np.empty_like(distances)
+        wanted = np.asarray(perplexities, dtype=np.float64)
+        return p, int(self._module.conditional(distances, wanted, p))
+
+    def symmetrize(self, indices: IntArray, p: FloatArray) -> tuple[Array, IntArray, FloatArray]:
+        """See ``Ops``."""
+        indptr, columns, data = self._module.symmetrize(indices, p)
+        return indptr, columns, data
+
+    def extent(self, Y: FloatArray) -> list[tuple[float, float]]:
+        """See ``Ops``."""
+        return list(self._module.extent(Y))
+
+    def deposit(
+        self, Y: FloatArray, mesh: Mesh, center: Sequence[float], charge: FloatArray
+    ) -> None:
+        """See ``Ops``."""
+        if self._fixed.shape != mesh.shape:
+            self._fixed = np.zeros(mesh.shape, np.uint64)
+        self._module.deposit(Y, center, 1.0 / mesh.h, mesh.order, self._fixed, charge)
+
+    def gather(
+        self,
+        Y: FloatArray,
+        mesh: Mesh,
+        center: Sequence[float],
+        potential: FloatArray,
+        phi: FloatArray,
+        grad: FloatArray,
+    ) -> float:
+        """See ``Ops``."""
+        return float(
+            self._module.gather(
+                Y,
+                center,
+                1.0 / mesh.h,
+                mesh.order,
+                potential,
+                mesh.shape,
+                mesh.offset,
+                mesh.self_terms,
+                phi,
+                grad,
+            )
+        )
+
+    def exact(self, Y: FloatArray, dof: float, phi: FloatArray, grad: FloatArray) -> float:
+        """See ``Ops``."""
+        return float(self._module.exact(Y, dof, phi, grad))
+
+    def attract_and_step(
+        self,
+        P: Affinities,
+        Y: FloatArray,
+        Y_next: FloatArray,
+        velocity: FloatArray,
+        gains: FloatArray,
+        grad: FloatArray,
+        Z: float,
+        dof: float,
+        params: StepParams,
+    ) -> None:
+        """See ``Ops``."""
+        self._module.attract_and_step(
+            Y,
+            P.indptr,
+            P.indices,
+            P.data,
+            grad,
+            Y_next,
+            velocity,
+            gains,
+            Z,
+            dof,
+            params.exaggeration,
+            params.momentum,
+            params.learning_rate,
+            params.max_step,
+            params.min_gain,
+        )
+
+    def curve(self, Y: FloatArray, box: Sequence[tuple[float, float]]) -> Array:
+        """See ``Ops``."""
+        return np.asarray(self._module.curve(Y, box))
+
+    def reorder(self, P: Affinities, order: IntArray) -> Affinities:
+        """See ``Ops``."""
+        return Affinities(*self._module.reorder(P.indptr, P.indices, P.data, order))
+
+    def divergence(self, P: Affinities, Y: FloatArray, dof: float) -> float:
+        """See ``Ops``."""
+        return float(self._module.divergence(Y, P.indptr, P.indices, P.data, dof))
+
+    def place(
+        self,
+        reference: Reference,
+        indices: IntArray,
+        p: FloatArray,
+        exaggeration: float,
+        max_iter: int,
+    ) -> FloatArray:
+        """See ``Ops``."""
+        out = np.empty((len(indices), reference.Y.shape[1]), np.float32)
+        self._module.place(
+            reference.Y,
+            indices,
+            p,
+            reference.potential,
+            reference.center,
+            1.0 / reference.h,
+            reference.order,
+            reference.far,
+            reference.floor,
+            reference.low,
+            reference.high,
+            reference.dof,
+            exaggeration,
+            max_iter,
+            out,
+        )
+        return out

@@ -1,0 +1,1 @@
+"""The numpy backend: every operation without a compiler."""

@@ -1,0 +1,179 @@
+"""``gputsne info`` and ``gputsne plan``: what this machine can do, and what a run would need.
+
+Neither computes anything.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+from typing import Any
+
+import click
+
+from gputsne import __version__
+from gputsne.cli.options import (
+    AFFINITY_DTYPES,
+    DEVICES,
+    Command,
+    bytes_of,
+    count_of,
+    option,
+    options,
+)
+from gputsne.cli.output import Speech, seconds
+from gputsne.runs import record
+
+MODELS = ("h100",)  # GPUs that gputsne/planning/roofline.py has a model of
+OPTIONAL = {"plot": ("matplotlib", "plotly"), "io": ("pyarrow", "h5py")}
+json_option = option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+
+
+@click.command(cls=Command, examples="Example:\n  gputsne info --json\n")
+@options("Options", json_option)
+def info(as_json: bool) -> None:
+    """Show what this machine can do: backends, threads, packages.
+
+    For a backend that can't run here the reason is given.
+    """
+    from gputsne import backends
+    from gputsne.base import resources
+
+    granted = resources.resolve_n_jobs(None)
+    masked = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    facts: dict[str, Any] = {
+        "gputsne": __version__,
+        "platform": platform.platform(),
+        "backends": [
+            {"name": name, "available": there, "reason": reason}
+            for name, there, reason in backends.explain()
+        ],
+        "threads": granted,
+        "processors": os.cpu_count(),
+        "affinity": masked,
+        "cut_by_quota": granted < (masked or 1),
+        "versions": record.versions(),
+        "optional": {
+            name: {"extra": extra, "version": _version(name)}
+            for extra, names in OPTIONAL.items()
+            for name in names
+        },
+    }
+    Speech(as_json).result(_told(facts), facts)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _told(facts: dict[str, Any]) -> str:
+    found = facts["versions"]
+    lines = [
+        f"gputsne       {facts['gputsne']}",
+        f"python        {found['python']} on {facts['platform']}",
+    ]
+    for backend in facts["backends"]:
+        state = "yes" if backend["available"] else "no"
+        reason = f": {backend['reason']}" if backend["reason"] else ""
+        lines.append(f"{backend['name']:<14}{state}{reason}")
+    cut = ", cut by the CPU quota" if facts["cut_by_quota"] else ""
+    lines.append(
+        f"threads       {facts['threads']} (this process may use {facts['affinity']} of "
+        f"{facts['processors']} processors{cut})"
+    )
+    lines += [f"{name:<14}{found[name]}" for name in ("numpy", "scipy", "scikit-learn", "faiss")]
+    for name, package in facts["optional"].items():
+        missing = f"not installed: pip install 'gputsne[{package['extra']}]'"
+        lines.append(f"{name:<14}{package['version'] or missing}")
+    return "\n".join(lines)
+
+
+PLANS = """\
+Examples:
+  gputsne plan 1e6 50 --memory-limit 8G
+  gputsne plan --device h100      the model of an iteration, for 60k, 1M and 10M rows
+"""
+
+
+@click.command(cls=Command, examples=PLANS)
+@click.argument("n", metavar="N", type=count_of, required=False)
+@click.argument("d", metavar="D", type=count_of, required=False)
+@options(
+    "Options",
+    option("--components", type=click.IntRange(1, 3), metavar="C", help="Map axes. [2]"),
+    option("--perplexity", type=click.FloatRange(1), metavar="P", help="As in embed. [30]"),
+    option("--n-neighbors", type=click.IntRange(1), metavar="K", help="[3 x perplexity]"),
+    option("--pca", type=click.IntRange(1), metavar="D", help="Features kept. [all]"),
+    option(
+        "--device",
+        type=click.Choice([*DEVICES, *MODELS]),
+        help="Where to run; h100 prints a model of that GPU. [auto]",
+    ),
+    option(
+        "--affinity-dtype",
+        type=click.Choice(AFFINITY_DTYPES),
+        help="How a GPU keeps P. [float32]",
+    ),
+    option("--memory-limit", type=bytes_of, metavar="SIZE", help="Exit with 4 if more is needed."),
+    json_option,
+)
+def plan(
+    n: int | None, d: int | None, memory_limit: int | None, as_json: bool, **given: Any
+) -> None:
+    """Show the memory that a map of N rows x D features takes."""
+    import gputsne
+
+    if given["device"] in MODELS and n is None:
+        _model(as_json, **given)
+        return
+    if n is None or d is None:
+        raise click.UsageError(f"Missing argument {'N' if n is None else 'D'!r}.")
+    given["n_components"] = given.pop("components")
+    try:
+        planned = gputsne.plan(n, d, **{k: v for k, v in given.items() if v is not None})
+    except ValueError as error:  # all it was given is the command line's
+        raise click.UsageError(str(error)) from error
+    facts = {
+        "n": n,
+        "d": d,
+        "parts": planned.parts,
+        "host_bytes": planned.host_bytes,
+        "device_bytes": planned.device_bytes,
+        "seconds": planned.seconds,
+    }
+    lines = [f"{amount(size):>10}  {part}" for part, size in planned.parts.items()]
+    lines.append(f"{amount(planned.host_bytes):>10}  in all, main memory")
+    if planned.device_bytes:
+        lines.append(f"{amount(planned.device_bytes):>10}  in all, device memory")
+    if planned.seconds is not None:
+        lines.append(f"{seconds(planned.seconds):>10}  about")
+    Speech(as_json).result("\n".join(lines), facts)
+    if memory_limit is not None:
+        planned.check(memory_limit)
+
+
+def _model(
+    as_json: bool, device: str, components: int | None, perplexity: float | None,
+    n_neighbors: int | None, affinity_dtype: str | None, **_: Any,
+) -> None:  # fmt: skip
+    """Print the model of an iteration, launch by launch."""
+    from gputsne.planning import roofline
+    from gputsne.planning.costs import MACHINES, Case
+
+    gpu, k = MACHINES[device], n_neighbors or int(3 * (perplexity or 30))
+    c, half = components or 2, affinity_dtype == "float16"
+    models = [roofline.model(Case(n, k, c, half=half), gpu) for n in roofline.SIZES]
+    Speech(as_json).result(roofline.table(models, gpu), {"device": gpu.name, "models": models})
+
+
+def amount(size: float) -> str:
+    """Return bytes for reading: ``12.3 MB``, of a thousand kB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"

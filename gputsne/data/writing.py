@@ -1,0 +1,96 @@
+"""Writes a map: columns id (if any), x, y, z, label (if any), as parquet, csv or npy by suffix.
+
+Every file appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from gputsne.base.files import replacing
+from gputsne.base.types import Array, FloatArray
+from gputsne.data.table import format_of
+
+OUTPUT_SUFFIXES: Final = (".parquet", ".csv", ".npy")
+AXES: Final = ("x", "y", "z")
+
+
+def write(
+    path: str | Path, Y: FloatArray, *, ids: Array | None = None, labels: Array | None = None
+) -> None:
+    """Write a map to a file.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``.parquet``, ``.csv`` or ``.npy``; an npy file holds the coordinates alone.
+    Y : array, shape (n, c), float32
+        The map, c in {1, 2, 3}.
+    ids, labels : array, shape (n,), optional
+        Become the columns ``id`` and ``label``.
+
+    Raises
+    ------
+    BadInput
+        The suffix names no output format.
+    OSError
+        The file can't be written; an older file under the name is unharmed.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "map.csv"
+    >>> write(path, np.array([[0.5, 1.0]], "f4"), labels=np.array(["a"]))
+    >>> path.read_text().split()
+    ['x,y,label', '0.5,1,a']
+    """
+    path = Path(path)
+    suffix = format_of(path, OUTPUT_SUFFIXES)
+    Y = np.asarray(Y)
+    columns: dict[str, Array] = {} if ids is None else {"id": ids}
+    columns |= {axis: Y[:, j] for j, axis in zip(range(Y.shape[1]), AXES, strict=False)}
+    if labels is not None:
+        columns["label"] = labels
+    with replacing(path) as part:
+        if suffix == ".npy":
+            with part.open("wb") as file:
+                np.save(file, np.ascontiguousarray(Y))
+        elif suffix == ".csv":
+            _csv(part, columns)
+        else:
+            _parquet(part, columns)
+
+
+def _cells(values: Array) -> Sequence[Any]:
+    """Return a column's cells as Python values; floats as text of 9 digits, enough for float32."""
+    if values.dtype.kind == "f":
+        digits = 9 if values.dtype.itemsize <= 4 else 17
+        return [f"{v:.{digits}g}" for v in values.tolist()]
+    return list(values.tolist())
+
+
+def _csv(path: Path, columns: dict[str, Array]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*map(_cells, columns.values()), strict=True))
+
+
+def _parquet(path: Path, columns: dict[str, Array]) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    made = {}
+    for name, values in columns.items():
+        if values.dtype.kind == "O":
+            mixed = len({type(v) for v in values if v is not None}) > 1
+            cells = [None if v is None else str(v) for v in values] if mixed else values.tolist()
+            made[name] = pa.array(cells)
+        else:
+            made[name] = pa.array(np.ascontiguousarray(values))
+    parquet.write_table(pa.table(made), path)

@@ -1,0 +1,180 @@
+"""What is the potential of this map, on which mesh? phi, its gradient and Z, for every backend.
+
+Formulas: docs/math.md (2); mesh: docs/mesh.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import SupportsFloat
+
+import numpy as np
+
+from gputsne.backends import Ops
+from gputsne.base.types import FloatArray
+from gputsne.engine import mesh as meshes
+from gputsne.engine.mesh import Mesh
+
+__all__ = ["Field"]
+
+SHRINK = 0.6  # a mesh is given up when the map fills less than this share of one of its axes
+# Where the extent is read once an epoch, the mesh has room on every side, in shares of the span: so
+# much when it is built, and another is built when there is less than the second.
+ROOM, LEAST_ROOM = 0.125, 0.05
+
+
+class Field:
+    """The potential phi of a map and its gradient, by mesh or by definition.
+
+    Parameters
+    ----------
+    ops : Ops
+        Backend.
+    dof : float
+        Degrees of freedom of the map kernel.
+    method : {"auto", "exact", "mesh"}
+        ``"auto"``: by definition up to ``ops.exact_below[c - 1]`` points.
+    max_nodes : int or None
+        FFT nodes that memory allows; above them the spacing widens.
+    """
+
+    def __init__(
+        self, ops: Ops, *, dof: float = 1.0, method: str = "auto", max_nodes: int | None = None
+    ) -> None:
+        self.ops, self.dof, self.method, self.max_nodes = ops, float(dof), method, max_nodes
+        self.mesh: Mesh | None = None
+        self.center: tuple[float, ...] = ()
+        self.widened = False  # at any time so far
+        self.rebuilds = 0
+        self._epoch = self._looked = 0  # evaluations one look at the extent is good for; done
+        self._seen: list[float] | None = None  # the map's spans then
+        self.version = object()  # stands for mesh and centre: another one after each look
+        self.escapes = 0  # looks that found that a point had left the mesh
+
+    def is_exact(self, n: int, c: int) -> bool:
+        """Tell whether the sums of ``n`` points are taken by definition."""
+        few = n <= self.ops.exact_below[c - 1]
+        return self.method == "exact" or (self.method == "auto" and few)
+
+    def evaluate(self, Y: FloatArray, phi: FloatArray, grad: FloatArray) -> SupportsFloat:
+        """Fill ``phi`` (n,) and ``grad`` (n, c) at the points of Y; return Z, perhaps on a device.
+
+        Raises
+        ------
+        FloatingPointError
+            A coordinate is not finite.
+        """
+        self.look(Y)
+        return self.forces(Y, phi, grad)
+
+    def look(self, Y: FloatArray) -> None:
+        """Fit the mesh to Y where it is time to; only this may wait for a device.
+
+        Raises
+        ------
+        FloatingPointError
+            A coordinate is not finite.
+        """
+        if self.is_exact(*Y.shape):
+            return
+        if self.mesh is None or self._looked >= self._epoch:
+            box = self.ops.extent(Y)
+            before = self.mesh, self.center
+            self.fit(box, len(Y))
+            self._epoch, self._looked = self._good_for(box), 0
+            if before != (self.mesh, self.center):
+                self.version = object()
+        self._looked += 1
+
+    def forces(self, Y: FloatArray, phi: FloatArray, grad: FloatArray) -> SupportsFloat:
+        """Do what ``evaluate`` does after a look: the same launches all through an epoch."""
+        if self.is_exact(*Y.shape):
+            return self.ops.exact(Y, self.dof, phi, grad)
+        assert self.mesh is not None
+        potential = self.potential(Y)
+        return self.ops.gather(Y, self.mesh, self.center, potential, phi, grad)
+
+    def fit(self, box: Sequence[tuple[float, float]], n: int, *, room: float = 0.0) -> Mesh:
+        """Centre the mesh on the box; build another where this one is too small or too coarse.
+
+        ``room`` map units stay free on every side.
+        """
+        if self.ops.epoch > 1:  # room to grow until the next look
+            room = max(room, ROOM * max(b[1] - b[0] for b in box))
+        low, high = [b[0] - room for b in box], [b[1] + room for b in box]
+        if not np.isfinite([*low, *high]).all():
+            raise FloatingPointError(
+                f"the map has coordinates that are not finite (extent {list(box)}); "
+                "lower learning_rate"
+            )
+        span = [hi - lo for lo, hi in zip(low, high, strict=True)]
+        center = tuple((lo + hi) / 2 for lo, hi in zip(low, high, strict=True))
+        if self.ops.epoch > 1:
+            less = (1.0 - LEAST_ROOM / ROOM) * room
+            low, high = [x + less for x in low], [x - less for x in high]
+        h, widened = meshes.spacing(span, n, self.dof, self.max_nodes)
+        need = meshes.lengths(span, h)
+        if not (
+            self.mesh is not None
+            and self.mesh.h == h
+            and self.mesh.holds(low, high)
+            and all(a >= SHRINK * b for a, b in zip(need, self.mesh.fft_shape, strict=True))
+        ):
+            self.mesh = meshes.build(
+                span, h, self.dof, widened=widened, xp=self.ops.xp, fft=self.ops.fft,
+                device=self.ops.device,
+            )  # fmt: skip
+            self.rebuilds += 1
+            self.center = center
+        elif self.ops.epoch == 1 or self._room(low, high) < 0:
+            self.center = center  # else what a device was told of the mesh stays true
+        self.widened = self.widened or widened
+        return self.mesh
+
+    def look_again(self, *, new_forces: bool = False) -> None:
+        """Read the extent before the next evaluation: the map was moved, or will move otherwise."""
+        self._epoch = 0
+        if new_forces:
+            self._seen = None
+
+    def _good_for(self, box: Sequence[tuple[float, float]]) -> int:
+        """Return how many evaluations may pass before the extent is read again.
+
+        As many as use up half of the room at the map's pace since the last look, and at most twice
+        as many as then. One while the map grows from nothing by a factor each time.
+        """
+        span = [high - low for low, high in box]
+        before, self._seen = self._seen, span
+        escaped = self.ops.escaped and self._looked > 1  # else the extent was read right after
+        self.ops.escaped = False
+        self.escapes += escaped
+        if self.ops.epoch == 1 or before is None or escaped:
+            return 1
+        if max(span) < meshes.TINY_SPAN * meshes.width(self.dof):
+            return 1
+        done = max(1, self._looked)
+        pace = max(0.0, *(a - b for a, b in zip(span, before, strict=True))) / done
+        room = self._room(*zip(*box, strict=True))
+        limit = min(self.ops.epoch, 2 * done)
+        return limit if pace * limit < 0.5 * room else max(1, int(0.5 * room / pace))
+
+    def _room(self, low: Sequence[float], high: Sequence[float]) -> float:
+        """Return how far the box is from the nearest edge of the mesh; below 0: beyond it."""
+        assert self.mesh is not None
+        reach = [0.5 * (m - self.mesh.order - 2) * self.mesh.h for m in self.mesh.shape]
+        sides = zip(low, high, self.center, reach, strict=True)
+        return min(r - max(hi - at, at - lo) for lo, hi, at, r in sides)
+
+    def potential(self, Y: FloatArray) -> FloatArray:
+        """Deposit Y on the mesh and convolve with the kernel.
+
+        Returns
+        -------
+        array, shape (M0, .., G_last), float32
+            Potential at the nodes; along each axis only the first M are meant.
+        """
+        mesh = self.mesh
+        assert mesh is not None
+        charge = self.ops.grid(mesh)
+        self.ops.deposit(Y, mesh, self.center, charge)
+        return self.ops.convolve(charge, mesh)

@@ -1,0 +1,149 @@
+"""What is one iteration, and what is the divergence now? The same code for every backend.
+
+Deposit, one FFT pair, gather, attract and step. Formulas: docs/math.md; mesh: docs/mesh.md.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import SupportsFloat
+
+import numpy as np
+
+from gputsne.base.types import Affinities, FloatArray, IntArray, State, StepParams
+from gputsne.engine.field import Field
+
+__all__ = ["Engine"]
+
+LOG_ROUNDING = 1e-5  # float32 logarithms, 2e-7 of |log p| each, can leave a KL of 0 this far below
+# Iterations before which large maps are put in order: the layout settles in the early phase, opens
+# when it ends and then changes slowly. Each costs a few iterations (bench/results/relabel.json).
+RELABEL_AT = (20, 100, 270, 400)
+
+
+class Engine:
+    """A map on its way: state, field and P.
+
+    Large maps are kept in the order of a space-filling curve; what leaves the engine (``state``,
+    ``embedding``) is in the caller's order.
+
+    Parameters
+    ----------
+    P : Affinities
+        Joint probabilities.
+    state : State
+        Where to start; copied.
+    field : Field
+        Repulsion.
+    """
+
+    def __init__(self, P: Affinities, state: State, field: Field) -> None:
+        self.P, self.field, self.ops = field.ops.hold(P), field, field.ops
+        self.iteration = state.iteration
+        xp = self.ops.xp
+        self.Y, self.velocity, self.gains = (
+            xp.array(a, dtype=np.float32, order="C") for a in (state.Y, state.velocity, state.gains)
+        )
+        self._Y_next = xp.empty_like(self.Y)
+        self._phi = xp.empty(len(self.Y), np.float32)
+        self._grad = xp.empty_like(self.Y)
+        self._Z: SupportsFloat | None = None  # of the map as it stands; None after a step
+        self._exaggeration = 0.0  # of the last step
+        self._mass: float | None = None  # sum of P
+        self._order: IntArray | None = None  # caller's row at each place; None: its own
+        self._arrays = object()  # stands for P and the arrays of the state
+        if state.iteration > RELABEL_AT[0]:
+            self.relabel()
+
+    @property
+    def Z(self) -> SupportsFloat:  # noqa: N802 - the symbol of docs/math.md
+        """Normaliser of the map as it stands; ``float()`` may have to wait for a device."""
+        if self._Z is None:
+            self._Z = self.field.evaluate(self.Y, self._phi, self._grad)
+        return self._Z
+
+    def step(self, params: StepParams) -> None:
+        """Do one iteration."""
+        if self.iteration in RELABEL_AT:
+            self.relabel()
+        if params.exaggeration != self._exaggeration:
+            self.field.look_again(new_forces=True)
+            self._exaggeration = params.exaggeration
+        if self._Z is None:
+            self.field.look(self.Y)
+            epoch = (self._arrays, self.field.version, params)
+            self.ops.iterate(epoch, self.iteration % 2, partial(self._iterate, params))
+        else:
+            self._move(self._Z, params)
+        self.Y, self._Y_next = self._Y_next, self.Y
+        self._Z = None
+        self.iteration += 1
+
+    def _iterate(self, params: StepParams) -> None:
+        """Launch an iteration; every second one is the same but for the numbers in the arrays."""
+        self._move(self.field.forces(self.Y, self._phi, self._grad), params)
+
+    def _move(self, Z: SupportsFloat, params: StepParams) -> None:
+        self.ops.attract_and_step(
+            self.P,
+            self.Y,
+            self._Y_next,
+            self.velocity,
+            self.gains,
+            self._grad,
+            Z,
+            self.field.dof,
+            params,
+        )
+
+    def kl_divergence(self) -> float:
+        """Return KL(P || Q) of the map as it stands, without exaggeration (docs/math.md (1)).
+
+        Infinite where no two points are near enough to each other for float32.
+        """
+        if self.P.nnz == 0:
+            return 0.0
+        Z = float(self.Z)
+        if Z <= 0:
+            return float("inf")
+        if self._mass is None:  # 1 but for rounding, which log Z would multiply
+            self._mass = self.ops.mass(self.P)
+        cross = self.ops.divergence(self.P, self.Y, self.field.dof)
+        kl = cross + self._mass * float(np.log(Z))
+        return 0.0 if -LOG_ROUNDING < kl < 0.0 else kl
+
+    def recentre(self) -> None:
+        """Move the map's mean to the origin; forces don't change, float32 keeps its digits."""
+        self.Y -= self.Y.mean(axis=0, dtype=np.float64).astype(np.float32)
+        self._Z = None
+        self.field.look_again()
+
+    def relabel(self) -> None:
+        """Put points and P in the order of a curve through the map, where that pays."""
+        if len(self.Y) < self.ops.relabel_from:
+            return
+        codes = self.ops.curve(self.Y, self.ops.extent(self.Y))
+        order: IntArray = self.ops.xp.argsort(codes, kind="stable").astype(np.int32)
+        self.P = self.ops.reorder(self.P, order)
+        self.Y, self.velocity, self.gains = (a[order] for a in (self.Y, self.velocity, self.gains))
+        self._order = order if self._order is None else self._order[order]
+        self._arrays = object()
+        self._Z = None
+
+    def _callers(self, a: FloatArray) -> FloatArray:
+        """Return a copy of a row-wise array in the caller's order, in main memory."""
+        if self._order is None:
+            return self.ops.host(a.copy())
+        out = self.ops.xp.empty_like(a)
+        out[self._order] = a
+        return self.ops.host(out)
+
+    def embedding(self) -> FloatArray:
+        """Return a copy of the map, shape (n, c), float32."""
+        self._arrays = object()  # whoever asked may use the device too: nothing is replayed
+        return self._callers(self.Y)
+
+    def state(self) -> State:
+        """Return a copy of the state."""
+        Y, velocity, gains = (self._callers(a) for a in (self.Y, self.velocity, self.gains))
+        return State(Y, velocity, gains, self.iteration)

@@ -1,0 +1,261 @@
+"""How fine a mesh does this map need, and what does the kernel look like on it?
+
+One policy for every backend. Node ``j`` of an axis lies at ``center + (j - m // 2) * h`` (twin:
+csrc/kernels/spline.hpp). Derivations and the table of measured errors: docs/mesh.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from gputsne.base.types import Array, FloatArray
+
+ORDER = 6  # quintic: the error of cubic at h = 0.3 already at h = 0.42 (docs/mesh.md)
+LADDER = (0.36, 0.31, 0.25, 0.18, 0.125)  # finer spacings, in widths of the kernel
+# What the 1 % goal needs, all in widths of the kernel; measured in docs/mesh.md.
+GOAL = ((8.0, 0.25), (28.0, 0.31), (56.0, 0.36), (np.inf, 0.42))  # (span, h): below it, this h
+SPARSE = ((np.inf, 0.36), (0.5, 0.38), (0.0, 0.42))  # by axes, (points per volume, h): likewise
+NODES_PER_POINT = 1.0  # FFT nodes that cost 5 % of one point's edges: finer is free up to there
+FREE_NODES = (4096, 192**2, 48**3)  # FFTs of this size are lost in the overhead of a call
+MAX_NODES = (2**22, 8192**2, 512**3)  # FFT nodes; 0.27 GB a copy in 2-D, 0.5 GB in 3-D
+TINY_SPAN = 2.0  # below this the spacing follows the span: K - offset is smooth there
+MARGIN = 2  # nodes of air on either side, so that a breathing map keeps its mesh
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """A mesh and the kernel on it.
+
+    Attributes
+    ----------
+    h : float
+        Spacing of the nodes, map units.
+    order : int
+        Spline order (even); degree ``order - 1``.
+    shape : tuple of int
+        Nodes per axis that carry charge (``M``).
+    fft_shape : tuple of int
+        FFT length per axis (``G >= 2 M``, even).
+    spectrum : array, shape (G0 // 2 + 1, .., Gc // 2 + 1), float32
+        Kernel spectrum over the spline's transfer, one octant: it is real and even on every axis.
+    offset : float
+        Constant taken off the kernel; the field is ``offset * n`` plus what the mesh returns.
+    self_terms : tuple of float
+        Cosine coefficients of a point's own image (``Correction`` in csrc/kernels/gather.hpp).
+    widened : bool
+        True where the memory allowed made ``h`` larger than the accuracy goal asks.
+    """
+
+    h: float
+    order: int
+    shape: tuple[int, ...]
+    fft_shape: tuple[int, ...]
+    spectrum: FloatArray
+    offset: float
+    self_terms: tuple[float, ...]
+    widened: bool
+
+    def holds(self, low: Sequence[float], high: Sequence[float]) -> bool:
+        """Tell whether a box fits on the mesh when the mesh is centred on it."""
+        room = [(m - self.order - 2) * self.h for m in self.shape]
+        return all(hi - lo <= r for lo, hi, r in zip(low, high, room, strict=True))
+
+
+def kernel(r2: Array, dof: float) -> Array:
+    """Return ``K(r2) = (1 + r2 / dof) ** (-(dof + 1) / 2)`` (Kobak et al. 2019), float64."""
+    if dof == 1.0:
+        return 1.0 / (1.0 + r2)
+    out: Array = (1.0 + r2 / dof) ** (-(dof + 1.0) / 2.0)
+    return out
+
+
+def width(dof: float) -> float:
+    """Return the kernel's length scale, 1 for dof = 1: spacings in this unit are equally good.
+
+    ``K ~ 1 - r**2 (dof + 1) / (2 dof)`` near 0 suggests the power 1/2, the spectrum's decay
+    ``exp(-sqrt(dof) k)`` the power 1 for dof < 1; 0.7 levels the errors measured for 0.5 to 10.
+    """
+    return float((2.0 * dof / (dof + 1.0)) ** 0.7)
+
+
+@lru_cache(maxsize=256)
+def fft_length(nodes: int) -> int:
+    """Return an even length >= ``nodes`` of factors 2, 3, 5, on a ladder with steps of about 6 %.
+
+    The coarse ladder keeps a growing map from asking for a new spectrum every few iterations.
+    """
+    from scipy.fft import next_fast_len
+
+    length, last = 24, 0
+    while length < nodes:
+        last = max(length + 2, int(length * 1.06))
+        length = int(next_fast_len(last, real=True))
+        while length % 2:
+            length = int(next_fast_len(length + 1, real=True))
+    return length
+
+
+def lengths(span: Sequence[float], h: float, order: int = ORDER) -> tuple[int, ...]:
+    """Return the FFT length per axis that a box of these spans needs at spacing ``h``."""
+    return tuple(fft_length(2 * (int(np.ceil(s / h)) + order + 2 + 2 * MARGIN)) for s in span)
+
+
+def spacing(
+    span: Sequence[float], n: int, dof: float, max_nodes: int | None = None
+) -> tuple[float, bool]:
+    """Choose ``h`` for a box: what the accuracy goal asks, or finer where that is free.
+
+    In a short map the force is between points closer than ``h``, and in a sparse one it is that of
+    a few near pairs: both need a finer mesh than the smooth field of many points (docs/mesh.md).
+
+    Returns
+    -------
+    h : float
+        Map units.
+    widened : bool
+        True where ``max_nodes`` made ``h`` larger than the accuracy goal asks.
+    """
+    c, scale, longest = len(span), width(dof), max(span)
+    if longest < TINY_SPAN * scale:
+        # powers of two, so that a map that grows from 1e-4 does not change its mesh all the time
+        return float(2.0 ** np.ceil(np.log2(max(longest, 1e-6) / 16.0))), False
+    density = n / np.prod([max(s / scale, 1.0) for s in span])
+    goal = next(h for reach, h in GOAL if longest < reach * scale)
+    if density < SPARSE[c - 1][0]:
+        goal = min(goal, SPARSE[c - 1][1])
+    affordable = max(FREE_NODES[c - 1], NODES_PER_POINT * n)
+    for h in LADDER[::-1]:
+        if h < goal and np.prod(lengths(span, h * scale), dtype=float) <= affordable:
+            return h * scale, False
+    h, limit = goal * scale, max_nodes or MAX_NODES[c - 1]
+    widened = False
+    while np.prod(lengths(span, h), dtype=float) > limit:
+        h, widened = h * 1.06, True
+    return h, widened
+
+
+def build(
+    span: Sequence[float],
+    h: float,
+    dof: float = 1.0,
+    *,
+    order: int = ORDER,
+    widened: bool = False,
+    xp: Any = np,
+    fft: Any = None,
+    device: int | None = None,
+) -> Mesh:
+    """Build the mesh of spacing ``h`` for a box with these spans.
+
+    ``xp`` and ``fft``, where they are not numpy's, make the spectrum on their ``device``.
+    """
+    fft = None if xp is np else fft
+    return _build(lengths(span, h, order), h, dof, order, widened, xp, fft, device)
+
+
+@lru_cache(maxsize=4)
+def _build(
+    fft_shape: tuple[int, ...], h: float, dof: float, order: int, widened: bool, xp: Any, fft: Any,
+    device: int | None,
+) -> Mesh:  # fmt: skip
+    reach = h * np.linalg.norm([g // 2 for g in fft_shape])
+    offset = float(kernel(np.asarray(reach**2), dof))
+    return Mesh(
+        h=h,
+        order=order,
+        shape=tuple(g // 2 for g in fft_shape),
+        fft_shape=fft_shape,
+        spectrum=_spectrum(fft_shape, h, dof, order, offset, xp, fft).astype(np.float32),
+        offset=offset,
+        self_terms=_self_terms(len(fft_shape), h, dof, order),
+        widened=widened,
+    )
+
+
+def _spectrum(
+    fft_shape: tuple[int, ...],
+    h: float,
+    dof: float,
+    order: int,
+    offset: float,
+    xp: Any = np,
+    fft: Any = None,
+) -> Array:
+    """Return one octant of the transform of K - offset on the wrapped grid, over the transfer."""
+    from scipy.fft import dctn
+
+    r2: Any = 0.0
+    for axis, g in enumerate(fft_shape):
+        x = (xp.arange(g // 2 + 1) * h) ** 2
+        r2 = r2 + x.reshape([-1 if a == axis else 1 for a in range(len(fft_shape))])
+    K = kernel(r2, dof) - offset  # even in every axis
+    F = np.asarray(dctn(K, type=1, overwrite_x=True)) if fft is None else _even(K, xp, fft)
+    for axis, g in enumerate(fft_shape):
+        b = xp.asarray(_transfer(order, g))
+        F /= b.reshape([-1 if a == axis else 1 for a in range(len(fft_shape))])
+    return F
+
+
+def _even(F: Any, xp: Any, fft: Any) -> Array:
+    """Return ``dctn(F, type=1)`` by real FFTs: cupyx has no cosine transform of type 1."""
+    for axis in range(F.ndim):
+        F = xp.moveaxis(F, axis, -1)
+        F = fft.rfft(xp.concatenate([F, F[..., -2:0:-1]], axis=-1), axis=-1).real
+        F = xp.moveaxis(F, -1, axis)
+    out: Array = xp.ascontiguousarray(F)
+    return out
+
+
+def _nodes(order: int) -> Array:
+    """Return the cardinal B-spline of even ``order`` at the integers, ``order - 1`` values."""
+    from scipy.interpolate import BSpline
+
+    return np.asarray(BSpline.basis_element(np.arange(order + 1.0))(np.arange(1.0, order)))
+
+
+def _transfer(order: int, g: int) -> Array:
+    """Return what deposit and gather multiply, k <= G / 2: ``(sum_j b(j) cos(2 pi jk / G))**2``."""
+    k, j = np.arange(g // 2 + 1), np.arange(order - 1) - (order // 2 - 1)
+    return np.asarray((np.cos(2 * np.pi * np.outer(k, j) / g) @ _nodes(order)) ** 2)
+
+
+@lru_cache(maxsize=64)
+def _self_terms(c: int, h: float, dof: float, order: int) -> tuple[float, ...]:
+    """Return the cosine series of a point's own image, K part only: 1, one, two, .. c cosines.
+
+    ``S(t) = sum_ab w_a(t) w_b(t) K~(a - b)`` is even and periodic in t on every axis and its second
+    harmonics are below 1e-5. K~ is local, so a small grid gives it.
+    """
+    from scipy.fft import irfftn
+    from scipy.interpolate import BSpline
+
+    g = 48 if c < 3 else 36
+    octant = _spectrum((g,) * c, h, dof, order, 0.0)
+    full = octant
+    for axis in range(c - 1):
+        back = np.flip(np.take(full, np.arange(1, g // 2), axis=axis), axis=axis)
+        full = np.concatenate([full, back], axis=axis)
+    image = np.asarray(irfftn(full, s=(g,) * c, axes=tuple(range(c))))
+    q = 8  # samples of t an axis
+    t = np.arange(q) / q
+    spline = BSpline.basis_element(np.arange(order + 1.0), extrapolate=False)
+    w = np.nan_to_num(spline(t[:, None] + np.arange(order)[::-1][None, :]))  # (q, order)
+    pair = w[:, :, None] * w[:, None, :]  # (q, order, order)
+    shift = np.arange(order)[:, None] - np.arange(order)[None, :]
+    auto = pair.reshape(q, -1) @ np.eye(g)[(shift % g).ravel()]  # (q, g): pairs by their distance
+    S = image
+    for _ in range(c):  # contract the first axis each time; the t axes gather at the end
+        S = np.tensordot(S, auto, axes=([0], [1]))
+    terms = [S.mean()]
+    for count in range(1, c + 1):
+        basis: Any = 1.0
+        for axis in range(c):
+            wave = np.cos(2 * np.pi * t) if axis < count else np.ones(q)
+            basis = basis * wave.reshape([-1 if a == axis else 1 for a in range(c)])
+        terms.append(2.0**count * (S * basis).mean())
+    return tuple(float(x) for x in terms)

@@ -1,0 +1,1 @@
+"""A fit from parameters to a kept map: parameters, pipeline, persistence."""

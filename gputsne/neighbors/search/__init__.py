@@ -1,0 +1,1 @@
+"""The searches for neighbours: exact, by lists, in pairs, on a GPU."""

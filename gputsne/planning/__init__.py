@@ -1,0 +1,1 @@
+"""Memory and time of a fit, reckoned before it starts."""

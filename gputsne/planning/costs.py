@@ -1,0 +1,190 @@
+"""What does an iteration cost on a GPU? Launches and bytes of every call of ``CudaOps``.
+
+A roofline: time is the largest of what memory, second cache and atomics take, plus the launch. It
+was never timed; tests compare calls and bytes with those of the code, and docs/gpu.md says how to
+compare the times on a first machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gputsne.engine import mesh as meshes
+
+__all__ = ["MACHINES", "Call", "Case", "Machine", "calls"]
+
+SECTOR = 32  # bytes that a gather moves, whatever it wants of them
+CHARGE = 8  # bytes of a fixed-point charge
+EDGES = 1.5  # edges of P over n k: 1.26 to 1.5 on MNIST and text
+SPAN = 200.0  # of a finished map of SPAN_AT points in two axes; a guess for other sizes:
+SPAN_AT, SPAN_POWER = 70_000, 0.3
+
+
+class Locality(NamedTuple):
+    """What threads share where points lie along the curve: means over a fit of MNIST, k = 90.
+
+    Counted by bench/locality.py, two axes and order 6; in other cases the shares are the same.
+    """
+
+    below: float  # points
+    deposit: float  # sectors of charges a point that the warps of a block send
+    gather: float  # sectors of the potential a point that a block reads
+    edge: float  # sectors of Y an edge that a block reads
+    far: float  # edges that leave what a cache of 0.6 of the map would hold
+
+
+LOCALITY = (
+    Locality(250_000, 7.87533, 0.371262, 0.340834, 0.0431397),
+    Locality(float("inf"), 4.87087, 0.199005, 0.210684, 0.0228156),
+)
+
+
+class Machine(NamedTuple):
+    """Rates of a GPU, bytes and bytes a second, from public measurements."""
+
+    name: str
+    memory: float  # bytes
+    bandwidth: float  # of the memory
+    cache: float  # bytes of the second cache
+    cache_bandwidth: float
+    atomics: float  # sectors a second
+    launch: float  # seconds between two kernels
+
+
+# Bandwidth as measured by users of the card (3.35e12 on paper); cache and atomics are estimates.
+MACHINES = {"h100": Machine("H100 SXM 80 GB", 80e9, 3.0e12, 50e6, 5.0e12, 80e9, 2.5e-6)}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One size of map.
+
+    Attributes
+    ----------
+    n, k, c : int
+        Points, neighbours each, map axes.
+    fft_shape : tuple of int
+        FFT nodes an axis.
+    half : bool
+        Two bytes a weight instead of four.
+    in_order : bool
+        Points lie along a curve through the map.
+    order : int
+        Of the spline.
+    edges : int or None
+        Of P, both directions; None for ``EDGES n k``.
+    """
+
+    n: int
+    k: int = 90
+    c: int = 2
+    fft_shape: tuple[int, ...] = ()
+    half: bool = False
+    in_order: bool = True
+    order: int = meshes.ORDER
+    edges: int | None = None
+
+    @property
+    def nodes(self) -> int:
+        """FFT nodes in all."""
+        shape = self.fft_shape or self._shape()
+        out = 1
+        for g in shape:
+            out *= g
+        return out
+
+    @property
+    def nnz(self) -> int:
+        """Edges of P, both directions."""
+        return int(EDGES * self.n * self.k) if self.edges is None else self.edges
+
+    def _shape(self) -> tuple[int, ...]:
+        side = SPAN * (self.n / SPAN_AT) ** SPAN_POWER
+        span = [side ** (2.0 / self.c)] * self.c
+        h, _ = meshes.spacing(span, self.n, 1.0)
+        return meshes.lengths(span, h)
+
+
+class Call(NamedTuple):
+    """One call of an iteration.
+
+    ``bytes`` counts what its arrays hold, read and written once; ``cached`` is the traffic of
+    gathers at the second cache, ``missed`` what of it goes to memory; ``atomics`` counts sectors.
+    """
+
+    name: str
+    launches: int
+    bytes: float
+    cached: float = 0.0
+    missed: float = 0.0
+    atomics: float = 0.0
+    resident: float = 0.0  # bytes of the arrays; where the cache holds them, memory is not asked
+
+    def seconds(self, gpu: Machine) -> float:
+        """Return the modelled time."""
+        rate = gpu.cache_bandwidth if 0 < self.resident < gpu.cache else gpu.bandwidth
+        work = max(
+            (self.bytes + self.missed) / rate,
+            self.cached / gpu.cache_bandwidth,
+            self.atomics / gpu.atomics,
+        )
+        return work + self.launches * gpu.launch
+
+
+def _stencil(c: int, order: int, size: int) -> float:
+    """Return the sectors of one point's stencil of numbers of ``size`` bytes, on the mean.
+
+    A row of ``order`` numbers begins at any number of a sector.
+    """
+    starts = range(0, SECTOR, size)
+    row = sum(-(-(at + size * order) // SECTOR) for at in starts) / len(starts)
+    return row * float(order ** (c - 1))
+
+
+def calls(case: Case, gpu: Machine) -> list[Call]:
+    """Return the calls of one iteration on the mesh, in their order.
+
+    Parameters
+    ----------
+    case : Case
+        The size.
+    gpu : Machine
+        Its second cache decides what gathers miss.
+
+    Returns
+    -------
+    list of Call
+        Between two looks at the extent, which come once in 25 iterations.
+    """
+    n, c, G, nnz = case.n, case.c, case.nodes, case.nnz
+    M = G / 2**c
+    point = 4.0 * c * n
+    deposited, gathered = _stencil(c, case.order, CHARGE), _stencil(c, case.order, 4)
+    edge, far = 1.0, 1.0 - min(1.0, gpu.cache / max(point, 1.0))
+    if case.in_order:
+        counted = next(found for found in LOCALITY if n < found.below)
+        deposited *= counted.deposit / _stencil(2, 6, CHARGE)
+        gathered *= counted.gather / _stencil(2, 6, 4)
+        edge, far = counted.edge, min(far, counted.far)
+    complex_grid = 4.0 * G  # half of G complex numbers of 8 bytes
+    passes = 2.0 * c  # each axis reads and writes once
+    gathers = float(SECTOR) * nnz * edge
+    weight = 2 if case.half else 4
+    grid = 4.0 * G
+    return [
+        Call("deposit", 1, point, atomics=n * deposited),
+        Call("pack", 1, 2 * CHARGE * M + grid, resident=CHARGE * M + grid),
+        Call("FFT", max(c, 1), passes * complex_grid, resident=2 * grid),
+        Call("multiply", 1, 2 * complex_grid + grid / 2**c, resident=grid),
+        Call("inverse FFT", max(c, 1), passes * complex_grid, resident=2 * grid),
+        Call("gather", 1, 2 * point + 8.0 * n, cached=n * gathered * SECTOR),
+        Call("total", 2, 4.0 * n),
+        Call(
+            "attract and step",
+            1,
+            nnz * (4.0 + weight) + 8.0 * n + 7 * point,
+            cached=gathers,
+            missed=gathers * far,
+        ),
+    ]

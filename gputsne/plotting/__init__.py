@@ -1,0 +1,150 @@
+"""How does a map look? ``plot`` draws it: png, svg and pdf by matplotlib, html by plotly.
+
+labels.py and colours.py read the labels, scene.py settles what is drawn; static.py and html.py
+draw it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from gputsne.base.files import check_writable
+from gputsne.plotting.colours import colour_of, palette
+from gputsne.plotting.scene import Style, scene_of
+
+__all__ = ["colour_of", "palette", "plot"]
+
+STATIC = (".png", ".svg", ".pdf")
+INTERACTIVE = (".html",)
+
+
+def plot(
+    map_or_model: Any,
+    labels: Any = None,
+    *,
+    path: str | PathLike[str] | None = None,
+    title: str | None = None,
+    caption: str | None = None,
+    hover: Any = None,
+    palette: Mapping[Any, str] | str | None = None,
+    kind: str = "auto",
+    point_size: float | None = None,
+    opacity: float | None = None,
+    annotate: bool | None = None,
+    max_points: int | None = None,
+    renderer: str | None = None,
+    dpi: float | None = None,
+    ax: Any = None,
+) -> Any:
+    """Draw a map and, with ``path``, write it.
+
+    Parameters
+    ----------
+    map_or_model : fitted TSNE, or array of shape (n, 1), (n, 2), (n, 3) or (n,)
+        A model brings its perplexity, seed and KL divergence into the caption.
+    labels : array-like, shape (n,), optional
+        Categories or values to colour by. Whole numbers, texts and booleans are categories;
+        numbers with a fraction, or more than 100 different whole numbers, are values. Missing
+        ones (None, NaN, "") are grey.
+    path : path-like, optional
+        Where to write: ``.png``, ``.svg``, ``.pdf`` or ``.html``. The file is replaced in one step.
+    title : str, optional
+        Text above the map.
+    caption : str, optional
+        Text below the map instead of n, perplexity, seed, KL and version; "" for none. If not all
+        points are drawn the caption says so in any case.
+    hover : column, mapping of columns, or table, optional
+        What an interactive map shows beside label and row when the pointer is over a point.
+    palette : mapping of label to colour, "distinct", or name of a colour scale, optional
+        Colours as ``"#rrggbb"`` or CSS names. Without it each category's colour follows from its
+        name alone and never changes, so that words may come to similar colours (a warning says
+        so). ``"distinct"`` chooses for the labels given, of more than 20 for the 20 largest first;
+        :func:`gputsne.plotting.palette` does so for a known set of labels, to be passed with each
+        of its subsets. For values: viridis (default), cividis, inferno, magma or plasma.
+    kind : {"auto", "categories", "values"}, default "auto"
+        What the labels are.
+    point_size : float, optional
+        Diameter of a point in 1/72 inch (in pixels for html); follows n by default.
+    opacity : float in (0, 1], optional
+        Follows n by default.
+    annotate : bool, optional
+        Whether to write the names of the 20 largest categories onto the map (not for html); by
+        default with 2 or more short names that hold most points, on a 2-D map of 300 or more.
+    max_points : int, optional
+        Draw a sample of at most this many points, each category by its share. Default: all; for
+        html, what keeps the file below about 15 MB (250,000 points without ``hover`` columns) and,
+        in 3-D, fluid (100,000 points).
+    renderer : {"matplotlib", "plotly"}, optional
+        Follows from the suffix of ``path``; matplotlib without one.
+    dpi : float, optional
+        Of png files and of the points in svg and pdf, which are drawn as an image above 5,000
+        points; default 200.
+    ax : matplotlib.axes.Axes, optional
+        Draw into this one.
+
+    Returns
+    -------
+    matplotlib.figure.Figure or plotly.graph_objects.Figure
+        Also when it was written.
+
+    Raises
+    ------
+    ValueError
+        For another suffix, labels of another length, or a parameter without effect.
+    DependencyMissing
+        If matplotlib or plotly is not installed.
+
+    Notes
+    -----
+    Axes have no ticks, since t-SNE axes have no meaning; both have the same scale. A 1-D map is
+    drawn as a strip whose height shows density. The html file holds plotly.js (4.8 MB) and needs no
+    network. Nothing touches pyplot, so it works without a display and in threads.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Y = np.random.default_rng(0).normal(size=(100, 2))
+    >>> figure = plot(Y, np.arange(100) % 3, title="Noise")
+    """
+    target = None if path is None else Path(path)
+    chosen = _renderer(target, renderer)
+    if target is not None:
+        check_writable(target)
+    style = Style(title, caption, point_size, opacity, annotate, dpi)
+    reading: dict[str, Any] = {"kind": kind, "palette": palette}
+    if chosen == "plotly":
+        from gputsne.plotting import interactive
+
+        for name, value in (("ax", ax), ("annotate", annotate), ("dpi", dpi)):
+            if value is not None:
+                raise ValueError(f"{name} has no effect on an interactive map; leave it out")
+        cap = interactive.point_limit(map_or_model, hover) if max_points is None else max_points
+        scene = scene_of(map_or_model, labels, style, hover=hover, max_points=cap, **reading)
+        return interactive.draw(scene, target)
+    from gputsne.plotting import static
+
+    if dpi is not None and target is None:
+        raise ValueError("dpi has no effect without path; pass path, or leave dpi out")
+    if hover is not None:
+        raise ValueError("hover has no effect on a static map; write an .html file or leave it out")
+    scene = scene_of(map_or_model, labels, style, hover=None, max_points=max_points, **reading)
+    return static.draw(scene, style, target, ax)
+
+
+def _renderer(path: Path | None, renderer: str | None) -> str:
+    """Return who draws: by suffix, or as asked."""
+    if renderer not in (None, "matplotlib", "plotly"):
+        raise ValueError(f"renderer={renderer!r} is neither 'matplotlib' nor 'plotly'")
+    if path is None:
+        return renderer or "matplotlib"
+    suffix = path.suffix.lower()
+    if suffix not in STATIC + INTERACTIVE:
+        allowed = ", ".join(STATIC + INTERACTIVE)
+        raise ValueError(f"path={str(path)!r} ends in {suffix!r}; plot writes {allowed}")
+    own = "plotly" if suffix in INTERACTIVE else "matplotlib"
+    if renderer not in (None, own):
+        raise ValueError(f"renderer={renderer!r} can't write {suffix} files; leave it out")
+    return own

@@ -1,0 +1,229 @@
+"""A map for the browser: one self-contained file by plotly that works offline.
+
+Twin: figures.py draws the same scene on paper.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gputsne.base.files import replacing
+from gputsne.base.types import Array
+from gputsne.data import require
+from gputsne.plotting.colours import MISSING
+from gputsne.plotting.scene import Scene, hover_columns, read_map
+
+__all__ = ["draw", "point_limit"]
+
+SVG_POINTS = 3_000
+"""Up to here points are SVG, which needs no WebGL; above, WebGL, fluid at 250,000 points."""
+
+MAX_POINTS, MAX_POINTS_3D = 250_000, 100_000
+DATA_BYTES = 10_000_000
+"""Most bytes of points and hover texts in a file, beside plotly.js (4.8 MB)."""
+
+MAX_TEXT = 160
+"""Hover texts are cut after this many characters."""
+
+_SCALES = {"viridis": "Viridis", "cividis": "Cividis", "inferno": "Inferno", "magma": "Magma"}
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>html, body {{ margin: 0; height: 100%; background: white }}</style>
+</head><body>{body}</body></html>
+"""
+
+
+def point_limit(map_or_model: Any, hover: Any) -> int:
+    """Return how many points keep the file at a reasonable weight.
+
+    A point costs 16 bytes (three numbers of 4 bytes in base64), 20 in 3-D or with values, and its
+    hover texts.
+    """
+    Y, _ = read_map(map_or_model)
+    n = len(Y)
+    few = np.linspace(0, n - 1, min(n, 1000)).astype(np.int64)
+    texts = _texts([(name, column[few]) for name, column in hover_columns(hover, n)], len(few))
+    per_point = 20 + (sum(len(t.encode()) + 4 for t in texts) / len(few) if texts else 0)
+    return min(MAX_POINTS_3D if Y.shape[1] == 3 else MAX_POINTS, int(DATA_BYTES / per_point))
+
+
+def draw(scene: Scene, path: Path | None) -> Any:
+    """Draw a scene, write it if there is a path, return the plotly figure."""
+    require("plotly", "an interactive map")
+    import plotly.graph_objects as go
+
+    figure = go.Figure(_traces(scene, go), _layout(scene))
+    if path is not None:
+        body = figure.to_html(
+            full_html=False,
+            include_plotlyjs=True,
+            div_id="gputsne-map",  # a fixed name, so that the same map gives the same bytes
+            default_height="100vh",
+            config={"scrollZoom": True, "displaylogo": False, "responsive": True},
+        )
+        page = _PAGE.format(title=escape(scene.title or "gputsne map"), body=body)
+        with replacing(path) as part:
+            part.write_text(page, encoding="utf-8")
+    return figure
+
+
+def _traces(scene: Scene, go: Any) -> list[Any]:
+    """Return one trace per category in the legend, largest beneath, and one for the others.
+
+    The legend's dots are traces of no points: they are opaque, as points that overlap look.
+    """
+    labels = scene.labels
+    texts = np.array(_texts(scene.hover, len(scene.Y)), dtype=object)
+    traces: list[Any] = []
+    keys: list[Any] = []
+
+    def add(points: Array, name: str, rank: int, colour: dict[str, Any], say: str) -> None:
+        if len(points):
+            extra = dict(zip(("x", "y", "z"), scene.Y[points].T.copy(), strict=False))
+            text = texts[points] if len(texts) else None
+            traces.append(_trace(scene, go, extra, scene.rows[points], text, name, colour, say))
+            if (name and labels.kind == "categories") or name == "no label":
+                one = isinstance(colour["color"], str)  # the others have many colours, so no dot
+                dot = {"color": colour["color"] if one else "rgba(0,0,0,0)"}
+                keys.append(_key(traces[-1], rank, dot))
+
+    add(np.flatnonzero(labels.missing), "no label", 2000, {"color": MISSING}, "no label")
+    if labels.kind == "none":
+        add(np.arange(len(scene.Y)), "", 1, {"color": "#316aac"}, "")
+    elif labels.kind == "values":
+        seen = np.flatnonzero(~labels.missing)
+        add(seen, labels.title, 1, _value_colours(scene, seen), "%{marker.color:.4g}")
+    else:
+        shown = labels.in_legend()
+        rest = np.flatnonzero(~np.isin(labels.codes, [-1, *shown]))
+        hidden = int((labels.counts() > 0).sum()) - len(shown)
+        if len(rest):
+            named = np.array([_plain(name) for name in labels.names], dtype=object)[labels.codes]
+            own = texts if len(texts) else np.full(len(scene.Y), "", dtype=object)
+            texts = np.where(np.isin(labels.codes, shown), own, "<b>" + named + "</b>" + own)
+            colour = {"color": list(labels.colour_per_point()[rest])}
+            add(rest, f"… and {hidden} more", 1999, colour, "")
+        counts = labels.counts()
+        for code in sorted(shown, key=lambda i: (-counts[i], i)):
+            name = _plain(labels.names[code])
+            points = np.flatnonzero(labels.codes == code)
+            add(points, name, shown.index(code), {"color": labels.colours[code]}, "name")
+    return traces + keys
+
+
+def _key(trace: Any, rank: int, dot: dict[str, str]) -> Any:
+    """Return what stands in the legend for a trace, and toggles it."""
+    nowhere = {axis: [None] for axis in ("x", "y", "z") if getattr(trace, axis, None) is not None}
+    return type(trace)(
+        **nowhere,
+        mode="markers",
+        name=trace.name,
+        legendgroup=trace.legendgroup,
+        legendrank=rank,
+        showlegend=True,
+        hoverinfo="skip",
+        marker=dot,
+    )
+
+
+def _trace(
+    scene: Scene, go: Any, at: dict[str, Array], rows: Array, text: Array | None,
+    name: str, colour: dict[str, Any], say: str,
+) -> Any:  # fmt: skip
+    kind = go.Scatter3d if "z" in at else go.Scattergl if len(scene.Y) > SVG_POINTS else go.Scatter
+    head = "<b>%{fullData.name}</b>" if say == "name" else f"<b>{say}</b>" if say else ""
+    template = head + ("%{text}" if text is not None else "") + "<br>row %{customdata}"
+    size = max(scene.point_size * (96 / 72), 1.5)
+    return kind(
+        **at,
+        mode="markers",
+        name=name,
+        legendgroup=name,
+        showlegend=False,
+        customdata=rows,
+        text=None if text is None else list(text),
+        hovertemplate=template.removeprefix("<br>") + "<extra></extra>",
+        marker={"size": size, "opacity": scene.opacity, "line": {"width": 0}, **colour},
+    )
+
+
+def _value_colours(scene: Scene, seen: Array) -> dict[str, Any]:
+    scale = _SCALES.get(scene.labels.scale, "Plasma")
+    bar = {
+        "title": {"text": _plain(scene.labels.title)},
+        "thickness": 14,
+        "len": 0.5,
+        "outlinewidth": 0,
+    }
+    return {
+        "color": scene.labels.values[seen].astype(np.float32),
+        "colorscale": scale,
+        "showscale": True,
+        "colorbar": bar,
+    }
+
+
+def _layout(scene: Scene) -> dict[str, Any]:
+    hidden = {"visible": False}
+    layout: dict[str, Any] = {
+        "template": "none",
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "font": {"family": "system-ui, sans-serif", "size": 13, "color": "#222222"},
+        "margin": {"l": 24, "r": 24, "t": 56 if scene.title else 24, "b": 44},
+        "hovermode": "closest",
+        "hoverlabel": {"align": "left"},
+        "dragmode": "pan",
+        "legend": {
+            "itemsizing": "constant",
+            "title": {"text": _plain(scene.labels.title)},
+            "tracegroupgap": 0,
+        },
+        "annotations": [],
+    }
+    if scene.title:
+        layout["title"] = {"text": _plain(scene.title), "x": 0.02, "xanchor": "left"}
+    if scene.caption:
+        layout["annotations"].append(
+            {
+                "text": _plain(scene.caption), "showarrow": False, "xref": "paper", "yref": "paper",
+                "x": 0, "y": 0, "xanchor": "left", "yanchor": "top", "yshift": -14,
+                "font": {"size": 11, "color": "#6b6b6b"},
+            }
+        )  # fmt: skip
+    if scene.Y.shape[1] == 3:
+        layout["dragmode"] = "orbit"
+        layout["scene"] = {"xaxis": hidden, "yaxis": hidden, "zaxis": hidden, "aspectmode": "data"}
+    else:
+        layout["xaxis"] = hidden
+        layout["yaxis"] = {**hidden, "scaleanchor": "x", "scaleratio": 1}
+    return layout
+
+
+def _texts(columns: Any, m: int) -> list[str]:
+    """Return one hover text per point, a line per column; empty without columns."""
+    if not columns:
+        return []
+    lines = [
+        [f"<br>{_plain(name)}: {_plain(_cell(value))}" for value in column]
+        for name, column in columns
+    ]
+    return ["".join(parts) for parts in zip(*lines, strict=True)]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, (float, np.floating)):
+        return f"{value:.6g}"
+    text = str(value)
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
+
+
+def _plain(text: str) -> str:
+    """Escape what plotly would read as markup or as a template."""
+    return escape(text, quote=False).replace("%{", "%&#123;")

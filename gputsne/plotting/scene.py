@@ -1,0 +1,214 @@
+"""What is drawn? Points, labels, texts and sizes, settled once for both renderers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gputsne.base.types import Array, FloatArray
+from gputsne.plotting.caption import caption_of
+from gputsne.plotting.labels import Labels, read_labels
+
+__all__ = ["Scene", "Style", "hover_columns", "read_map", "scene_of", "stratified"]
+
+
+@dataclass(frozen=True)
+class Style:
+    """What the caller may fix; None leaves it to the renderer and to n.
+
+    Attributes
+    ----------
+    title, caption : str or None
+        Texts above and below; a caption of None states the facts of the map.
+    point_size, opacity : float or None
+        Of a point: diameter in 1/72 inch, and a share in (0, 1].
+    annotate : bool or None
+        Whether category names stand on the map.
+    dpi : float or None
+        Dots per inch of what is drawn as an image.
+    """
+
+    title: str | None = None
+    caption: str | None = None
+    point_size: float | None = None
+    opacity: float | None = None
+    annotate: bool | None = None
+    dpi: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """One picture, blind to the renderer.
+
+    Attributes
+    ----------
+    Y : array, shape (m, 2 or 3), float32
+        Points in drawing order of the data; a 1-D map has its strip's height as second column.
+    rows : array, shape (m,), int32
+        Row of the data each point stands for.
+    labels : Labels
+        Of the ``m`` points.
+    hover : tuple of (str, array of shape (m,))
+        Named columns to show beside a point.
+    title, caption : str
+        Texts above and below, "" for none.
+    point_size : float
+        Diameter in points of 1/72 inch on a map of about 6.5 inches.
+    opacity : float
+        Of the points, in (0, 1].
+    one_dimensional : bool
+        Whether the second column was made up.
+    """
+
+    Y: FloatArray
+    rows: npt.NDArray[np.int32]
+    labels: Labels
+    hover: tuple[tuple[str, Array], ...]
+    title: str
+    caption: str
+    point_size: float
+    opacity: float
+    one_dimensional: bool = False
+
+
+def read_map(map_or_model: Any) -> tuple[FloatArray, Any]:
+    """Return (Y, model); model is None for an array. Y is float32 of shape (n, 1 | 2 | 3)."""
+    model = None
+    if hasattr(map_or_model, "embedding_"):
+        model, map_or_model = map_or_model, map_or_model.embedding_
+    elif hasattr(map_or_model, "fit"):
+        from sklearn.exceptions import NotFittedError
+
+        raise NotFittedError("plot needs a fitted TSNE; call fit first")
+    if hasattr(map_or_model, "get") and hasattr(map_or_model, "__cuda_array_interface__"):
+        map_or_model = map_or_model.get()
+    Y = np.asarray(map_or_model)
+    if Y.ndim == 1:
+        Y = Y[:, None]
+    if Y.ndim != 2 or Y.shape[1] not in (1, 2, 3) or Y.dtype.kind not in "iuf":
+        raise ValueError(
+            f"the map has shape {np.shape(map_or_model)} and dtype {Y.dtype}; "
+            "plot draws numbers of shape (n, 1), (n, 2) or (n, 3)"
+        )
+    if Y.shape[0] == 0:
+        raise ValueError("the map has 0 points; there is nothing to draw")
+    bad = int((~np.isfinite(Y)).any(axis=1).sum())
+    if bad:
+        raise ValueError(f"the map has {bad} points with NaN or infinite coordinates; drop them")
+    return np.ascontiguousarray(Y, dtype=np.float32), model
+
+
+def scene_of(
+    map_or_model: Any,
+    labels: Any,
+    style: Style,
+    *,
+    kind: str,
+    palette: Mapping[Any, str] | str | None,
+    hover: Any,
+    max_points: int | None,
+) -> Scene:
+    """Read everything the user gave and settle what is drawn; see :func:`gputsne.plot`."""
+    Y, model = read_map(map_or_model)
+    n = Y.shape[0]
+    marks = read_labels(labels, n, kind=kind, palette=palette)
+    columns = hover_columns(hover, n)
+    if max_points is not None and max_points < 1:
+        raise ValueError(f"max_points={max_points} must be at least 1")
+    caption = caption_of(model, n) if style.caption is None else style.caption
+    rows = np.arange(n, dtype=np.int32)
+    if max_points is not None and n > max_points:
+        rows = stratified(marks, n, max_points)
+        how = ", the same share of each label" if marks.kind == "categories" else ", at random"
+        caption = " · ".join(x for x in (caption, f"{len(rows):,} of {n:,} points drawn{how}") if x)
+    m = len(rows)
+    one = Y.shape[1] == 1
+    return Scene(
+        Y=_strip(Y)[rows] if one else Y[rows],
+        rows=rows,
+        labels=marks.take(rows),
+        hover=tuple((name, column[rows]) for name, column in columns),
+        title=style.title or "",
+        caption=caption,
+        point_size=_positive("point_size", style.point_size, _point_size(m)),
+        opacity=_positive("opacity", style.opacity, _opacity(m), most=1.0),
+        one_dimensional=one,
+    )
+
+
+def stratified(labels: Labels, n: int, size: int) -> npt.NDArray[np.int32]:
+    """Choose ``size`` of n rows, ascending: each category keeps its share, by largest remainder.
+
+    Points without a label are a category of their own. The choice is the same in every run.
+    """
+    rng = np.random.default_rng(0)
+    groups = labels.codes + 1  # 0: missing, or no categories at all
+    counts = np.bincount(groups)
+    exact = counts * (size / n)
+    quota = np.floor(exact).astype(np.int64)
+    rest = np.argsort(quota - exact, kind="stable")[: size - quota.sum()]
+    quota[rest] += 1
+    order = rng.permutation(n)
+    order = order[np.argsort(groups[order], kind="stable")]
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    chosen = [order[s : s + q] for s, q in zip(starts, quota, strict=True)]
+    return np.sort(np.concatenate(chosen)).astype(np.int32)
+
+
+def _point_size(n: int) -> float:
+    """Diameter in points: 6 for a hundred points, 3.7 for 2,000, 1.1 for 70,000, 0.55 for 10^6."""
+    return float(np.clip(3.7 * (2000 / n) ** 0.34, 0.5, 6.0))
+
+
+def _opacity(n: int) -> float:
+    return float(np.clip(0.9 * (2000 / n) ** 0.10, 0.35, 0.9))
+
+
+def _positive(name: str, given: float | None, default: float, most: float = np.inf) -> float:
+    if given is None:
+        return default
+    if not 0 < given <= most:
+        limit = f" and at most {most:g}" if np.isfinite(most) else ""
+        raise ValueError(f"{name}={given} must be above 0{limit}")
+    return float(given)
+
+
+def _strip(Y: FloatArray) -> FloatArray:
+    """Give a 1-D map a height: uniform jitter, as wide as the map is dense there (sina plot)."""
+    y = Y[:, 0].astype(np.float64)
+    low, span = y.min(), max(float(np.ptp(y)), 1e-12)
+    bins = int(np.clip(np.sqrt(len(y)), 8, 256))
+    place = (y - low) / span * (bins - 1)
+    counts = np.bincount(np.rint(place).astype(np.int64), minlength=bins).astype(np.float64)
+    smooth = np.convolve(
+        np.pad(counts, 2, mode="edge"), [1 / 16, 1 / 4, 3 / 8, 1 / 4, 1 / 16], "valid"
+    )
+    width = np.interp(place, np.arange(bins), np.sqrt(smooth / smooth.max()))
+    jitter = np.random.default_rng(0).uniform(-1, 1, len(y)) * width * span * 0.1
+    return np.stack([y, jitter], axis=1).astype(np.float32)
+
+
+def hover_columns(hover: Any, n: int) -> list[tuple[str, Array]]:
+    """Read ``hover``: a mapping or table of columns, or one column."""
+    if hover is None:
+        return []
+    if isinstance(hover, Mapping):
+        columns = [(str(name), hover[name]) for name in hover]
+    elif hasattr(hover, "columns") and hasattr(hover, "__getitem__"):
+        columns = [(str(name), hover[name]) for name in hover.columns]
+    elif isinstance(hover, Iterable) and not isinstance(hover, str):
+        name = getattr(hover, "name", None)
+        columns = [(name if isinstance(name, str) else "text", hover)]
+    else:
+        raise TypeError(f"hover must be a column, a table or a mapping, got {type(hover).__name__}")
+    read = [(name, np.asarray(column)) for name, column in columns]
+    for name, column in read:
+        if column.shape != (n,):
+            raise ValueError(
+                f"hover[{name!r}] has shape {column.shape}, but the map has {n} points"
+            )
+    return read

@@ -1,0 +1,272 @@
+"""What is learned from X before anything else? Fill values, centre, scale and principal axes."""
+
+from __future__ import annotations
+
+import numbers
+import warnings
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gputsne.base import resources
+from gputsne.base.types import Array, FloatArray
+from gputsne.preparation.preparation import Preparation
+from gputsne.preparation.tables import Table, block_rows, complain_if_not_finite, read, seed
+
+__all__ = ["prepare"]
+
+# Sparse X becomes dense only when it is small: no wider than a PCA's covariance is cheap for, and
+# no bigger than a laptop holds beside the rest of a fit.
+DENSE_COLUMNS = 2000
+DENSE_BYTES = 2 << 30
+# Spreads outside 2**-40 ... 2**40 are rescaled: a squared distance then stays below 2**84 d, and
+# neighbours a millionth of the spread apart still square to 2**-120, inside float32's 2**+-126.
+SAFE_EXPONENT = 40
+# A column that lies further from 0 than this many times its spread loses 8 of float32's 24 bits.
+FAR = 256.0
+
+
+class Columns(NamedTuple):
+    """Statistics by column, each of shape (d,), float64; ``deviation`` is 0 where constant."""
+
+    mean: Array
+    deviation: Array
+    low: Array
+    high: Array
+
+
+def prepare(
+    X: Any,
+    *,
+    scale: bool = False,
+    pca: int | None = None,
+    impute: str | float | None = None,
+    random_state: Any = None,
+    recentre: bool = True,
+) -> tuple[FloatArray, Preparation]:
+    """Turn X into finite float32 rows, and remember how.
+
+    Parameters
+    ----------
+    X : array_like, DataFrame or sparse matrix, shape (n, d)
+        Any real dtype, order and memory; never changed.
+    scale : bool, default False
+        Divide each column by its standard deviation, after centring it (sparse X isn't centred).
+        Constant columns are left undivided.
+    pca : int or None, default None
+        Keep this many principal components (sparse X: truncated SVD, never densified).
+    impute : {"mean", "median"}, float or None, default None
+        What replaces NaN; without it NaN raises. Infinity always raises.
+    random_state : int, RandomState, Generator or None
+        Used where scikit-learn chooses a randomised decomposition.
+    recentre : bool, default True
+        Shift columns that lie so far from 0 that float32 would blur them. Pass False for metrics
+        to which the origin matters (cosine, correlation, inner_product).
+
+    Returns
+    -------
+    rows : array, shape (n, d'), float32, C order
+        X itself where nothing had to be done: read it, don't write to it.
+    preparation : Preparation
+        ``preparation.apply(X)`` gives ``rows`` again, to the bit.
+
+    Raises
+    ------
+    ValueError
+        For empty, 1-D, text, complex or non-finite X, for ``pca`` out of range, and for sparse X
+        that would not fit in memory when dense.
+    TypeError
+        For things that hold no numbers.
+
+    Warns
+    -----
+    UserWarning
+        When all rows are equal.
+    """
+    table = read(X)
+    n, d = table.shape
+    _check_options(scale, pca, n, d)
+    complain_if_not_finite(table, nan_allowed=impute is not None)
+    learned = Preparation(d, table.names)
+    if impute is not None:
+        learned = replace(learned, fill=_fill_values(table, impute))
+    if table.sparse:
+        learned = _fit_sparse(table, learned, scale, pca, random_state)
+    else:
+        learned = _fit_dense(table, learned, scale, pca, random_state, recentre)
+    rows = learned.transform_table(table)
+    if n > 1 and _all_equal(rows):
+        warnings.warn(
+            f"all {n} rows of X are equal, so the map shows nothing but rounding; check what X was "
+            "read from",
+            UserWarning,
+            stacklevel=2,
+        )
+    return rows, learned
+
+
+def _all_equal(rows: FloatArray) -> bool:
+    """Tell whether every row equals the first; other data end it at the first block."""
+    step = block_rows(rows.shape[1])
+    if (rows[1] != rows[0]).any():
+        return False
+    return all((rows[i : i + step] == rows[0]).all() for i in range(0, len(rows), step))
+
+
+def _check_options(scale: bool, pca: int | None, n: int, d: int) -> None:
+    if not isinstance(scale, bool | np.bool_):
+        raise TypeError(f"scale must be True or False, got {scale!r}")
+    if pca is None:
+        return
+    if isinstance(pca, bool) or not isinstance(pca, numbers.Integral):
+        raise TypeError(f"pca must be an integer or None, got {pca!r}")
+    if not 1 <= pca <= min(n, d):
+        raise ValueError(
+            f"pca={pca} must be between 1 and min(n_samples, n_features) = {min(n, d)}: "
+            "lower it, or pass pca=None to keep all columns"
+        )
+
+
+def _fill_values(table: Table, impute: str | float) -> Array:
+    """Return what replaces NaN in each column; scikit-learn's imputer finds it."""
+    from sklearn.impute import SimpleImputer
+
+    n, d = table.shape
+    if isinstance(impute, numbers.Real) and not isinstance(impute, bool):
+        if not np.isfinite(impute):
+            raise ValueError(f"impute={impute} is not finite: give a number, 'mean' or 'median'")
+        return np.full(d, float(impute))
+    if impute not in ("mean", "median"):
+        raise ValueError(f"impute={impute!r} is none of 'mean', 'median' and a number")
+    values = table.values if table.values.dtype.kind == "f" else table.values.astype(np.float64)
+    fill = np.asarray(SimpleImputer(strategy=impute).fit(values).statistics_, dtype=np.float64)
+    empty = np.flatnonzero(np.isnan(fill))
+    if empty.size:
+        raise ValueError(
+            f"impute={impute!r} has nothing to go by in columns {empty[:10].tolist()}, where all "
+            f"{n} values are NaN: drop them, or pass a number"
+        )
+    return fill
+
+
+def _fit_dense(
+    table: Table, learned: Preparation, scale: bool, pca: int | None, random_state: Any,
+    recentre: bool,
+) -> Preparation:  # fmt: skip
+    stats = _columns(table, learned)
+    with np.errstate(over="ignore"):  # columns from -1e308 to 1e308 spread to infinity
+        spread = stats.high - stats.low
+    if scale:
+        learned = replace(
+            learned, mean=stats.mean, scale=np.where(stats.deviation > 0, stats.deviation, 1.0)
+        )
+        centre = stats.mean / learned.scale
+        ends = np.stack([stats.low, stats.high]) / learned.scale
+        reach = float(np.abs(ends - centre).max())
+    elif pca is not None:
+        reach = float(spread.max())  # the principal components centre
+    else:
+        far = (np.abs(stats.mean) / FAR > spread) & (spread > 0)
+        if recentre and far.any():
+            learned = replace(learned, mean=np.where(far, stats.mean, 0.0))
+        left = 0.0 if learned.mean is None else learned.mean
+        reach = float(np.maximum(np.abs(stats.high - left), np.abs(stats.low - left)).max())
+    learned = replace(learned, factor=_power_of_two(reach))
+    if pca is None:
+        return learned
+
+    from sklearn.decomposition import PCA
+
+    # Centred before float32 takes it, or the covariance of columns far from 0 would cancel.
+    centre = np.zeros(table.shape[1]) if scale else stats.mean
+    flat = replace(learned, mean=stats.mean).transform_table(table)
+    # BLAS adds in another order with another number of threads; equal rows have shares of 0 / 0
+    with resources.limit(1), np.errstate(invalid="ignore", divide="ignore"):
+        model = PCA(int(pca), random_state=seed(random_state)).fit(flat)
+    offset = model.mean_.astype(np.float64) / learned.factor
+    return replace(
+        learned, pca_mean=centre + offset, components=model.components_.astype(np.float64)
+    )
+
+
+def _fit_sparse(
+    table: Table, learned: Preparation, scale: bool, pca: int | None, random_state: Any
+) -> Preparation:
+    from sklearn.utils.sparsefuncs import mean_variance_axis
+
+    n, d = table.shape
+    if pca is None and (d > DENSE_COLUMNS or 4 * n * d > DENSE_BYTES):
+        raise ValueError(
+            f"sparse X of shape {(n, d)} would take {4 * n * d / 2**30:.1f} GiB as dense float32 "
+            f"(the limits are {DENSE_COLUMNS} columns and {DENSE_BYTES / 2**30:.0f} GiB): pass "
+            "pca=50 to reduce it without making it dense"
+        )
+    X = table.values.astype(np.float64)
+    fill = learned.fill
+    if fill is not None:
+        missing = np.isnan(X.data)
+        X.data[missing] = fill[X.indices[missing]]
+    if scale:
+        unit = _power_of_two(float(np.abs(X.data).max(initial=0.0)))
+        deviation = np.sqrt(mean_variance_axis(X * unit, axis=0)[1]) / unit
+        deviation[deviation == 0.0] = 1.0
+        learned = replace(learned, scale=deviation)
+        X.data /= deviation[X.indices]
+    learned = replace(learned, factor=_power_of_two(float(np.abs(X.data).max(initial=0.0))))
+    if pca is None:
+        return learned
+
+    from sklearn.decomposition import TruncatedSVD
+
+    X.data *= learned.factor
+    with resources.limit(1), np.errstate(invalid="ignore", divide="ignore"):
+        if pca == d:  # TruncatedSVD's sketch must be narrower than X; the identity keeps all
+            return replace(learned, components=np.eye(d))
+        model = TruncatedSVD(int(pca), random_state=seed(random_state)).fit(X)
+    return replace(learned, components=model.components_.astype(np.float64))
+
+
+def _columns(table: Table, learned: Preparation) -> Columns:
+    """Mean, standard deviation and range of each column, NaN filled, in one pass over blocks."""
+    n, d = table.shape
+    low, high = np.full(d, np.inf), np.full(d, -np.inf)
+    mean, squares, count = np.zeros(d), np.zeros(d), 0
+    # Halved exponents for the squares of values near float64's own limits.
+    unit = _power_of_two(_largest(table), beyond=400)
+    step = block_rows(d)
+    for start in range(0, n, step):
+        block = table.values[start : start + step].astype(np.float64)
+        if learned.fill is not None:
+            block = np.where(np.isnan(block), learned.fill, block)
+        low, high = np.minimum(low, block.min(axis=0)), np.maximum(high, block.max(axis=0))
+        block *= unit
+        m = block.shape[0]
+        block_mean = block.mean(axis=0)
+        squares += np.square(block - block_mean).sum(axis=0)
+        # Chan, Golub & LeVeque (1983): merge the moments of two sets of rows.
+        shift = block_mean - mean
+        squares += shift * shift * (count * m / (count + m))
+        mean += shift * (m / (count + m))
+        count += m
+    deviation = np.sqrt(squares / n) / unit
+    deviation[low == high] = 0.0
+    mean = np.clip(mean / unit, low, high)
+    return Columns(mean, deviation, low, high)
+
+
+def _largest(table: Table) -> float:
+    """Return the largest magnitude in a dense table, NaN aside."""
+    if table.values.dtype.kind != "f" or table.values.dtype.itemsize < 8:
+        return 1.0  # float32's and 64-bit integers' squares fit into float64
+    step = block_rows(table.shape[1])
+    blocks = (table.values[i : i + step] for i in range(0, table.shape[0], step))
+    return max(float(np.nanmax(np.abs(block), initial=0.0)) for block in blocks)
+
+
+def _power_of_two(reach: float, beyond: int = SAFE_EXPONENT) -> float:
+    """Return the power of two that brings ``reach`` near 1, or 1.0 where that isn't needed."""
+    if not np.isfinite(reach) or reach == 0.0:
+        return 1.0 if reach == 0.0 else 2.0**-1023
+    exponent = int(np.frexp(reach)[1])
+    return 1.0 if abs(exponent) <= beyond else float(2.0 ** min(max(-exponent, -1022), 1000))

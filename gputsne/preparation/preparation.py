@@ -1,0 +1,202 @@
+"""What did prepare learn, and how is it done again to new rows? Arrays only, one row at a time.
+
+A row's result never depends on the other rows of its batch: everything is elementwise, except the
+projection, which is computed in float64 on blocks of one fixed shape and then rounded to float32.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gputsne.base import resources
+from gputsne.base.types import Array, FloatArray
+from gputsne.preparation.tables import Table, block_rows, complain_if_not_finite, read
+
+__all__ = ["Preparation"]
+
+# Rows of one projection. BLAS may add in another order for another shape or at a block's edge;
+# one padded shape, a multiple of every kernel's tile, leaves it no choice.
+PROJECTION_ROWS = 256
+# Sparse rows of one projection: scipy adds each row up alone, so this bounds memory only.
+SPARSE_ROWS = 8192
+
+
+@dataclass(frozen=True, eq=False)
+class Preparation:
+    """What ``prepare`` learned from X: ``((x - mean) / scale - pca_mean) @ components.T * factor``.
+
+    Attributes
+    ----------
+    n_features_in : int
+        ``d``, columns of X.
+    feature_names : tuple of str or None
+        Column names of the DataFrame that was fitted.
+    fill : array, shape (d,), float64, or None
+        What replaces NaN.
+    mean, scale : array, shape (d,), float64, or None
+        Centre and standard deviation of ``scale=True``; ``mean`` without ``scale`` is a shift that
+        keeps float32 exact when the columns lie far from 0.
+    pca_mean : array, shape (d,), float64, or None
+        Centre of the principal components; None for sparse X.
+    components : array, shape (d', d), float64, or None
+        Principal axes, or right singular vectors of sparse X.
+    factor : float
+        A power of two that keeps squared distances inside float32; 1.0 for ordinary data. Distances
+        between prepared rows are the user's distances times this factor.
+    """
+
+    n_features_in: int
+    feature_names: tuple[str, ...] | None = None
+    fill: Array | None = None
+    mean: Array | None = None
+    scale: Array | None = None
+    pca_mean: Array | None = None
+    components: Array | None = None
+    factor: float = 1.0
+
+    @property
+    def n_features_out(self) -> int:
+        """Columns of the prepared rows, ``d'``."""
+        return self.n_features_in if self.components is None else int(self.components.shape[0])
+
+    def apply(self, X: Any) -> FloatArray:
+        """Prepare new rows as the fitted ones were prepared.
+
+        Parameters
+        ----------
+        X : array_like, DataFrame or sparse matrix, shape (m, d)
+            New rows, with the columns of the fitted X.
+
+        Returns
+        -------
+        array, shape (m, d'), float32, C order
+            Each row's values do not depend on the other rows, to the bit.
+
+        Raises
+        ------
+        ValueError
+            For another number or other names of columns, and for what ``prepare`` refuses.
+        """
+        table = read(X)
+        self._check_columns(table)
+        complain_if_not_finite(table, nan_allowed=self.fill is not None)
+        return self.transform_table(table)
+
+    def transform_table(self, table: Table) -> FloatArray:
+        """Apply what was learned to a table whose columns and values have been checked."""
+        n = table.shape[0]
+        values = table.values
+        plain = all(v is None for v in (self.fill, self.mean, self.scale, self.components))
+        if plain and not table.sparse and self.factor == 1.0 and values.dtype == np.float32:
+            return np.ascontiguousarray(values)
+        out = np.empty((n, self.n_features_out), dtype=np.float32)
+        rows = block_rows(self.n_features_in)
+        with resources.limit(1), np.errstate(over="ignore"):
+            if self.components is not None:
+                rows = SPARSE_ROWS if table.sparse else PROJECTION_ROWS
+            for start in range(0, n, rows):
+                block = values[start : start + rows]
+                done = self._sparse_block(block) if table.sparse else self._dense_block(block)
+                out[start : start + rows] = done
+        if not np.isfinite(out).all():
+            row = int(np.flatnonzero(~np.isfinite(out).all(axis=1))[0])
+            raise ValueError(
+                f"X contains a value too large for dtype('float32') once prepared, in row {row}: it"
+                " is infinity beside the values that were fitted. Drop that row, or rescale X"
+            )
+        return out
+
+    def _dense_block(self, block: Array) -> Array:
+        X = block.astype(np.float64)
+        if self.fill is not None:
+            X = np.where(np.isnan(X), self.fill, X)
+        if self.mean is not None:
+            X -= self.mean
+        if self.scale is not None:
+            X /= self.scale
+        if self.components is not None and self.pca_mean is not None:
+            padded = np.zeros((PROJECTION_ROWS, X.shape[1]))
+            np.subtract(X, self.pca_mean, out=padded[: X.shape[0]])
+            padded *= self.factor  # before the products, which could overflow
+            return (padded @ self.components.T)[: X.shape[0]]
+        X *= self.factor
+        return X
+
+    def _sparse_block(self, block: Any) -> Array:
+        X = block.astype(np.float64)  # a copy: what follows changes it in place
+        if self.fill is not None:
+            missing = np.isnan(X.data)
+            X.data[missing] = self.fill[X.indices[missing]]
+        if self.scale is not None:
+            X.data /= self.scale[X.indices]
+        X.data *= self.factor
+        # scipy adds up each row on its own, in the order of its indices
+        dense = X.toarray() if self.components is None else X @ self.components.T
+        return np.asarray(dense)
+
+    def _check_columns(self, table: Table) -> None:
+        """Compare names and number of columns with the fitted ones, in scikit-learn's words."""
+        seen, new = self.feature_names, table.names
+        if seen is not None and new is not None and seen != new:
+            raise ValueError(_names_differ(seen, new))
+        if seen is None and new is not None:
+            warnings.warn(
+                "X has feature names, but TSNE was fitted without feature names",
+                UserWarning,
+                stacklevel=3,
+            )
+        if seen is not None and new is None:
+            warnings.warn(
+                "X does not have valid feature names, but TSNE was fitted with feature names",
+                UserWarning,
+                stacklevel=3,
+            )
+        if table.shape[1] != self.n_features_in:
+            raise ValueError(
+                f"X has {table.shape[1]} features, but TSNE is expecting {self.n_features_in} "
+                "features as input."
+            )
+
+    def arrays(self) -> dict[str, Array]:
+        """Return everything as plain arrays, for storage; absent parts are left out."""
+        out: dict[str, Array] = {
+            "n_features_in": np.asarray(self.n_features_in),
+            "factor": np.asarray(self.factor),
+        }
+        if self.feature_names is not None:
+            out["feature_names"] = np.asarray(self.feature_names, dtype=np.str_)
+        for name in ("fill", "mean", "scale", "pca_mean", "components"):
+            value = getattr(self, name)
+            if value is not None:
+                out[name] = value
+        return out
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, Array]) -> Preparation:
+        """Rebuild what ``arrays`` returned."""
+        parts: dict[str, Any] = dict(arrays)
+        parts["n_features_in"] = int(parts["n_features_in"])
+        parts["factor"] = float(parts["factor"])
+        if "feature_names" in parts:
+            parts["feature_names"] = tuple(str(name) for name in parts["feature_names"])
+        return cls(**parts)
+
+
+def _names_differ(seen: tuple[str, ...], new: tuple[str, ...]) -> str:
+    """Say which column names are new, missing or out of order."""
+    message = "The feature names should match those that were passed during fit.\n"
+    unseen, missing = sorted(set(new) - set(seen)), sorted(set(seen) - set(new))
+    for title, names in (
+        ("Feature names unseen at fit time:\n", unseen),
+        ("Feature names seen at fit time, yet now missing:\n", missing),
+    ):
+        if names:
+            message += title + "".join(f"- {name}\n" for name in names[:5])
+            message += "- ...\n" if len(names) > 5 else ""
+    if not unseen and not missing:
+        message += "Feature names must be in the same order as they were in fit.\n"
+    return message

@@ -1,6 +1,0 @@
-"""What does the optimiser see of the user's X? Finite float32 rows, and how to make them again."""
-
-from gputsne.prepare.fitting import prepare
-from gputsne.prepare.preparation import Preparation
-
-__all__ = ["Preparation", "prepare"]

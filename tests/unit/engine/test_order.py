@@ -1,0 +1,63 @@
+"""Does the order of points in memory change the map? Not a bit of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gputsne import backends
+from gputsne.affinities import joint
+from gputsne.base.types import StepParams
+from gputsne.engine.field import Field
+from gputsne.engine.iteration import Engine
+from gputsne.engine.optimize import fresh
+from gputsne.neighbors import knn
+
+DEVICES = [device for device, there, _ in backends.explain() if there]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("c", [1, 2, 3])
+def test_an_engine_that_relabels_gives_the_same_bytes(device, c):
+    """Charges are integers, edges keep their order in a row, and sums over rows are exact in
+    float64 (24-bit terms of similar size), so even the last bit must agree."""
+    rng = np.random.default_rng(c)
+    n = 700
+    X = rng.normal(size=(n, 5)).astype(np.float32)
+    ops = backends.choose(device, 2).ops
+    P = joint(knn(X, 15), ops, perplexity=5.0)
+    Y = rng.normal(scale=3.0, size=(n, c)).astype(np.float32)
+    maps = []
+    for at in ((), (3, 7)):
+        ops.relabel_from = 1
+        engine = Engine(P, fresh(Y), Field(ops, method="mesh"))
+        for t in range(12):
+            if t in at:
+                engine.relabel()
+            engine.step(StepParams(exaggeration=4.0, momentum=0.8, learning_rate=20.0))
+        maps.append((engine.embedding(), engine.state().velocity, engine.kl_divergence()))
+    np.testing.assert_array_equal(maps[0][0], maps[1][0])
+    np.testing.assert_array_equal(maps[0][1], maps[1][1])
+    assert maps[0][2] == pytest.approx(maps[1][2], abs=1e-12)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_reordered_matrix_is_the_matrix_with_rows_and_columns_moved(device):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4)).astype(np.float32)
+    ops = backends.choose(device).ops
+    P = joint(knn(X, 12), ops, perplexity=4.0)
+    order = rng.permutation(200).astype(np.int32)
+    got = ops.reorder(P, order).to_csr().toarray()
+    np.testing.assert_array_equal(got, P.to_csr().toarray()[np.ix_(order, order)])
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_the_curve_keeps_near_points_near(device):
+    """Along a Morton curve a step is a cell's width on average, along a random order half a map."""
+    rng = np.random.default_rng(1)
+    Y = rng.uniform(size=(4000, 2)).astype(np.float32)
+    ops = backends.choose(device).ops
+    order = np.argsort(ops.curve(Y, ops.extent(Y)), kind="stable")
+    along = np.linalg.norm(np.diff(Y[order], axis=0), axis=1).mean()
+    assert along < 3.0 / np.sqrt(4000)

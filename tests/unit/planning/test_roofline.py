@@ -1,0 +1,167 @@
+"""Does the model of a GPU count what the code does, and stay near the design's table?"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.fft
+from click.testing import CliRunner
+from gpu_free import lookalike
+
+import gputsne
+from gputsne.backends.cuda.ops import CudaOps
+from gputsne.base.types import Affinities, State, StepParams
+from gputsne.cli import main
+from gputsne.engine.field import Field
+from gputsne.engine.iteration import Engine
+from gputsne.planning import roofline
+from gputsne.planning.costs import LOCALITY, MACHINES, Case, calls
+
+H100 = MACHINES["h100"]
+NAMES = {
+    "deposit": "deposit",
+    "pack": "pack",
+    "rfftn": "FFT",
+    "multiply": "multiply",
+    "irfftn": "inverse FFT",
+    "gather": "gather",
+    "total": "total",
+    "attract_and_step": "attract and step",
+}
+
+
+class Silent:
+    """Kernels and FFTs that tell which arrays they were given; the kernels do nothing."""
+
+    def __init__(self):
+        self.seen, self.known, self.xp = [], {}, lookalike.Cupy()
+        self.config = lookalike.Fft().config
+
+    def __getattr__(self, name):
+        def call(*arguments, **_):
+            held = [self.known.get(a, 0) for a in arguments if isinstance(a, int)]
+            held += [a.nbytes for a in arguments if isinstance(a, np.ndarray)]
+            result = self.answer(name, arguments)
+            self.seen.append((name, sum(held) + getattr(result, "nbytes", 0)))
+            return result
+
+        return call
+
+    def answer(self, name, arguments):
+        if name in ("rfft", "rfftn", "irfftn"):
+            result = getattr(scipy.fft, name)(arguments[0].get())
+            single = {"rfftn": np.complex64, "irfftn": np.float32}
+            return self.xp.asarray(result.astype(single.get(name, result.dtype)))
+        return 264 if name == "sum_scratch" else None
+
+
+class Watched(CudaOps):
+    """CudaOps on numpy that tells ``module`` what lies at which address."""
+
+    def extent(self, Y):
+        return [(-60.0, 60.0)] * 2
+
+    def _at(self, a):
+        address = super()._at(a)
+        self.fft.known[address] = a.nbytes
+        return address
+
+
+@pytest.fixture(scope="module")
+def iteration():
+    """Calls of one iteration in the midst of an epoch, with the bytes of their arrays."""
+    n, k, rng = 20_000, 10, np.random.default_rng(0)
+    silent = Silent()
+    ops = Watched(1, xp=silent.xp, fft=silent, module=silent)
+    indices = rng.integers(0, n, 2 * n * k).astype(np.int32)
+    P = Affinities(
+        np.arange(n + 1, dtype=np.int64) * 2 * k, indices, np.full(len(indices), 1e-6, np.float32)
+    )
+    Y = rng.normal(size=(n, 2)).astype(np.float32)
+    engine = Engine(P, State(Y, Y * 0, Y * 0 + 1, 0), Field(ops))
+    params = StepParams(1.0, 0.8, 100.0)
+    for _ in range(3):
+        engine.step(params)
+    silent.seen.clear()
+    engine.step(params)
+    mesh = engine.field.mesh
+    return list(silent.seen), Case(n, k, 2, mesh.fft_shape, edges=len(indices))
+
+
+def test_the_calls_are_those_of_the_code(iteration):
+    seen, case = iteration
+    assert [NAMES[name] for name, _ in seen] == [call.name for call in calls(case, H100)]
+
+
+def test_bytes_are_those_of_the_arrays(iteration):
+    # What an array holds is read or written once, but for these: what a call changes in place it
+    # reads and writes (charges, the spectrum, velocity and gains), and an FFT does each axis.
+    seen, case = iteration
+    M, grid, point = case.nodes / 4, 4 * case.nodes, 8 * case.n
+    twice = {
+        "deposit": -8 * M,  # counted as atomics
+        "pack": 8 * M,
+        "FFT": 2 * grid,
+        "multiply": grid,
+        "inverse FFT": 2 * grid,
+        "gather": -grid,  # counted as cached
+        "attract and step": 2 * point,
+    }
+    for (name, held), call in zip(seen, calls(case, H100), strict=True):
+        want = held + twice.get(NAMES[name], 0)
+        # scratch, complex grids' one column more, and the padding of the last axis
+        assert call.bytes == pytest.approx(want, rel=0.02, abs=20_000), name
+
+
+def test_launches_and_bytes_meet_the_goal():
+    # The design: pack 8 M^2, FFT pair and multiply 42 M^2, and by point deposit 8, gather 24,
+    # attract and step 72 and 8 an edge, 1.5 k edges each; M = 864, 2048, 4096.
+    for n, M in ((60_000, 864), (1_000_000, 2048), (10_000_000, 4096)):
+        case = Case(n, 90)
+        told = calls(case, H100)
+        assert sum(call.launches for call in told) <= 12
+        design = 50 * M**2 + n * (8 + 24 + 135 * 8 + 72)
+        assert sum(call.bytes for call in told) < 1.3 * design
+
+
+def test_locality_is_as_counted():
+    text = (Path(__file__).parents[3] / "bench/results/locality.json").read_text()
+    counted = json.loads(text)["sizes"]
+    assert len(counted) == len(LOCALITY)
+    for size, used in zip(counted, LOCALITY, strict=True):
+        mean = size["mean"]
+        assert size["n"] < used.below
+        told = (mean["deposit"], mean["gather"], mean["edge_by_block"], mean["edge_far"])
+        assert used[1:] == told
+
+
+def test_half_weights_and_order_are_quicker():
+    def total(case):
+        return sum(call.seconds(H100) for call in calls(case, H100))
+
+    case = Case(1_000_000)
+    assert total(dataclasses.replace(case, half=True)) < total(case)
+    assert total(case) < total(dataclasses.replace(case, in_order=False))
+
+
+def test_plan_of_a_model_has_device_bytes_and_seconds():
+    planned = gputsne.plan(1_000_000, 50, device="h100")
+    assert planned.seconds == pytest.approx(roofline.seconds(Case(1_000_000), "h100", 1000))
+    assert planned.device_bytes == max(planned.device_stages.values()) > 2**30
+    assert gputsne.plan(1_000_000, 50, device="cpu").device_bytes == 0
+    with pytest.raises(gputsne.errors.OverMemory, match=r"GPU's memory .* 1\.00 GB are free"):
+        planned.check(2**62, device_limit=10**9)
+
+
+def test_the_command_prints_the_table():
+    done = CliRunner().invoke(main, ["plan", "--device", "h100"])
+    assert done.exit_code == 0
+    for word in ("attract and step", "60k", "10M", "never timed"):
+        assert word in done.output
+    told = json.loads(CliRunner().invoke(main, ["plan", "--device", "h100", "--json"]).stdout)
+    assert [m["n"] for m in told["models"]] == list(roofline.SIZES)
+    assert CliRunner().invoke(main, ["plan"]).exit_code == 2
