@@ -55,8 +55,8 @@ def relative(pattern: str) -> list[str]:
 
 
 def version() -> str:
-    """Return the one version, from the text of ``gputsne/__init__.py``."""
-    text = (ROOT / "gputsne" / "__init__.py").read_text(encoding="utf-8")
+    """Return the one version, from the text of ``gputsne/_version.py``."""
+    text = (ROOT / "gputsne" / "_version.py").read_text(encoding="utf-8")
     return re.search(r'^__version__ = "([^"]+)"', text, re.MULTILINE).group(1)  # type: ignore[union-attr]
 
 
@@ -67,7 +67,7 @@ def native() -> Extension:
     return Extension(
         "gputsne._native",
         sources=relative("csrc/cpu/*.cpp"),
-        depends=[*relative("csrc/**/*.hpp"), "gputsne/__init__.py", "setup.py"],
+        depends=[*relative("csrc/**/*.hpp"), "gputsne/_version.py", "setup.py"],
         include_dirs=[pybind11.get_include(), "csrc/kernels", "csrc/cpu"],
         define_macros=[("GPUTSNE_VERSION", f'"{version()}"')],
         extra_compile_args=list(COMPILE),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from gputsne._version import __version__
 
 if TYPE_CHECKING:
     from gputsne import metrics
@@ -15,7 +15,18 @@ if TYPE_CHECKING:
     from gputsne.planning.memory import plan
     from gputsne.plotting import plot
 
-__all__ = ["TSNE", "__version__", "datasets", "knn", "load", "metrics", "plan", "plot"]
+__all__ = [
+    "TSNE",
+    "__version__",
+    "datasets",
+    "errors",
+    "knn",
+    "load",
+    "metrics",
+    "plan",
+    "plot",
+    "types",
+]
 
 _HOME = {
     "TSNE": "gputsne.estimator",
@@ -24,7 +35,12 @@ _HOME = {
     "plan": "gputsne.planning.memory",
     "plot": "gputsne.plotting",
 }
-_MODULES = ("datasets", "metrics")
+_MODULES = {
+    "datasets": "gputsne.data.datasets",
+    "errors": "gputsne.base.errors",
+    "metrics": "gputsne.metrics",
+    "types": "gputsne.base.types",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -32,7 +48,7 @@ def __getattr__(name: str) -> Any:
     if name in _HOME:
         value = getattr(import_module(_HOME[name]), name)
     elif name in _MODULES:
-        value = import_module(f"gputsne.{name}")
+        value = import_module(_MODULES[name])
     else:
         raise AttributeError(f"module 'gputsne' has no attribute {name!r}")
     globals()[name] = value

@@ -5,58 +5,41 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import io
 import re
-from graphlib import TopologicalSorter
+import token as tokens
+import tokenize
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Which rooms each room may import. Everybody may import COMMON; a room that is missing here fails.
-# Stages (prepare ... schedule) import each other never: they pass the dataclasses of types.
-COMMON = {"types", "errors", "threads", "arrays"}
-STAGES = {"prepare", "neighbors", "affinities", "initial"}
-LOOP = {"mesh", "schedule", "backends", "field", "engine"}
-MODEL = STAGES | LOOP | {"optimize", "placement", "parameters", "planning", "progress"}
-FACE = MODEL | {"pipeline", "persistence", "storage"}
-ALLOWED: dict[str, set[str]] = {
-    "types": set(),
-    "errors": set(),
-    "threads": set(),
-    "arrays": set(),
-    "_build": set(),
-    "prepare": set(),
-    "neighbors": set(),
-    "affinities": set(),
-    "initial": set(),
-    "mesh": set(),
-    "schedule": set(),
-    "datasets": set(),
-    "progress": set(),
-    "io": set(),
-    "record": {"io"},
-    "backends": {"_native", "_cuda", "_build", "mesh"},
-    "field": {"mesh", "backends"},
-    "engine": {"mesh", "schedule", "backends", "field"},
-    "optimize": LOOP,
-    "placement": LOOP,
-    "planning": LOOP | {"device_plan", "roofline"},
-    "device_plan": set(),
-    "roofline": {"backends"},
-    "parameters": STAGES | LOOP,
-    "pipeline": MODEL,
-    "storage": {"io"},
-    "persistence": MODEL | {"pipeline", "storage"},
-    "fitted": FACE,
-    "estimator": FACE | {"fitted"},
-    "metrics": {"neighbors"},
-    "report": FACE | {"estimator", "metrics", "datasets", "io"},
-    "cli": FACE
-    | {"estimator", "metrics", "datasets", "report", "io", "record", "roofline", "_build"},
-    "__main__": {"cli"},
-    "__init__": {"estimator", "neighbors", "planning", "report", "datasets", "metrics"},
-}
+# The rooms from the ground up: a room may import those of lower levels, never one of its own level
+# or above. Names that have no folder yet are reserved for what is planned there.
+LEVELS: list[set[str]] = [
+    {"base", "_version", "_build", "_native", "_cuda"},
+    {"data", "backends"},
+    {"preparation", "neighbors", "affinities", "initial"},
+    {"engine"},
+    {"planning"},
+    {"model"},
+    {"fitted"},
+    {"estimator"},
+    {"plotting", "runs", "tiles"},
+    {"judging", "reporting", "telemetry"},
+    {"serve"},
+    {"cli"},
+    {"__init__", "__main__"},
+]
+# A tower beside the stages: what judges or explains a map needs no fit, only points and neighbours.
+SIDE = {"metrics", "inspection", "change"}
+LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
+LEVEL |= dict.fromkeys(SIDE, LEVEL["engine"])
+SIDE_MAY = {"base", "neighbors", "_version"}
+NOT_CODE = {
+    tokens.COMMENT, tokens.NL, tokens.NEWLINE, tokens.INDENT, tokens.DEDENT, tokens.ENDMARKER,
+}  # fmt: skip
 LIMITS = {".py": 300, ".pyi": 300, ".cpp": 350, ".hpp": 350, ".cu": 350, ".cuh": 350}
 # Only the machines, and the emulator of one, may know how a body is launched and how bodies meet;
 # the bindings in csrc/cpu may keep a setting in a std::atomic.
@@ -104,50 +87,53 @@ def modules() -> list[str]:
     return sorted(".".join(p.parts).removesuffix(".__init__") for p in paths)
 
 
+def code_lines(path: Path) -> int:
+    """Count the lines that are code: no docstrings, no comments, no blank lines."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix not in (".py", ".pyi"):
+        text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+        return sum(bool(re.sub(r"//.*", "", line).strip()) for line in text.splitlines())
+    lines: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in NOT_CODE:
+            lines |= set(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            lines -= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    return len(lines)
+
+
 @pytest.mark.parametrize("path", files(*LIMITS), ids=name)
 def test_no_file_outgrows_its_limit(path: Path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= LIMITS[path.suffix]
+    assert code_lines(path) <= LIMITS[path.suffix]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "gputsne").rglob("*.py")), ids=name)
 def test_imports_point_downhill(path: Path):
     here = room(path)
-    assert here in ALLOWED, f"{here} is a new room: say in ALLOWED what it may import"
-    common = set() if here in ("types", "errors") else COMMON - {here}
+    assert here in LEVEL, f"{here} is a new room: give it a level in LEVELS"
     package = list(path.relative_to(ROOT).parts[:-1])
-    imported = imported_rooms(path.read_text(encoding="utf-8"), package)
-    uphill = imported - ALLOWED[here] - common - {here}
-    # gputsne.__version__ is a plain string that any room but a stage may read.
-    if here not in STAGES | {"mesh", "schedule", "types", "errors"}:
-        uphill -= {"__init__"}
-    assert not uphill
-
-
-def test_no_two_rooms_need_each_other():
-    needs: dict[str, set[str]] = {}
-    for path in (ROOT / "gputsne").rglob("*.py"):
-        source, package = path.read_text(encoding="utf-8"), list(path.relative_to(ROOT).parts[:-1])
-        needs.setdefault(room(path), set()).update(imported_rooms(source, package))
-    del needs["__init__"]  # lazy: it names the faces, nothing of it is needed by them but a string
-    graph = {here: there - {here, "__init__"} for here, there in needs.items()}
-    assert list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the rooms
+    imported = imported_rooms(path.read_text(encoding="utf-8"), package) - {here}
+    if here in SIDE:
+        assert imported <= SIDE_MAY
+    assert not {other for other in imported if LEVEL[other] >= LEVEL[here]}
 
 
 @pytest.mark.parametrize(
     ("line", "rooms"),
     [
-        ("import gputsne.types as t", {"types"}),
-        ("from gputsne import types, errors", {"types", "errors"}),
+        ("import gputsne.base.types as t", {"base"}),
+        ("from gputsne import base, data", {"base", "data"}),
         ("def f():\n    from gputsne.cli.errors import Judged", {"cli"}),
-        ("from . import cli", {"report"}),
-        ("from .. import errors", {"errors"}),
-        ("from ..types import KNNGraph", {"types"}),
+        ("from . import cli", {"plotting"}),
+        ("from .. import data", {"data"}),
+        ("from ..base.types import KNNGraph", {"base"}),
         ("from gputsne import __version__", {"__init__"}),
         ("import numpy, gputsnext.types", set()),
     ],
 )
 def test_every_way_of_importing_is_seen(line: str, rooms: set[str]):
-    assert imported_rooms(line, ["gputsne", "report"]) == rooms
+    assert imported_rooms(line, ["gputsne", "plotting"]) == rooms
 
 
 @pytest.mark.parametrize("path", files(".cpp", ".hpp", ".cu", ".cuh"), ids=name)

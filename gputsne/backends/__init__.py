@@ -16,7 +16,7 @@ from gputsne.base.resources import resolve_n_jobs
 from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Reference, StepParams
 
 if TYPE_CHECKING:
-    from gputsne.engine.mesh import Mesh
+    from gputsne.base.types import Mesh
 
 __all__ = ["BACKENDS", "DEVICES", "Choice", "Ops", "choose", "explain"]
 
@@ -164,7 +164,7 @@ def _native_missing() -> str:
         from gputsne._build import build
 
         return f"compiled kernels are missing: {build()['reason'] or error}"
-    from gputsne import __version__
+    from gputsne._version import __version__
 
     if _native.__version__ != __version__:
         found = _native.__version__

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gputsne.base.types import Affinities, FloatArray
-from gputsne.engine.mesh import Mesh
+from gputsne.base.types import Affinities, FloatArray, Mesh
 
 __all__ = ["HostFFT", "convolve"]
 

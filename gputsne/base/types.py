@@ -6,6 +6,7 @@ Symbols are those of docs/math.md: ``n`` points, ``d`` features, ``k`` neighbour
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -131,6 +132,45 @@ class Reference:
     floor: float
     low: tuple[float, ...]
     high: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """A mesh and the kernel on it.
+
+    Attributes
+    ----------
+    h : float
+        Spacing of the nodes, map units.
+    order : int
+        Spline order (even); degree ``order - 1``.
+    shape : tuple of int
+        Nodes per axis that carry charge (``M``).
+    fft_shape : tuple of int
+        FFT length per axis (``G >= 2 M``, even).
+    spectrum : array, shape (G0 // 2 + 1, .., Gc // 2 + 1), float32
+        Kernel spectrum over the spline's transfer, one octant: it is real and even on every axis.
+    offset : float
+        Constant taken off the kernel; the field is ``offset * n`` plus what the mesh returns.
+    self_terms : tuple of float
+        Cosine coefficients of a point's own image (``Correction`` in csrc/kernels/gather.hpp).
+    widened : bool
+        True where the memory allowed made ``h`` larger than the accuracy goal asks.
+    """
+
+    h: float
+    order: int
+    shape: tuple[int, ...]
+    fft_shape: tuple[int, ...]
+    spectrum: FloatArray
+    offset: float
+    self_terms: tuple[float, ...]
+    widened: bool
+
+    def holds(self, low: Sequence[float], high: Sequence[float]) -> bool:
+        """Tell whether a box fits on the mesh when the mesh is centred on it."""
+        room = [(m - self.order - 2) * self.h for m in self.shape]
+        return all(hi - lo <= r for lo, hi, r in zip(low, high, room, strict=True))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from gputsne import __version__
+from gputsne._version import __version__
 from gputsne.cli.commands.demo import demo
 from gputsne.cli.commands.embed import embed
 from gputsne.cli.commands.info import info, plan

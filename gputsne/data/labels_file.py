@@ -33,7 +33,8 @@ def _read(path: Path, column: str | None) -> Array:
     if suffix in (".npy", ".npz"):
         return _array(path, column)
     if suffix == ".parquet":
-        from gputsne.data.formats import parquet, require
+        from gputsne.data import require
+        from gputsne.data.formats import parquet
 
         require("pyarrow", "reading parquet")
         return parquet.read_column(path, column)

@@ -11,9 +11,8 @@ from typing import SupportsFloat
 import numpy as np
 
 from gputsne.backends import Ops
-from gputsne.base.types import FloatArray
+from gputsne.base.types import FloatArray, Mesh
 from gputsne.engine import mesh as meshes
-from gputsne.engine.mesh import Mesh
 
 __all__ = ["Field"]
 

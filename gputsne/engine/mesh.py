@@ -7,13 +7,12 @@ csrc/kernels/spline.hpp). Derivations and the table of measured errors: docs/mes
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from gputsne.base.types import Array, FloatArray
+from gputsne.base.types import Array, Mesh
 
 ORDER = 6  # quintic: the error of cubic at h = 0.3 already at h = 0.42 (docs/mesh.md)
 LADDER = (0.36, 0.31, 0.25, 0.18, 0.125)  # finer spacings, in widths of the kernel
@@ -25,45 +24,6 @@ FREE_NODES = (4096, 192**2, 48**3)  # FFTs of this size are lost in the overhead
 MAX_NODES = (2**22, 8192**2, 512**3)  # FFT nodes; 0.27 GB a copy in 2-D, 0.5 GB in 3-D
 TINY_SPAN = 2.0  # below this the spacing follows the span: K - offset is smooth there
 MARGIN = 2  # nodes of air on either side, so that a breathing map keeps its mesh
-
-
-@dataclass(frozen=True, eq=False)
-class Mesh:
-    """A mesh and the kernel on it.
-
-    Attributes
-    ----------
-    h : float
-        Spacing of the nodes, map units.
-    order : int
-        Spline order (even); degree ``order - 1``.
-    shape : tuple of int
-        Nodes per axis that carry charge (``M``).
-    fft_shape : tuple of int
-        FFT length per axis (``G >= 2 M``, even).
-    spectrum : array, shape (G0 // 2 + 1, .., Gc // 2 + 1), float32
-        Kernel spectrum over the spline's transfer, one octant: it is real and even on every axis.
-    offset : float
-        Constant taken off the kernel; the field is ``offset * n`` plus what the mesh returns.
-    self_terms : tuple of float
-        Cosine coefficients of a point's own image (``Correction`` in csrc/kernels/gather.hpp).
-    widened : bool
-        True where the memory allowed made ``h`` larger than the accuracy goal asks.
-    """
-
-    h: float
-    order: int
-    shape: tuple[int, ...]
-    fft_shape: tuple[int, ...]
-    spectrum: FloatArray
-    offset: float
-    self_terms: tuple[float, ...]
-    widened: bool
-
-    def holds(self, low: Sequence[float], high: Sequence[float]) -> bool:
-        """Tell whether a box fits on the mesh when the mesh is centred on it."""
-        room = [(m - self.order - 2) * self.h for m in self.shape]
-        return all(hi - lo <= r for lo, hi, r in zip(low, high, room, strict=True))
 
 
 def kernel(r2: Array, dof: float) -> Array:

@@ -32,7 +32,7 @@ def caption_of(model: Any, n: int) -> str:
     str
         For instance ``"n = 1,797 · perplexity 30 · seed 0 · KL 0.721 · gputsne 0.1.0"``.
     """
-    from gputsne import __version__
+    from gputsne._version import __version__
 
     parts = [f"n = {n:,}"]
     if model is not None:

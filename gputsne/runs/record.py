@@ -45,7 +45,7 @@ def versions() -> dict[str, str | None]:
     >>> versions()["python"].startswith("3.")
     True
     """
-    from gputsne import __version__
+    from gputsne._version import __version__
 
     found: dict[str, str | None] = {"python": platform.python_version()}
     for name, distributions in _DISTRIBUTIONS.items():

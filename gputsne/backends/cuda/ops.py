@@ -15,8 +15,7 @@ import numpy as np
 
 from gputsne.backends.cuda.edges import CudaEdges
 from gputsne.backends.cuda.graphs import Graphs
-from gputsne.base.types import Affinities, Array, FloatArray, StepParams
-from gputsne.engine.mesh import Mesh
+from gputsne.base.types import Affinities, Array, FloatArray, Mesh, StepParams
 
 __all__ = ["CudaOps", "OnDevice"]
 

@@ -29,7 +29,7 @@ def kernels() -> ModuleType:
 
 def why_not() -> str:
     """Return the reason why ``device="cuda"`` can't run here; "" where it can."""
-    from gputsne import __version__
+    from gputsne._version import __version__
 
     if importlib.util.find_spec("gputsne._cuda") is None:
         from gputsne._build import build

@@ -10,8 +10,7 @@ import scipy.fft
 
 from gputsne.backends.host import HostFFT
 from gputsne.backends.native.loading import native
-from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Reference, StepParams
-from gputsne.engine.mesh import Mesh
+from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Mesh, Reference, StepParams
 
 __all__ = ["NativeOps"]
 

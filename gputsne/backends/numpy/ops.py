@@ -16,8 +16,7 @@ import scipy.fft
 
 from gputsne.backends.host import HostFFT
 from gputsne.backends.numpy import graph, place
-from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Reference, StepParams
-from gputsne.engine.mesh import Mesh
+from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Mesh, Reference, StepParams
 
 __all__ = ["NumpyOps"]
 

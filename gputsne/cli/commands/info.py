@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from gputsne import __version__
+from gputsne._version import __version__
 from gputsne.cli.options import (
     AFFINITY_DTYPES,
     DEVICES,
