@@ -1,3 +1,3 @@
-"""The version: setup.py and pyproject.toml read it from the source, both modules are built with it."""
+"""The version: setup.py and pyproject.toml read it here, and both compiled modules carry it."""
 
 __version__ = "0.1.0"
