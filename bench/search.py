@@ -14,8 +14,9 @@ import numpy as np
 from common import data, finish, log, options
 
 from gputsne.base import resources
-from gputsne.neighbors import exact, knn
-from gputsne.neighbors import search as inverted
+from gputsne.neighbors import knn
+from gputsne.neighbors.search import exact
+from gputsne.neighbors.search import ivf as inverted
 
 NEIGHBOURS = 90
 QUERIES = 2000  # of the all-pairs searches, whose time goes with the number of queries

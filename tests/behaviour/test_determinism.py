@@ -93,7 +93,7 @@ def look(*_):
 import gputsne
 from gputsne import affinities, initial, neighbors
 from gputsne import preparation as prepare
-from gputsne.neighbors import exact as search
+from gputsne.neighbors.search import exact as search
 for module, name in ((prepare, "prepare"), (search, "exact"), (affinities, "joint"),
                      (initial, "initial")):
     real = getattr(module, name)

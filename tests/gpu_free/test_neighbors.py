@@ -16,7 +16,8 @@ from gpu_free import lookalike
 from sklearn.neighbors import NearestNeighbors
 
 from gputsne.backends.cuda.ops import CudaOps
-from gputsne.neighbors import device, on_device
+from gputsne.neighbors import on_device
+from gputsne.neighbors.search import gpu as device
 from gputsne.neighbors.search.tiles import Tiles
 
 

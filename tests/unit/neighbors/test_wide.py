@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import pairwise_distances
 
-from gputsne.neighbors import ReferenceIndex, build, exact, knn
+from gputsne.neighbors import ReferenceIndex, knn
+from gputsne.neighbors import graph as build
+from gputsne.neighbors.search import exact
 
 
 def truth(X: np.ndarray, k: int, metric: str) -> np.ndarray:

@@ -59,7 +59,7 @@ def test_sha256_is_that_of_the_bytes(tmp_path):
 
 
 def test_peak_memory_is_in_bytes():
-    code = "b = b'x' * (200 << 20); from gputsne import record; print(record.peak_memory())"
+    code = "b = b'x' * (200 << 20); from gputsne.runs import record; print(record.peak_memory())"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
     # At least what was touched; 100 times that if a unit were wrong (kB taken for bytes is 1024).
     assert 200 << 20 <= int(told) < 20_000 << 20
