@@ -1,17 +1,17 @@
-"""How does a map look? ``plot`` draws it: png, svg and pdf by matplotlib, html by plotly.
+"""Pictures of maps: ``plot`` draws png, svg and pdf by matplotlib, html by plotly.
 
-labels.py and colours.py read the labels, scene.py settles what is drawn; static.py and html.py
-draw it.
+labels.py reads the labels, choice.py and colours.py give them colours, scene.py settles what is
+drawn; static.py and interactive.py draw it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from gputsne.base.files import check_writable
+from gputsne.base.messages import warn_user
 from gputsne.plotting.colours import colour_of, palette
 from gputsne.plotting.scene import Style, scene_of
 
@@ -29,8 +29,10 @@ def plot(
     title: str | None = None,
     caption: str | None = None,
     hover: Any = None,
-    palette: Mapping[Any, str] | str | None = None,
+    palette: Any = None,
     kind: str = "auto",
+    vmin: Any = None,
+    vmax: Any = None,
     point_size: float | None = None,
     opacity: float | None = None,
     annotate: bool | None = None,
@@ -47,8 +49,8 @@ def plot(
         A model brings its perplexity, seed and KL divergence into the caption.
     labels : array-like, shape (n,), optional
         Categories or values to colour by. Whole numbers, texts and booleans are categories;
-        numbers with a fraction, or more than 100 different whole numbers, are values. Missing
-        ones (None, NaN, "") are grey.
+        dates, numbers with a fraction, and more than 100 different whole numbers, are values.
+        Missing ones (None, NaN, "") are grey.
     path : path-like, optional
         Where to write: ``.png``, ``.svg``, ``.pdf`` or ``.html``. The file is replaced in one step.
     title : str, optional
@@ -58,14 +60,18 @@ def plot(
         points are drawn the caption says so in any case.
     hover : column, mapping of columns, or table, optional
         What an interactive map shows beside label and row when the pointer is over a point.
-    palette : mapping of label to colour, "distinct", or name of a colour scale, optional
-        Colours as ``"#rrggbb"`` or CSS names. Without it each category's colour follows from its
-        name alone and never changes, so that words may come to similar colours (a warning says
-        so). ``"distinct"`` chooses for the labels given, of more than 20 for the 20 largest first;
-        :func:`gputsne.plotting.palette` does so for a known set of labels, to be passed with each
-        of its subsets. For values: viridis (default), cividis, inferno, magma or plasma.
+    palette : mapping, sequence of colours, colormap or its name, "distinct" or "stable", optional
+        Colours of categories. By default distinct ones, to colour-blind eyes too; of more than 20
+        categories the 20 largest get them. A model keeps them in ``palette_``: a label has the same
+        colour in every picture of it. For other maps pass a mapping of label to colour, for
+        instance what :func:`gputsne.plotting.palette` gives for all labels there are. A sequence is
+        dealt out in natural order of the labels. "stable": a colour that follows from each label's
+        text alone. Colours are whatever matplotlib knows: "#rrggbb", "teal", "tab:blue", tuples.
+        For values: a colormap such as "viridis" (default), or two or more colours to blend.
     kind : {"auto", "categories", "values"}, default "auto"
         What the labels are.
+    vmin, vmax : float or date, optional
+        Values that get the first and the last colour; by default the least and the greatest.
     point_size : float, optional
         Diameter of a point in 1/72 inch (in pixels for html); follows n by default.
     opacity : float in (0, 1], optional
@@ -76,14 +82,14 @@ def plot(
     max_points : int, optional
         Draw a sample of at most this many points, each category by its share. Default: all; for
         html, what keeps the file below about 15 MB (250,000 points without ``hover`` columns) and,
-        in 3-D, fluid (100,000 points).
+        in 3-D, fluid (100,000 points); a warning says so.
     renderer : {"matplotlib", "plotly"}, optional
         Follows from the suffix of ``path``; matplotlib without one.
     dpi : float, optional
         Of png files and of the points in svg and pdf, which are drawn as an image above 5,000
         points; default 200.
     ax : matplotlib.axes.Axes, optional
-        Draw into this one.
+        Draw into this one; what an earlier call drew there stays, with its legend and caption.
 
     Returns
     -------
@@ -114,15 +120,21 @@ def plot(
     if target is not None:
         check_writable(target)
     style = Style(title, caption, point_size, opacity, annotate, dpi)
-    reading: dict[str, Any] = {"kind": kind, "palette": palette}
+    reading: dict[str, Any] = {"kind": kind, "palette": palette, "limits": (vmin, vmax)}
     if chosen == "plotly":
         from gputsne.plotting import interactive
 
         for name, value in (("ax", ax), ("annotate", annotate), ("dpi", dpi)):
             if value is not None:
                 raise ValueError(f"{name} has no effect on an interactive map; leave it out")
-        cap = interactive.point_limit(map_or_model, hover) if max_points is None else max_points
-        scene = scene_of(map_or_model, labels, style, hover=hover, max_points=cap, **reading)
+        n, cap = interactive.point_limit(map_or_model, hover)
+        if max_points is None and cap < n:
+            warn_user(
+                f"{cap:,} of {n:,} points are drawn, to keep the page light; pass "
+                f"max_points={n} to have all, or fewer hover columns to have more"
+            )
+        most = cap if max_points is None else max_points
+        scene = scene_of(map_or_model, labels, style, hover=hover, max_points=most, **reading)
         return interactive.draw(scene, target)
     from gputsne.plotting import static
 

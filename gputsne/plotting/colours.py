@@ -1,8 +1,7 @@
-"""Which colour is a label's? One that follows from the label alone, so that it never changes.
+"""The palette: twenty colours that all eyes tell apart, and one that follows from a label.
 
-Numbered labels (digits, cluster ids, single letters, "type 7") take places in a palette of twenty;
-words take a colour computed from their text. :func:`palette` gives a known set of labels distinct
-colours instead.
+:func:`palette` gives a known set of labels distinct colours. Numbered labels (digits, cluster ids,
+single letters, "type 7") take their places in it by number, so that they keep them in any subset.
 """
 
 from __future__ import annotations
@@ -10,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MISSING", "PALETTE", "colour_of", "lookalikes", "natural_order", "palette"]
+__all__ = ["MISSING", "PALETTE", "colour_of", "natural_order", "oklab", "palette"]
 
 # Tuned by hand, then moved by at most 0.11 in OKLab so that colour-blind readers can tell them
 # apart too. Least distance of two colours in OKLab, to normal eyes and to eyes without green or red
@@ -28,9 +27,6 @@ PALETTE = (
 )  # fmt: skip
 MISSING = "#cbcbcb"
 """Colour of points whose label is missing."""
-
-ALIKE = 0.06
-"""Colours closer than this in OKLab are easily mistaken for each other on small points."""
 
 # Lightness added to a palette colour on its second and third round (labels 20-39 and 40-59).
 _ROUNDS = (0.0, -0.13, 0.11)
@@ -95,9 +91,9 @@ def _digest(text: str) -> bytes:
 
 def _in_palette(number: int, first: int = 0) -> str:
     """Return palette colour ``number``, wrapping after twenty into darker and lighter rounds."""
-    turn, place = divmod(number, len(PALETTE))
+    rounds, place = divmod(number, len(PALETTE))
     place = (place + first) % len(PALETTE)
-    shift = _ROUNDS[turn % len(_ROUNDS)]
+    shift = _ROUNDS[rounds % len(_ROUNDS)]
     if shift == 0:
         return PALETTE[place]
     lightness, a, b = (float(v) for v in oklab([PALETTE[place]])[0])
@@ -133,16 +129,16 @@ def colour_of(name: str) -> str:
     return _hex(0.42 + 0.36 * lightness, 0.10 + 0.08 * chroma, 2 * math.pi * hue)
 
 
-def palette(labels: Iterable[object]) -> dict[str, str]:
+def palette(labels: Iterable[object], keep: Mapping[str, str] | None = None) -> dict[str, str]:
     """Give a known set of labels distinct colours, to be handed to every plot of its subsets.
-
-    Colours that follow from words alone can't all be distinct. Where the whole set of labels is
-    known, make its palette once and pass ``palette=`` to each plot.
 
     Parameters
     ----------
     labels : iterable
         All labels there are; repeated ones count once, missing ones (None, NaN, "") not at all.
+    keep : mapping of str to str, optional
+        Colours that labels have already, as ``#rrggbb``, those of other labels too; the rest take
+        colours that are still free.
 
     Returns
     -------
@@ -155,16 +151,25 @@ def palette(labels: Iterable[object]) -> dict[str, str]:
     --------
     >>> palette(["dog", "cat", "dog"])
     {'cat': '#316aac', 'dog': '#fe8328'}
+    >>> palette(["dog", "ant", "cat"], keep=palette(["dog", "cat"]))
+    {'ant': '#0b865a', 'cat': '#316aac', 'dog': '#fe8328'}
     """
-    from gputsne.plotting.labels import text_of
+    from gputsne.base.labels import text_of
 
     names = natural_order({text_of(label) for label in labels} - {""})
-    numbers = [_numbered(name) for name in names]
-    if all(number is not None for number in numbers):
-        own = [colour_of(name) for name in names]
-        if len(set(own)) == len(own):
-            return dict(zip(names, own, strict=True))
-    return {name: _in_palette(place) for place, name in enumerate(names)}
+    known = {name: keep[name] for name in names if name in keep} if keep else {}
+    rest = [name for name in names if name not in known]
+    taken = set(keep.values()) if keep else set()
+    if all(_numbered(name) is not None for name in rest):
+        own = [colour_of(name) for name in rest]
+        if len(set(own)) == len(own) and not taken.intersection(own):
+            given = dict(zip(rest, own, strict=True)) | known
+            return {name: given[name] for name in names}
+    places = range(len(rest) + len(taken))
+    free = [c for c in map(_in_palette, places) if c not in taken]
+    free += [_in_palette(i) for i in range(len(places), len(places) + len(rest) - len(free))]
+    given = dict(zip(rest, free, strict=False)) | known
+    return {name: given[name] for name in names}
 
 
 def natural_order(names: Iterable[str]) -> list[str]:
@@ -177,12 +182,3 @@ def natural_order(names: Iterable[str]) -> list[str]:
         return (1, *((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts))
 
     return sorted(names, key=key)
-
-
-def lookalikes(colours: Sequence[str]) -> list[tuple[int, int]]:
-    """Return pairs of positions whose colours are closer than ``ALIKE`` in OKLab."""
-    known = [i for i, c in enumerate(colours) if re.fullmatch(r"#[0-9a-fA-F]{6}", c)]
-    lab = oklab([colours[i] for i in known])
-    distance = np.linalg.norm(lab[:, None] - lab[None], axis=-1)
-    close = np.argwhere(np.triu(distance < ALIKE, 1))
-    return [(known[i], known[j]) for i, j in close]

@@ -1,6 +1,6 @@
-"""A map for the browser: one self-contained file by plotly that works offline.
+"""Pictures for a browser: one self-contained page by plotly that works offline.
 
-Twin: figures.py draws the same scene on paper.
+Twin: static.py draws the same scene on paper.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from gputsne.base.files import replacing
 from gputsne.base.types import Array
 from gputsne.data import require
 from gputsne.plotting.colours import MISSING
+from gputsne.plotting.labels import date_ticks, distinguishable, printable
 from gputsne.plotting.scene import Scene, hover_columns, read_map
 
 __all__ = ["draw", "point_limit"]
@@ -29,7 +30,25 @@ DATA_BYTES = 10_000_000
 MAX_TEXT = 160
 """Hover texts are cut after this many characters."""
 
-_SCALES = {"viridis": "Viridis", "cividis": "Cividis", "inferno": "Inferno", "magma": "Magma"}
+LEGEND_TEXT = 28
+"""Most characters of a name in the legend: about a third of a page of 700 pixels."""
+
+# plotly 7 offers to upload the data to a cloud ("Share chart"): its button is switched off, and
+# taken off the bar by its names in this and earlier versions.
+CONFIG = {
+    "scrollZoom": True,
+    "displaylogo": False,
+    "responsive": True,
+    "showSendToCloud": False,
+    "modeBarButtonsToRemove": ["sendChartToCloud", "sendDataToCloud", "editInChartStudio"],
+}
+# On a narrow screen the legend goes below the map, where it scrolls.
+_NARROW = """
+const map = document.getElementById("{plot_id}");
+if (window.innerWidth < 700)
+  Plotly.relayout(map, {"legend.orientation": "h", "legend.y": -0.02, "legend.yanchor": "top",
+    "legend.x": 0, "legend.maxheight": 0.3});
+"""
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -39,8 +58,8 @@ _PAGE = """<!DOCTYPE html>
 """
 
 
-def point_limit(map_or_model: Any, hover: Any) -> int:
-    """Return how many points keep the file at a reasonable weight.
+def point_limit(map_or_model: Any, hover: Any) -> tuple[int, int]:
+    """Return the number of points, and how many of them keep the file at a reasonable weight.
 
     A point costs 16 bytes (three numbers of 4 bytes in base64), 20 in 3-D or with values, and its
     hover texts.
@@ -50,7 +69,8 @@ def point_limit(map_or_model: Any, hover: Any) -> int:
     few = np.linspace(0, n - 1, min(n, 1000)).astype(np.int64)
     texts = _texts([(name, column[few]) for name, column in hover_columns(hover, n)], len(few))
     per_point = 20 + (sum(len(t.encode()) + 4 for t in texts) / len(few) if texts else 0)
-    return min(MAX_POINTS_3D if Y.shape[1] == 3 else MAX_POINTS, int(DATA_BYTES / per_point))
+    most = MAX_POINTS_3D if Y.shape[1] == 3 else MAX_POINTS
+    return n, min(most, int(DATA_BYTES / per_point))
 
 
 def draw(scene: Scene, path: Path | None) -> Any:
@@ -65,9 +85,10 @@ def draw(scene: Scene, path: Path | None) -> Any:
             include_plotlyjs=True,
             div_id="gputsne-map",  # a fixed name, so that the same map gives the same bytes
             default_height="100vh",
-            config={"scrollZoom": True, "displaylogo": False, "responsive": True},
+            config=CONFIG,
+            post_script=_NARROW,
         )
-        page = _PAGE.format(title=escape(scene.title or "gputsne map"), body=body)
+        page = _PAGE.format(title=escape(printable(scene.title or "gputsne map")), body=body)
         with replacing(path) as part:
             part.write_text(page, encoding="utf-8")
     return figure
@@ -98,20 +119,33 @@ def _traces(scene: Scene, go: Any) -> list[Any]:
         add(np.arange(len(scene.Y)), "", 1, {"color": "#316aac"}, "")
     elif labels.kind == "values":
         seen = np.flatnonzero(~labels.missing)
-        add(seen, labels.title, 1, _value_colours(scene, seen), "%{marker.color:.4g}")
+        if labels.dates:
+            days = (labels.values * 86_400e6).astype("M8[us]").astype("M8[s]")
+            own = texts if len(texts) else np.full(len(scene.Y), "", dtype=object)
+            told = np.array([f"<b>{d}</b>" for d in np.datetime_as_string(days)], dtype=object)
+            texts = told + own
+        add(
+            seen,
+            labels.title,
+            1,
+            _value_colours(scene, seen),
+            "" if labels.dates else "%{marker.color:.4g}",
+        )
     else:
         shown = labels.in_legend()
         rest = np.flatnonzero(~np.isin(labels.codes, [-1, *shown]))
         hidden = int((labels.counts() > 0).sum()) - len(shown)
         if len(rest):
-            named = np.array([_plain(name) for name in labels.names], dtype=object)[labels.codes]
+            named = np.array([_plain(_cell(name)) for name in labels.names], dtype=object)
+            named = named[labels.codes]
             own = texts if len(texts) else np.full(len(scene.Y), "", dtype=object)
             texts = np.where(np.isin(labels.codes, shown), own, "<b>" + named + "</b>" + own)
             colour = {"color": list(labels.colour_per_point()[rest])}
             add(rest, f"… and {hidden} more", 1999, colour, "")
         counts = labels.counts()
+        short = distinguishable([labels.names[i] for i in shown], LEGEND_TEXT)
         for code in sorted(shown, key=lambda i: (-counts[i], i)):
-            name = _plain(labels.names[code])
+            name = _plain(short[shown.index(code)])
             points = np.flatnonzero(labels.codes == code)
             add(points, name, shown.index(code), {"color": labels.colours[code]}, "name")
     return traces + keys
@@ -154,16 +188,22 @@ def _trace(
 
 
 def _value_colours(scene: Scene, seen: Array) -> dict[str, Any]:
-    scale = _SCALES.get(scene.labels.scale, "Plasma")
-    bar = {
-        "title": {"text": _plain(scene.labels.title)},
+    labels = scene.labels
+    bar: dict[str, Any] = {
+        "title": {"text": _plain(labels.title)},
         "thickness": 14,
         "len": 0.5,
         "outlinewidth": 0,
     }
+    if labels.dates:
+        days, texts = date_ticks(*labels.limits)
+        bar |= {"tickvals": days, "ticktext": texts}
+    at = np.linspace(0, 1, len(labels.scale))
     return {
-        "color": scene.labels.values[seen].astype(np.float32),
-        "colorscale": scale,
+        "color": labels.values[seen].astype(np.float32),
+        "colorscale": [[float(t), c] for t, c in zip(at, labels.scale, strict=True)],
+        "cmin": labels.limits[0],
+        "cmax": labels.limits[1],
         "showscale": True,
         "colorbar": bar,
     }
@@ -220,10 +260,10 @@ def _texts(columns: Any, m: int) -> list[str]:
 def _cell(value: Any) -> str:
     if isinstance(value, (float, np.floating)):
         return f"{value:.6g}"
-    text = str(value)
+    text = printable(str(value))
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
 
 
 def _plain(text: str) -> str:
     """Escape what plotly would read as markup or as a template."""
-    return escape(text, quote=False).replace("%{", "%&#123;")
+    return escape(printable(text), quote=False).replace("%{", "%&#123;")

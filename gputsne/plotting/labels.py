@@ -1,34 +1,45 @@
-"""What do the user's labels say? Categories with names and colours, values on a scale, or nothing.
+"""The labels of a picture: categories with names and colours, values or dates on a scale, or none.
 
-Colours are chosen in colours.py; this file reads arrays, lists, and pandas or polars columns.
+How labels are read (which are missing, what they say) is base/labels.py; how colours are chosen,
+choice.py.
 """
 
 from __future__ import annotations
 
 import re
-import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from gputsne.base.labels import LabelColumn, read_column, text_of
 from gputsne.base.types import Array
-from gputsne.plotting.colours import colour_of, lookalikes, natural_order
-from gputsne.plotting.colours import palette as distinct
+from gputsne.plotting.choice import SCALES, choose_colours, choose_scale
+from gputsne.plotting.colours import natural_order
 
-__all__ = ["KINDS", "LEGEND", "SCALES", "Labels", "read_labels", "text_of"]
+__all__ = [
+    "KINDS",
+    "LEGEND",
+    "Labels",
+    "date_ticks",
+    "distinguishable",
+    "largest",
+    "printable",
+    "read_labels",
+]
 
 KINDS = ("auto", "categories", "values")
-SCALES = ("viridis", "cividis", "inferno", "magma", "plasma")
-"""Perceptually even colour scales that both matplotlib and plotly have."""
 
 LEGEND = 20
 """Most categories a legend names; the largest are named, the rest are drawn all the same."""
 
 # More whole numbers than this are taken for a quantity, not for names.
 _MAX_NUMBERS = 100
+# What no file format or font can show: control characters, which make an svg ill-formed XML, and
+# halves of surrogate pairs, which UTF-8 can't write.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +53,16 @@ class Labels:
     codes : array, shape (n,), int32
         Place of each point's category in ``names``; -1 where the label is missing.
     names, colours : tuple of str
-        The categories in natural order and their colours.
+        The categories in natural order and their colours, ``#rrggbb``.
     values : array, shape (n,), float64
-        The values, NaN where missing; empty unless ``kind="values"``.
-    scale : str
-        Name of the colour scale of the values.
+        The values, NaN where missing; days since 1970-01-01 where they are dates; empty unless
+        ``kind="values"``.
+    scale : tuple of str
+        Colours of the lowest to the highest value, ``#rrggbb``.
+    limits : tuple of float
+        Values that get the first and the last colour of the scale.
+    dates : bool
+        Whether the values are dates.
     title : str
         Name of the column the labels came from, or "".
     """
@@ -56,11 +72,13 @@ class Labels:
     names: tuple[str, ...] = ()
     colours: tuple[str, ...] = ()
     values: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    scale: str = SCALES[0]
+    scale: tuple[str, ...] = ()
+    limits: tuple[float, float] = (0.0, 1.0)
+    dates: bool = False
     title: str = ""
 
     def take(self, rows: Array) -> Labels:
-        """Return the labels of some of the points; names and colours stay."""
+        """Return the labels of some of the points; names, colours and limits stay."""
         values = self.values[rows] if self.kind == "values" else self.values
         return replace(self, codes=self.codes[rows], values=values)
 
@@ -76,26 +94,26 @@ class Labels:
 
     def in_legend(self) -> list[int]:
         """Return the categories a legend names, in natural order: the ``LEGEND`` largest."""
-        counts = self.counts()
-        present = [i for i in range(len(self.names)) if counts[i]]
-        return sorted(sorted(present, key=lambda i: (-counts[i], i))[:LEGEND])
+        return largest(self.counts(), LEGEND)
 
     def colour_per_point(self) -> Array:
         """Return the colour of each point's category, shape (n,); missing ones are not coloured."""
         return np.array([*self.colours, "#000000"])[self.codes]
 
+    def palette(self) -> dict[str, str]:
+        """Return the colour of each category by its name; empty for values."""
+        return dict(zip(self.names, self.colours, strict=True))
 
-def text_of(label: object) -> str:
-    """Return a label as text, the same for 3, 3.0, "3" and b"3"; "" where it is missing."""
-    if isinstance(label, str):
-        return str(label)
-    if isinstance(label, bytes):
-        return label.decode(errors="replace")
-    if label is None or str(label) in ("nan", "NaN", "NaT", "<NA>", "None"):
-        return ""
-    if isinstance(label, (float, np.floating)) and float(label).is_integer():
-        return str(int(label))
-    return str(label)
+
+def largest(counts: Array, most: int) -> list[int]:
+    """Return the places of the ``most`` largest counts above 0, in ascending order."""
+    present = np.flatnonzero(counts)
+    return sorted(present[np.argsort(-counts[present], kind="stable")][:most].tolist())
+
+
+def printable(text: str) -> str:
+    """Return a text with what no file format can hold replaced by U+FFFD."""
+    return _UNPRINTABLE.sub("\ufffd", text)
 
 
 def read_labels(
@@ -103,22 +121,29 @@ def read_labels(
     n: int,
     *,
     kind: str = "auto",
-    palette: Mapping[Any, str] | str | None = None,
+    palette: Any = None,
+    limits: tuple[float | None, float | None] = (None, None),
+    known: dict[str, str] | None = None,
 ) -> Labels:
     """Read one label per point and give each its colour.
 
     Parameters
     ----------
-    labels : array-like, shape (n,), or None
-        Texts, numbers, booleans; pandas and polars columns keep their name, and categorical ones
-        with a fixed set of categories (pandas Categorical, polars Enum) take distinct colours from
-        the whole set.
+    labels : array-like, shape (n,) or (n, 1), or None
+        Texts, numbers, booleans, dates; pandas and polars columns keep their name, and categorical
+        ones with a fixed set of categories (pandas Categorical, polars Enum) take distinct colours
+        from the whole set.
     n : int
         Number of points of the map.
     kind : {"auto", "categories", "values"}
-        ``"auto"``: numbers with a fraction, and more than 100 different whole numbers, are values.
-    palette : mapping of label to colour, "distinct", name of a colour scale, or None
-        Labels the mapping does not name keep the colour that follows from their text.
+        ``"auto"``: dates, numbers with a fraction, and more than 100 different whole numbers, are
+        values.
+    palette : object
+        See :func:`gputsne.plot`.
+    limits : tuple of float or None
+        Values that get the first and the last colour; None for the least and the greatest.
+    known : dict of str to str, optional
+        Colours that categories have from an earlier picture of the same map.
 
     Returns
     -------
@@ -127,123 +152,168 @@ def read_labels(
     Raises
     ------
     ValueError
-        If the number of labels is not ``n``, or ``kind`` and ``palette`` do not fit the labels.
+        If the number of labels is not ``n``, or ``kind``, ``palette`` and ``limits`` do not fit
+        them.
     """
     if kind not in KINDS:
         raise ValueError(f"kind={kind!r} is not one of {', '.join(KINDS)}")
     if labels is None:
-        if palette is not None or kind != "auto":
-            raise ValueError("palette and kind have no effect without labels; pass labels")
+        if palette is not None or kind != "auto" or limits != (None, None):
+            raise ValueError(
+                "palette, kind, vmin and vmax have no effect without labels; pass labels"
+            )
         return Labels("none", np.full(n, -1, dtype=np.int32))
-    title = getattr(labels, "name", None)
-    title = title if isinstance(title, str) else ""
-    categories = getattr(getattr(labels, "dtype", None), "categories", None)
-    array = np.asarray(labels)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.shape != (n,):
-        raise ValueError(
-            f"labels has shape {array.shape}, but the map has {n} points; give one label per point"
-        )
-    numbers = None if isinstance(categories, Iterable) else _numbers(array)
+    column = read_column(labels, n, whose="the map")
+    numbers = None if column.categories is not None else _numbers(column)
     if kind == "values" and numbers is None:
         raise ValueError("kind='values' needs numeric labels; these are categories")
-    if kind == "values" or (kind == "auto" and numbers is not None and _is_quantity(numbers)):
-        assert numbers is not None
-        if palette is not None and palette not in SCALES:
-            raise ValueError(f"palette={palette!r}: labels are values, choose of {list(SCALES)}")
-        values = np.where(np.isfinite(numbers), numbers, np.nan)
-        codes = np.full(n, -1, dtype=np.int32)
-        return Labels("values", codes, values=values, scale=str(palette or SCALES[0]), title=title)
-    names, codes = _categories(array)
-    own = palette is None
-    if palette == "distinct":
-        palette = _distinct_by_size(names, codes)
-    if isinstance(palette, str):
-        raise ValueError(
-            f"palette={palette!r} is a colour scale, but the labels are categories; "
-            "pass a mapping of label to colour, 'distinct', or kind='values'"
-        )
-    known = distinct(categories) if isinstance(categories, Iterable) else {}
-    chosen = {text_of(k): _checked(k, v) for k, v in palette.items()} if palette else {}
-    colours = tuple(chosen.get(x) or known.get(x) or colour_of(x) for x in names)
-    found = Labels("categories", codes, tuple(names), colours, title=title)
-    if len(names) <= LEGEND or (own and not known):  # else more can't be done
-        _warn_of_lookalikes(found)
-    return found
-
-
-def _distinct_by_size(names: list[str], codes: Array) -> dict[str, str]:
-    """Return distinct colours; of too many names, the largest, which the legend shows, get them."""
+    if numbers is not None and (kind == "values" or (kind == "auto" and _is_quantity(column))):
+        return _values(numbers, column, palette, limits)
+    if limits != (None, None):
+        raise ValueError("vmin and vmax have no effect on categories; pass kind='values'")
+    names, codes = _categories(column)
     counts = np.bincount(codes[codes >= 0], minlength=len(names))
-    shown = [names[i] for i in sorted(np.argsort(-counts, kind="stable")[:LEGEND])]
-    if len(shown) == len(names):
-        return distinct(names)
-    others = (name for name in names if name not in set(shown))
-    return dict(zip([*shown, *others], distinct(range(len(names))).values(), strict=True))
+    shown = largest(counts, LEGEND)
+    kept = dict(known or {})
+    if column.categories is not None and palette is None:
+        whole = [printable(_said(c)) for c in column.categories]
+        palette, kept = choose_colours(whole, [], None, kept), {}
+    colours = choose_colours(names, [names[i] for i in shown], palette, kept)
+    chosen = tuple(colours[name] for name in names)
+    return Labels("categories", codes, tuple(names), chosen, title=printable(column.title))
 
 
-def _numbers(array: Array) -> npt.NDArray[np.float64] | None:
+def _values(
+    numbers: npt.NDArray[np.float64],
+    column: LabelColumn,
+    palette: Any,
+    limits: tuple[float | None, float | None],
+) -> Labels:
+    values = np.where(np.isfinite(numbers), numbers, np.nan)
+    seen = values[np.isfinite(values)]
+    least, greatest = (float(seen.min()), float(seen.max())) if seen.size else (0.0, 1.0)
+    low, high = _limit("vmin", limits[0], least), _limit("vmax", limits[1], greatest)
+    if not low <= high or (low == high and limits != (None, None)):
+        raise ValueError(f"vmin={low:g} must be below vmax={high:g}")
+    return Labels(
+        "values",
+        np.full(len(values), -1, dtype=np.int32),
+        values=values,
+        scale=choose_scale(SCALES[0] if palette is None else palette),
+        limits=(low, high),
+        dates=column.values.dtype.kind == "M",
+        title=printable(column.title),
+    )
+
+
+def _limit(name: str, given: float | None, default: float) -> float:
+    """Return a limit as a number; dates become days since 1970-01-01."""
+    if given is None:
+        return default
+    try:
+        day = not isinstance(given, int | float | np.number)
+        number = _days(np.array([given], dtype="M8[us]"))[0] if day else float(given)
+    except (TypeError, ValueError):
+        number = np.nan
+    if not np.isfinite(number):
+        raise ValueError(f"{name}={given!r} must be a finite number, or a date where labels are")
+    return float(number)
+
+
+def _days(dates: Array) -> npt.NDArray[np.float64]:
+    """Return dates as days since 1970-01-01, NaN where missing."""
+    days: npt.NDArray[np.float64] = dates.astype("M8[us]").astype(np.int64) / 86_400e6
+    days[np.isnat(dates)] = np.nan
+    return days
+
+
+def _numbers(column: LabelColumn) -> npt.NDArray[np.float64] | None:
     """Return the labels as numbers, NaN where missing; None if they are not numbers."""
-    if array.dtype.kind in "iuf":
-        return array.astype(np.float64)
-    if array.dtype.kind == "O":
-        text = [text_of(v) for v in array]
-        if all(
-            t == "" or isinstance(v, (int, float, np.number))
-            for t, v in zip(text, array, strict=True)
-        ):
-            if any(isinstance(v, bool) for v in array):
-                return None
-            return np.array([float(v) if t else np.nan for t, v in zip(text, array, strict=True)])
-    return None
+    if column.values.dtype.kind == "M":
+        return _days(column.values)
+    if not column.numeric:
+        return None
+    numbers = column.values.astype(np.float64)
+    numbers[column.missing] = np.nan
+    return numbers
 
 
-def _is_quantity(numbers: npt.NDArray[np.float64]) -> bool:
-    finite = numbers[np.isfinite(numbers)]
+def _is_quantity(column: LabelColumn) -> bool:
+    if column.values.dtype.kind == "M":
+        return True
+    known = column.values[~column.missing].astype(np.float64)
+    finite = known[np.isfinite(known)]
     return bool((finite != np.floor(finite)).any()) or np.unique(finite).size > _MAX_NUMBERS
 
 
-def _categories(array: Array) -> tuple[list[str], npt.NDArray[np.int32]]:
-    """Return the names in natural order and each point's place among them."""
-    if array.dtype.kind == "O":
-        array = np.array([text_of(v) for v in array], dtype=str)
-    unique, inverse = np.unique(array, return_inverse=True)
-    text = [text_of(v) for v in unique]
-    names = natural_order(set(text) - {""})
-    place = {name: i for i, name in enumerate(names)} | {"": -1}
-    codes = np.array([place[t] for t in text], dtype=np.int32)[inverse.reshape(-1)]
-    return names, codes
+def _said(label: Any) -> str:
+    """Return a label as text; a date without a time of day is only a date."""
+    if isinstance(label, np.datetime64):
+        return str(label).removesuffix(".000000").removesuffix("T00:00:00")
+    return text_of(label)
 
 
-def _checked(label: Any, colour: Any) -> str:
-    if isinstance(colour, str) and re.fullmatch(r"#[0-9a-fA-F]{6}|[a-zA-Z]+", colour):
-        return colour.lower()
-    raise ValueError(f"palette[{label!r}]={colour!r}: write colours as '#rrggbb' or a CSS name")
+def _categories(column: LabelColumn) -> tuple[list[str], npt.NDArray[np.int32]]:
+    """Return the names in natural order and each point's place among them, -1 where missing."""
+    if column.values.dtype.kind == "M":
+        days = column.values.astype("M8[us]")
+        found, codes = np.unique(days[~column.missing], return_inverse=True)
+        given, inverse = list(found), np.full(len(days), -1, dtype=np.int64)
+        inverse[~column.missing] = codes
+    else:
+        given, inverse = column.codes()
+    texts = [printable(_said(label)) for label in given]
+    names = natural_order(set(texts))
+    place = {name: i for i, name in enumerate(names)}
+    places = np.array([*(place[text] for text in texts), -1], dtype=np.int32)
+    return names, places[inverse]
 
 
-def _warn_of_lookalikes(labels: Labels) -> None:
-    """Warn where two categories of the legend, or one of them and another, look alike."""
-    shown = set(labels.in_legend())
-    first = sorted(range(len(labels.names)), key=lambda i: i not in shown)
-    pairs = lookalikes([labels.colours[i] for i in first])
-    pairs = [(i, j) for i, j in pairs if i < len(shown)]
-    if not pairs:
-        return
-    a, b = (labels.names[first[i]] for i in pairs[0])
-    more = f" (and {len(pairs) - 1} more pairs)" if len(pairs) > 1 else ""
-    remedy = (
-        "pass palette='distinct', or for colours that subsets share "
-        "palette=gputsne.plotting.palette(all_labels)"
-    )
-    if len(labels.names) > LEGEND:
-        remedy = (
-            f"of {len(labels.names)} categories palette='distinct' sets the {LEGEND} largest apart "
-            "from each other, and annotate=True writes their names onto a static map"
-        )
-    warnings.warn(
-        f"labels {a!r} and {b!r}{more} have colours that look alike, since each colour follows "
-        f"from its label alone; {remedy}",
-        UserWarning,
-        stacklevel=5,  # the caller of plot
-    )
+def distinguishable(names: Sequence[str], most: int) -> list[str]:
+    """Shorten names to ``most`` characters so that those that differ still do.
+
+    A long name is cut at its end; where that leaves equal ones, each of those keeps its end
+    instead, or gets a number.
+    """
+    cut = [n if len(n) <= most else n[: most - 1] + "…" for n in names]
+    groups: dict[str, list[int]] = {}
+    for i, name in enumerate(cut):
+        groups.setdefault(name, []).append(i)
+    for alike in (members for members in groups.values() if len(members) > 1):
+        head = most // 3
+        ends = [f"{names[i][:head]}…{names[i][-(most - head - 1) :]}" for i in alike]
+        if len(set(ends)) < len(ends):
+            ends = [f"{cut[i][: most - 4]}… {rank + 1}" for rank, i in enumerate(alike)]
+        for i, end in zip(alike, ends, strict=True):
+            cut[i] = end
+    return cut
+
+
+def date_ticks(first: float, last: float) -> tuple[list[float], list[str]]:
+    """Return at most seven places between two dates, and what to write there.
+
+    Parameters
+    ----------
+    first, last : float
+        Days since 1970-01-01.
+
+    Returns
+    -------
+    days : list of float
+        Ascending, whole years, months, days or times of day.
+    texts : list of str
+        ``2021``, ``2021-03``, ``2021-03-04`` or ``2021-03-04 12:00``.
+    """
+    span = max(last - first, 1e-9)
+    ends = (np.array([first, last]) * 86_400e6).astype("M8[us]")
+    for unit, days in (("Y", 365.2425), ("M", 30.44), ("D", 1.0), ("h", 1 / 24), ("m", 1 / 1440)):
+        if span >= 2 * days or unit == "m":
+            break
+    low, high = ends.astype(f"M8[{unit}]").astype(np.int64)
+    low += int(np.array(low, dtype=f"M8[{unit}]").astype("M8[us]") < ends[0])
+    step = max(1, int(np.ceil((high - low + 1) / 7)))
+    at = np.arange(low, high + 1, step).astype(f"M8[{unit}]")
+    at = at if len(at) else ends[:1].astype(f"M8[{unit}]")
+    texts = [str(tick).replace("T", " ") for tick in at]
+    texts = [f"{text}:00" if unit == "h" else text for text in texts]
+    return list(at.astype("M8[us]").astype(np.int64) / 86_400e6), texts

@@ -1,4 +1,4 @@
-"""What is drawn? Points, labels, texts and sizes, settled once for both renderers."""
+"""A scene: points, labels, texts and sizes of a picture, settled once for both renderers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from gputsne.base.types import Array, FloatArray
 from gputsne.plotting.caption import caption_of
-from gputsne.plotting.labels import Labels, read_labels
+from gputsne.plotting.labels import Labels, printable, read_labels
 
 __all__ = ["Scene", "Style", "hover_columns", "read_map", "scene_of", "stratified"]
 
@@ -108,14 +108,19 @@ def scene_of(
     style: Style,
     *,
     kind: str,
-    palette: Mapping[Any, str] | str | None,
+    palette: Any,
+    limits: tuple[float | None, float | None],
     hover: Any,
     max_points: int | None,
 ) -> Scene:
     """Read everything the user gave and settle what is drawn; see :func:`gputsne.plot`."""
     Y, model = read_map(map_or_model)
     n = Y.shape[0]
-    marks = read_labels(labels, n, kind=kind, palette=palette)
+    known = getattr(model, "palette_", None)
+    marks = read_labels(labels, n, kind=kind, palette=palette, limits=limits, known=known)
+    if model is not None and marks.kind == "categories":
+        # kept by the model, so that the next picture of it gives a label the same colour
+        model.palette_ = {**(known or {}), **marks.palette()}
     columns = hover_columns(hover, n)
     if max_points is not None and max_points < 1:
         raise ValueError(f"max_points={max_points} must be at least 1")
@@ -132,8 +137,8 @@ def scene_of(
         rows=rows,
         labels=marks.take(rows),
         hover=tuple((name, column[rows]) for name, column in columns),
-        title=style.title or "",
-        caption=caption,
+        title=printable(style.title or ""),
+        caption=printable(caption),
         point_size=_positive("point_size", style.point_size, _point_size(m)),
         opacity=_positive("opacity", style.opacity, _opacity(m), most=1.0),
         one_dimensional=one,

@@ -1,6 +1,7 @@
-"""A map on paper: matplotlib figures in png, svg and pdf, made without pyplot's global state.
+"""Pictures on paper: matplotlib figures in png, svg and pdf, made without pyplot's global state.
 
-Twin: html.py draws the same scene for the browser.
+Twin: interactive.py draws the same scene for a browser. Where category names stand: naming.py;
+which fonts have the letters: fonts.py.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import functools
 import io
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,21 @@ from gputsne.base.files import replacing
 from gputsne.base.types import Array
 from gputsne.data import require
 from gputsne.plotting.colours import MISSING, oklab
-from gputsne.plotting.labels import Labels
+from gputsne.plotting.fonts import families
+from gputsne.plotting.labels import Labels, date_ticks, distinguishable
+from gputsne.plotting.naming import purest_spots
 from gputsne.plotting.scene import Scene, Style
 
 __all__ = ["draw"]
 
 INK, FAINT = "#222222", "#6b6b6b"
+PALE_INK, PALE_FAINT = "#e8e8e8", "#a8a8a8"  # on dark paper
+LEGEND_TEXT = 36
+"""Most characters of a name in the legend."""
+
+OURS = "gputsne"
+"""Group id of what an earlier call drew into the same axes."""
+
 SIDE = 6.5
 """Longest side of a map, inches; point sizes are meant for it."""
 
@@ -49,17 +60,50 @@ def draw(scene: Scene, style: Style, path: Path | None, ax: Any = None) -> Any:
         raise ValueError(f"ax: a map of {scene.Y.shape[1]} dimensions needs {need}")
     else:
         figure = ax.figure
-    _points(ax, scene)
-    _frame(ax, scene.Y, volume)
-    _key(ax, scene.labels)
-    if _wants_names(scene, style.annotate, volume):
-        _names(ax, scene, mpl)
-    _texts(ax, scene)
+    earlier = [c for c in ax.collections if c.get_gid() == OURS]
+    limits = [ax.get_xlim(), ax.get_ylim()] if earlier and not volume else None
+    scene, fonts = _writable(scene)
+    with mpl.rc_context({"font.family": fonts}):
+        _points(ax, scene)
+        _frame(ax, scene.Y, volume)
+        if limits is not None:
+            ax.set_xlim(*_union(limits[0], ax.get_xlim()))
+            ax.set_ylim(*_union(limits[1], ax.get_ylim()))
+        _key(ax, scene.labels)
+        if _wants_names(scene, style.annotate, volume):
+            _names(ax, scene, mpl)
+        _texts(ax, scene)
     if path is not None:
         content = _encoded(figure, path.suffix.lower()[1:], style.dpi or DPI)
         with replacing(path) as part:
             part.write_bytes(content)
     return figure
+
+
+def _writable(scene: Scene) -> tuple[Scene, list[str]]:
+    """Return the scene without letters that no font here has, and the fonts for the others."""
+    shown = {i: scene.labels.names[i] for i in scene.labels.in_legend()}
+    fonts, instead = families([scene.title, scene.caption, scene.labels.title, *shown.values()])
+    if not instead:
+        return scene, fonts
+    names = [shown.get(i, name).translate(instead) for i, name in enumerate(scene.labels.names)]
+    title = scene.labels.title.translate(instead)
+    labels = replace(scene.labels, names=tuple(names), title=title)
+    put: dict[str, Any] = {"labels": labels, "title": scene.title.translate(instead)}
+    return replace(scene, caption=scene.caption.translate(instead), **put), fonts
+
+
+def _union(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float]:
+    return min(a[0], b[0]), max(a[1], b[1])
+
+
+def _inks(ax: Any) -> tuple[str, str]:
+    """Return the colours of text and of what matters less, readable on the figure's paper."""
+    from matplotlib import colors
+
+    red, green, blue, alpha = colors.to_rgba(ax.figure.get_facecolor())
+    dark = alpha > 0.5 and 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.4  # Rec. 709 luma
+    return (PALE_INK, PALE_FAINT) if dark else (INK, FAINT)
 
 
 def _new_figure(Y: Array, volume: bool) -> tuple[Any, Any]:
@@ -80,7 +124,7 @@ def _points(ax: Any, scene: Scene) -> None:
     diameter = scene.point_size * min(1.0, max(box.width, box.height) / SIDE)
     order = np.random.default_rng(0).permutation(len(scene.Y))
     missing = scene.labels.missing[order]
-    look = {"s": diameter**2, "alpha": scene.opacity, "linewidths": 0}
+    look: dict[str, Any] = {"s": diameter**2, "alpha": scene.opacity, "linewidths": 0, "gid": OURS}
     look["rasterized"] = len(scene.Y) > VECTOR_POINTS
     if scene.Y.shape[1] == 3:
         look["depthshade"] = False
@@ -88,22 +132,29 @@ def _points(ax: Any, scene: Scene) -> None:
     ax.scatter(*scene.Y[grey].T, color=MISSING, **look)
     seen = order[~missing]
     if scene.labels.kind == "values":
-        image = ax.scatter(
-            *scene.Y[seen].T, c=scene.labels.values[seen], cmap=scene.labels.scale, **look
-        )
+        from matplotlib.colors import LinearSegmentedColormap, Normalize
+
+        scale = LinearSegmentedColormap.from_list("gputsne", list(scene.labels.scale))
+        shade = {"cmap": scale, "norm": Normalize(*scene.labels.limits)}
+        image = ax.scatter(*scene.Y[seen].T, c=scene.labels.values[seen], **shade, **look)
         _colour_bar(ax, image, scene.labels)
     elif scene.labels.kind == "categories":
         ax.scatter(*scene.Y[seen].T, c=list(scene.labels.colour_per_point()[seen]), **look)
     else:
-        ax.scatter(*scene.Y[seen].T, color=INK if len(seen) < 500 else "#316aac", **look)
+        plain = _inks(ax)[0] if len(seen) < 500 else "#316aac"
+        ax.scatter(*scene.Y[seen].T, color=plain, **look)
 
 
 def _colour_bar(ax: Any, image: Any, labels: Labels) -> None:
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.5, aspect=22, pad=0.02, fraction=0.05)
     bar.solids.set_alpha(1)
     bar.outline.set_visible(False)
-    bar.ax.tick_params(labelsize=8, length=2, color=FAINT, labelcolor=INK)
-    bar.ax.set_title(labels.title, fontsize=8, color=INK, loc="left")
+    ink, faint = _inks(ax)
+    bar.ax.tick_params(labelsize=8, length=2, color=faint, labelcolor=ink)
+    if labels.dates:
+        days, texts = date_ticks(*labels.limits)
+        bar.set_ticks(days, labels=texts)
+    bar.ax.set_title(_literal(labels.title), fontsize=8, color=ink, loc="left")
 
 
 def _frame(ax: Any, Y: Array, volume: bool) -> None:
@@ -136,26 +187,34 @@ def _fill(ax: Any, Y: Array, sides: Array) -> None:
 
 
 def _key(ax: Any, labels: Labels) -> None:
-    """Put the legend right of the map; it names the largest categories and counts the rest."""
+    """Put the legend right of the map; it names the largest categories and counts the rest.
+
+    What the legend of an earlier call named stays in it.
+    """
     from matplotlib.lines import Line2D
 
     if labels.kind == "none":
         return
     shown = labels.in_legend()
-    rows = [(labels.names[i], labels.colours[i]) for i in shown]
+    short = distinguishable([labels.names[i] for i in shown], LEGEND_TEXT)
+    rows = [(name, labels.colours[i]) for name, i in zip(short, shown, strict=True)]
     hidden = int((labels.counts() > 0).sum()) - len(shown)
     if hidden:
         rows.append((f"… and {hidden} more", "none"))
     missing = int(labels.missing.sum())
     if missing:
         rows.append((f"no label ({missing:,})", MISSING))
+    earlier = ax.get_legend()
+    if earlier is not None and earlier.get_gid() == OURS:
+        known = zip(earlier.get_texts(), earlier.legend_handles, strict=True)
+        before = [(t.get_text().replace(r"\$", "$"), h.get_markerfacecolor()) for t, h in known]
+        rows = before + [row for row in rows if row not in before]
     if not rows:
         return
+    ink, _ = _inks(ax)
     style: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 6}
     handles = [
-        Line2D(
-            [], [], markerfacecolor=c, markeredgecolor="none", label=_literal(_short(name)), **style
-        )
+        Line2D([], [], markerfacecolor=c, markeredgecolor="none", label=_literal(name), **style)
         for name, c in rows
     ]
     legend = ax.legend(
@@ -166,11 +225,13 @@ def _key(ax: Any, labels: Labels) -> None:
         frameon=False,
         fontsize=9,
         title_fontsize=9,
-        labelcolor=INK,
+        labelcolor=ink,
         handletextpad=0.2,
         borderaxespad=0.0,
         alignment="left",
     )
+    legend.get_title().set_color(ink)
+    legend.set_gid(OURS)
     legend.set_zorder(5)
 
 
@@ -188,15 +249,16 @@ def _wants_names(scene: Scene, annotate: bool | None, volume: bool) -> bool:
 
 
 def _names(ax: Any, scene: Scene, mpl: Any) -> None:
-    """Write each category's name where it is densest, dark on a white halo; the largest first."""
+    """Write each category's name where it is by itself, on a halo; the largest first."""
     from matplotlib import patheffects
 
     taken: list[tuple[float, float, float, float]] = []
     counts = scene.labels.counts()
     per_inch = max(float(np.ptp(scene.Y, axis=0).max()), 1e-12) / SIDE
-    for code in sorted(scene.labels.in_legend(), key=lambda i: (-counts[i], i)):
-        x, y = _densest(scene.Y[scene.labels.codes == code])
-        name = scene.labels.names[code]
+    ink, _ = _inks(ax)
+    shown = sorted(scene.labels.in_legend(), key=lambda i: (-counts[i], i))
+    for code, at in purest_spots(scene.Y, scene.labels.codes, shown).items():
+        (x, y), name = at, scene.labels.names[code]
         half_w, half_h = 0.045 * per_inch * len(name), 0.08 * per_inch  # 10-point letters
         box = (x - half_w, x + half_w, y - half_h, y + half_h)
         if any(box[0] < b[1] and b[0] < box[1] and box[2] < b[3] and b[2] < box[3] for b in taken):
@@ -204,52 +266,39 @@ def _names(ax: Any, scene: Scene, mpl: Any) -> None:
         taken.append(box)
         text = ax.text(
             x, y, _literal(name), ha="center", va="center", fontsize=10, weight="bold",
-            color=_darkened(scene.labels.colours[code], mpl), zorder=6,
+            color=_readable(scene.labels.colours[code], ink, mpl), zorder=6,
         )  # fmt: skip
-        text.set_path_effects(
-            [patheffects.withStroke(linewidth=2.6, foreground="white", alpha=0.9)]
-        )
+        halo = "white" if ink == INK else "black"
+        text.set_path_effects([patheffects.withStroke(linewidth=2.6, foreground=halo, alpha=0.9)])
 
 
-def _densest(Y: Array) -> tuple[float, float]:
-    """Return the middle of a category's densest region: mean shift with a wide Gaussian."""
-    Y = Y[:: max(len(Y) // 2000, 1)].astype(np.float64)
-    at = np.median(Y, axis=0)
-    width = max(0.7 * float(np.median(np.linalg.norm(Y - at, axis=1))), 1e-12)
-    starts = Y[np.linspace(0, len(Y) - 1, min(len(Y), 100)).astype(np.int64)]
-    square = ((starts[:, None] - Y[None]) ** 2).sum(axis=2)
-    at = starts[np.argmax(np.exp(-square / (2 * width**2)).sum(axis=1))]
-    for _ in range(10):
-        weight = np.exp(-((Y - at) ** 2).sum(axis=1) / (2 * width**2))
-        at = weight @ Y / weight.sum()
-    return float(at[0]), float(at[1])
-
-
-def _darkened(colour: str, mpl: Any) -> Any:
-    """Mix a colour with ink until it can be read on white."""
+def _readable(colour: str, ink: str, mpl: Any) -> Any:
+    """Mix a colour with ink until it can be read on the paper."""
     rgb = np.array(mpl.colors.to_rgb(colour))
     lightness = float(oklab([mpl.colors.to_hex(rgb)])[0, 0])
-    share = float(np.clip((lightness - 0.35) / 0.5, 0.25, 0.8))
-    return tuple((1 - share) * rgb + share * np.array(mpl.colors.to_rgb(INK)))
+    near = (lightness - 0.35) / 0.5 if ink == INK else (0.85 - lightness) / 0.5
+    share = float(np.clip(near, 0.25, 0.8))
+    return tuple((1 - share) * rgb + share * np.array(mpl.colors.to_rgb(ink)))
 
 
 def _texts(ax: Any, scene: Scene) -> None:
+    """Write title and caption; under a caption of an earlier call, in the lines below."""
     put = ax.text2D if hasattr(ax, "text2D") else ax.text
-    at: dict[str, Any] = {"transform": ax.transAxes, "ha": "left"}
+    ink, faint = _inks(ax)
+    at: dict[str, Any] = {"transform": ax.transAxes, "ha": "left", "gid": OURS}
     if scene.title:
-        put(0.0, 1.02, _literal(scene.title), va="bottom", fontsize=13, color=INK, **at)
+        put(0.0, 1.02, _literal(scene.title), va="bottom", fontsize=13, color=ink, **at)
     if scene.caption:
-        wide = "\n".join(textwrap.wrap(scene.caption, 110))
-        put(0.0, -0.015, _literal(wide), va="top", fontsize=8, color=FAINT, **at)
+        wide = _literal("\n".join(textwrap.wrap(scene.caption, 110)))
+        for text in [t for t in ax.texts if t.get_gid() == OURS and t.get_va() == "top"]:
+            wide = wide if text.get_text() == wide else f"{text.get_text()}\n{wide}"
+            text.remove()
+        put(0.0, -0.015, wide, va="top", fontsize=8, color=faint, **at)
 
 
 def _literal(text: str) -> str:
     """Keep matplotlib from reading dollars as mathematics."""
     return text.replace("$", r"\$")
-
-
-def _short(name: str, most: int = 36) -> str:
-    return name if len(name) <= most else name[: most - 1] + "…"
 
 
 def _encoded(figure: Any, suffix: str, dpi: float) -> bytes:

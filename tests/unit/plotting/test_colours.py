@@ -1,26 +1,26 @@
-"""Do labels keep their colours, and can people tell the colours apart?"""
+"""Colours of labels: which they get, that they keep them, that people can tell them apart."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import warnings
+import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gputsne.base.labels import text_of
 from gputsne.plotting.colours import (
     MISSING,
     PALETTE,
     colour_of,
-    lookalikes,
     natural_order,
     oklab,
     palette,
 )
-from gputsne.plotting.labels import LEGEND, read_labels, text_of
+from gputsne.plotting.labels import LEGEND, date_ticks, distinguishable, read_labels
 
 # Machado, Oliveira & Fernandes (2009), severity 1.0: what eyes without green (deutan) or red
 # (protan) cones see of a linear sRGB colour.
@@ -55,9 +55,7 @@ def least_distance(colours):
 
 
 def colours_of(labels, **kwargs):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of lookalikes, tested on their own
-        read = read_labels(labels, len(labels), **kwargs)
+    read = read_labels(labels, len(labels), **kwargs)
     return dict(zip(read.names, read.colours, strict=True))
 
 
@@ -84,10 +82,28 @@ def test_palette_stands_out_from_paper_and_from_missing():
 
 @settings(max_examples=30)
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=30), st.data())
-def test_a_label_keeps_its_colour_in_any_subset(labels, data):
-    whole = colours_of(labels)
-    part = colours_of(data.draw(st.lists(st.sampled_from(labels), min_size=1)))
-    assert part.items() <= whole.items()
+def test_a_label_keeps_its_colour_in_any_subset_if_asked(labels, data):
+    part = data.draw(st.lists(st.sampled_from(labels), min_size=1))
+    whole = colours_of(labels, kind="categories", palette="stable")
+    assert colours_of(part, kind="categories", palette="stable").items() <= whole.items()
+    # by default too, where the first picture's colours are known to the second
+    first = colours_of(labels, kind="categories")
+    assert colours_of(part, kind="categories", known=first).items() <= first.items()
+
+
+@settings(max_examples=50)
+@given(st.sets(st.text("abcdefghij", min_size=2, max_size=8), min_size=2, max_size=20))
+def test_up_to_twenty_words_are_distinct_to_all_eyes_by_default(words):
+    colours = list(colours_of(sorted(words)).values())
+    for eyes, least in (("normal", 0.099), ("deutan", 0.065), ("protan", 0.065)):
+        assert least_distance(seen(colours, eyes)) > least
+
+
+def test_new_words_take_colours_that_are_free():
+    first = palette(["dog", "cat"])
+    second = palette(["ant", "bee", "cat", "dog"], keep=first)
+    assert first.items() <= second.items()
+    assert len(set(second.values())) == 4
 
 
 @settings(max_examples=30)
@@ -138,31 +154,12 @@ def test_the_same_label_in_other_types_has_the_same_colour():
     }
 
 
-def test_words_that_look_alike_are_reported_and_can_be_made_distinct():
-    words = [f"{a}{b}x" for a in "abcdef" for b in "uvw"]
-    with pytest.warns(UserWarning, match="look alike.*palette='distinct'"):
-        read_labels(words, len(words))
-    distinct = colours_of(words, palette="distinct")
-    assert least_distance(list(distinct.values())) > 0.099
-    assert colours_of(words[3:9], palette=palette(words)).items() <= distinct.items()
-
-
 WORDS = [f"{a}{b}x" for a in "abcdefgh" for b in "stuvwxyz"]  # 64
-
-
-def test_lookalikes_of_more_words_than_the_legend_holds_are_reported():
-    with pytest.warns(UserWarning, match=r"look alike.*of 64 cat.*'distinct'.*annotate=True"):
-        read_labels(WORDS, len(WORDS))
-    # Twenty in the legend whose colours differ, one outside that can't be told from the first.
-    twin = next(w for w in map(str, range(20, 60)) if lookalikes([colour_of("0"), colour_of(w)]))
-    labels = [*map(str, range(20))] * 2 + [twin]
-    with pytest.warns(UserWarning, match=rf"'0' and '{twin}' have colours that look alike"):
-        read_labels(labels, len(labels))
 
 
 def test_distinct_colours_of_too_many_words_go_to_the_largest():
     labels = np.repeat(WORDS, np.arange(64) % 7 + 1)
-    read = read_labels(labels, len(labels), palette="distinct")  # no warning: more can't be done
+    read = read_labels(labels, len(labels))
     assert {read.colours[i] for i in read.in_legend()} == set(PALETTE)
     assert len(set(read.colours)) >= 60
 
@@ -189,7 +186,6 @@ def test_missing_labels_have_no_category():
     assert read.missing.tolist() == [False, True, True, True, True, True]
 
 
-@pytest.mark.filterwarnings("ignore:labels .* look alike")
 def test_kinds_are_told_apart():
     assert read_labels([0.5, 1.0, np.nan], 3).kind == "values"
     assert read_labels([1.0, 2.0, np.nan], 3).kind == "categories"
@@ -200,7 +196,6 @@ def test_kinds_are_told_apart():
     assert read_labels([1, 2, 3], 3, kind="values").kind == "values"
 
 
-@pytest.mark.filterwarnings("ignore:labels .* look alike")
 def test_legend_names_the_largest_in_natural_order():
     labels = np.repeat(np.arange(30), np.arange(1, 31))
     read = read_labels(labels, len(labels))
@@ -216,19 +211,138 @@ def test_text_of_is_the_same_for_equal_labels():
     assert {text_of(v) for v in (3, 3.0, np.float32(3), np.int8(3), "3", b"3")} == {"3"}
 
 
+TAB10 = ["#1f77b4", "#ff7f0e", "#2ca02c"]  # as matplotlib's documentation lists them
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        TAB10,
+        tuple(TAB10),
+        np.array(TAB10),
+        "tab10",
+        ["tab:blue", "C1", (44 / 255, 160 / 255, 44 / 255)],
+        {"a": "tab:blue", "b": "#ff7f0e", "c": (44 / 255, 160 / 255, 44 / 255)},
+        np.array([[31, 119, 180], [255, 127, 14], [44, 160, 44]]) / 255,
+    ],
+    ids=["list", "tuple", "array", "colormap", "kinds", "mapping", "rgb"],
+)
+def test_palettes_may_be_whatever_matplotlib_calls_colours(given):
+    assert list(colours_of(["c", "a", "b"], palette=given).values()) == TAB10
+
+
+def test_a_series_and_a_colormap_are_palettes():
+    import pandas as pd
+    from matplotlib import colormaps
+
+    assert (
+        list(colours_of(["a", "b"], palette=pd.Series(["red", "#f00"])).values()) == ["#ff0000"] * 2
+    )
+    ends = list(colours_of(["a", "b"], palette=colormaps["gray"]).values())
+    assert ends == ["#000000", "#ffffff"]
+    assert read_labels([0.5, 1, 2], 3, palette=["black", "w"]).scale == ("#000000", "#ffffff")
+    assert read_labels([0.5, 1, 2], 3, palette="gray").scale[0] == "#000000"
+
+
 @pytest.mark.parametrize(
     ("labels", "kwargs", "message"),
     [
-        ([1, 2], {}, r"labels has shape \(2,\), but the map has 3 points"),
+        ([1, 2], {}, r"labels has shape \(2,\), but the map has 3"),
         ([1, 2, 3], {"kind": "numbers"}, "kind='numbers' is not one of"),
         (["a", "b", "c"], {"kind": "values"}, "needs numeric labels"),
-        ([1, 2, 3], {"palette": "viridis"}, "is a colour scale"),
-        ([0.1, 2, 3], {"palette": "jet"}, "choose of"),
-        ([0.1, 2, 3], {"palette": {1: "red"}}, "choose of"),
-        (["a", "b", "c"], {"palette": {"a": "#12"}}, r"palette\['a'\]='#12'"),
+        ([0.1, 2, 3], {"palette": "jett"}, "is no colormap"),
+        ([1, 2, 3], {"palette": "red"}, "is one colour: pass a list"),
+        ([0.1, 2, 3], {"palette": {1: "red"}}, "labels are values; give a colormap"),
+        ([0.1, 2, 3], {"limits": (2.0, 1.0)}, "vmin=2 must be below vmax=1"),
+        ([0.1, 2, 3], {"limits": ("low", None)}, "vmin='low' must be a finite number"),
+        ([1, 2, 3], {"limits": (0.0, None)}, "vmin and vmax have no effect on categories"),
+        (["a", "b", "c"], {"palette": {"a": "#12"}}, r"palette\['a'\]='#12' is no colour"),
+        (["a", "b", "c"], {"palette": ["red", "blu"]}, r"palette\[1\]='blu' is no colour"),
+        (["a", "b", "c"], {"palette": ["red", "blue"]}, "has 2 colours for 3 categories"),
+        (["a", "b", "c"], {"palette": 7}, "palette=7 must be a mapping, a list"),
         (None, {"palette": {"a": "red"}}, "no effect without labels"),
     ],
 )
 def test_what_does_not_fit_is_refused(labels, kwargs, message):
     with pytest.raises(ValueError, match=message):
         read_labels(labels, 3, **kwargs)
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), "", np.nan])
+def test_what_is_missing_in_a_list_is_missing(missing):
+    read = read_labels(["a", missing] * 3, 6)
+    assert read.names == ("a",)
+    assert read.missing.sum() == 3
+
+
+def test_many_distinct_labels_take_memory_in_proportion():
+    """36,000 titles took 31 GB: each colour was compared with each."""
+    labels = [f"title {i:x}" for i in range(36_000)]
+    tracemalloc.start()
+    read = read_labels(labels, len(labels))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(read.names) == 36_000
+    assert peak < 2000 * len(labels)  # bytes a label: some Python texts and places, no square
+
+
+def test_one_long_label_does_not_widen_the_others():
+    """A fixed-width array would take 4 bytes a letter for every row, here 1.6 GB."""
+    labels = ["x" * 20_000, *["a", "b"] * 10_000]
+    tracemalloc.start()
+    read_labels(labels, len(labels))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6
+
+
+def test_dates_are_values_on_a_scale():
+    days = np.arange("2020-01-01", "2020-03-01", dtype="M8[D]")
+    read = read_labels(days, len(days))
+    assert (read.kind, read.dates) == ("values", True)
+    assert read.values[0] == 18_262  # days from 1970-01-01 to 2020-01-01: 50 years, 12 leap days
+    assert read.limits == (18_262, 18_262 + 59)
+    named = read_labels(days, len(days), kind="categories")
+    assert named.names[:2] == ("2020-01-01", "2020-01-02")  # no time of day, no nanoseconds
+    seen = read_labels(days, len(days), limits=(np.datetime64("2020-01-11"), None)).limits
+    assert seen == (18_272, 18_262 + 59)
+    missing = read_labels(np.array(["2020-01-01", "NaT", "2020-01-03"], dtype="M8[ns]"), 3)
+    assert missing.missing.tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "texts"),
+    [
+        ("2015-06-01", "2021-06-01", ["2016", "2017", "2018", "2019", "2020", "2021"]),
+        ("2020-01-01", "2020-05-15", ["2020-01", "2020-02", "2020-03", "2020-04", "2020-05"]),
+        ("2020-01-01", "2020-01-04", ["2020-01-01", "2020-01-02", "2020-01-03", "2020-01-04"]),
+        (
+            "2020-01-01T10:00",
+            "2020-01-01T13:00",
+            [f"2020-01-01 {hour}:00" for hour in (10, 11, 12, 13)],
+        ),
+    ],
+)
+def test_date_ticks(first, last, texts):
+    ends = np.array([first, last], dtype="M8[us]").astype(np.int64) / 86_400e6
+    days, said = date_ticks(*ends)
+    assert said == texts
+    assert ends[0] <= days[0] <= days[-1] <= ends[1]
+
+
+def test_long_names_are_cut_so_that_they_still_differ():
+    long = "Homo sapiens hepatic macrophage, donor "
+    names = [f"{long}{i}" for i in range(10)] + ["short"]
+    cut = distinguishable(names, 28)
+    assert len(set(cut)) == 11
+    assert max(map(len, cut)) <= 28
+    assert cut[-1] == "short"
+    middle = [f"{long}{i}{long * 2}" for i in range(3)]
+    assert len(set(distinguishable(middle, 28))) == 3
+
+
+@pytest.mark.parametrize("bad", ["bad\x0bchar", "half \ud83d pair", "nul\x00"])
+def test_what_no_file_can_hold_is_replaced(bad):
+    read = read_labels([bad, "good"], 2)
+    assert "\ufffd" in "".join(read.names)
+    "".join(read.names).encode()  # a lone surrogate would raise

@@ -1,4 +1,4 @@
-"""Are static maps whole, legible to machines, and free of side effects?"""
+"""Static maps: whole, legible to people and machines, and free of side effects."""
 
 from __future__ import annotations
 
@@ -100,7 +100,6 @@ def test_values_have_a_colour_bar_and_missing_ones_are_counted():
     assert [t.get_text() for t in figure.axes[0].get_legend().get_texts()] == ["no label (30)"]
 
 
-@pytest.mark.filterwarnings("ignore:labels .* look alike")
 def test_a_long_legend_is_cut_and_says_so():
     figure = plot(a_map(400), np.arange(400) % 50)
     texts = [t.get_text() for t in figure.axes[0].get_legend().get_texts()]
@@ -119,16 +118,142 @@ def test_names_stand_on_their_categories():
     assert "east" not in {t.get_text() for t in silent.axes[0].texts}
 
 
-def test_names_of_the_largest_of_many_categories_stand_on_the_map():
-    def names(labels):
-        figure = plot(a_map(len(labels)), labels, palette="distinct", caption="")
-        return {t.get_text() for t in figure.axes[0].texts}
+def groups(sizes, apart=10.0):
+    """Return a map of round groups on a grid, and each point's group."""
+    rng = np.random.default_rng(0)
+    codes = np.repeat(np.arange(len(sizes)), sizes)
+    centres = np.stack(np.divmod(np.arange(len(sizes)), 6), axis=1) * apart
+    return (centres[codes] + rng.normal(size=(len(codes), 2))).astype(np.float32), codes
 
-    large, small = np.repeat([f"l{i:02}" for i in range(20)], 30), [f"s{i}" for i in range(30)]
-    found = names([*large, *small])
-    assert len(found) > 5  # the others would cover these
-    assert found <= set(large)
-    assert not names([f"row{i}" for i in range(600)])  # names of 20 rows tell nothing
+
+def names_on(Y, labels, **kwargs):
+    figure = plot(Y, labels, caption="", **kwargs)
+    return {t.get_text(): t.get_position() for t in figure.axes[0].texts}
+
+
+def test_names_of_the_largest_of_many_categories_stand_on_the_map():
+    Y, codes = groups([30] * 20 + [3] * 10)
+    found = names_on(Y, [f"l{i:02}" for i in codes])
+    assert len(found) > 10  # the others would cover these
+    assert found.keys() <= {f"l{i:02}" for i in range(20)}
+    for name, at in found.items():  # each where it is, a standard deviation or so from its middle
+        assert np.linalg.norm(np.median(Y[codes == int(name[1:])], axis=0) - at) < 1.5
+    assert not names_on(a_map(600), [f"row{i}" for i in range(600)])  # 20 of 600 tell nothing
+
+
+def test_a_name_stands_where_its_category_is_by_itself():
+    """Nine tenths of "wide" are spread over everything; a dense spot of the rest is its own."""
+    Y, codes = groups([300] * 6)
+    rng = np.random.default_rng(1)
+    spread = np.c_[rng.uniform(-3, 3, 180), rng.uniform(-3, 53, 180)]
+    own = rng.normal(size=(60, 2)) * 0.5 + [20, 25]
+    Y = np.concatenate([Y, spread, own]).astype(np.float32)
+    labels = [f"c{i}" for i in codes] + ["wide"] * 240
+    at = names_on(Y, labels)["wide"]
+    assert np.linalg.norm(np.subtract(at, [20, 25])) < 1
+
+
+def test_a_category_that_is_nowhere_by_itself_has_no_name_on_the_map():
+    Y, codes = groups([300] * 6)
+    labels = np.array([f"c{i}" for i in codes], dtype=object)
+    labels[::5] = "mixed"
+    found = names_on(Y, labels)
+    assert "mixed" not in found
+    assert len(found) == 6
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_texts_can_be_read_on_the_paper_they_are_on(dark):
+    from matplotlib.figure import Figure
+
+    paper = "#111111" if dark else "white"
+    ax = Figure(facecolor=paper).add_subplot()
+    Y, codes = groups([60] * 6)
+    plot(Y, [f"group {i}" for i in codes], ax=ax, title="T")
+    from matplotlib.colors import to_rgb
+
+    texts = [*ax.texts, *ax.get_legend().get_texts()]
+    assert len(texts) > 12
+    for text in texts:
+        # WCAG 2: contrast of 3 at least for large or bold text
+        a, b = sorted(luminance(to_rgb(c)) for c in (text.get_color(), paper))
+        assert (b + 0.05) / (a + 0.05) > 3
+
+
+def luminance(rgb):
+    """Relative luminance of an sRGB colour (WCAG 2)."""
+    c = np.asarray(rgb)
+    linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def test_two_maps_on_one_axes_keep_their_frames_legends_and_captions():
+    from matplotlib.figure import Figure
+
+    ax = Figure().add_subplot()
+    plot(a_map(), np.array(["ant", "bee"] * 100), ax=ax, caption="the fitted ones")
+    wide = ax.get_xlim()
+    plot(a_map(50) / 10, ["new"] * 50, ax=ax, caption="new rows")
+    assert ax.get_xlim() == wide
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["ant", "bee", "new"]
+    assert [t.get_text() for t in ax.texts if "rows" in t.get_text()] == [
+        "the fitted ones\nnew rows"
+    ]
+
+
+def test_a_model_keeps_the_colours_of_its_labels():
+    model = Fitted(a_map(4))
+    first = plot(model, ["dog", "cat", "dog", "cow"])
+    second = plot(model, ["ant", "cow", "ant", "dog"])
+    colours = [
+        {t.get_text(): h.get_markerfacecolor() for t, h in zip(
+            f.axes[0].get_legend().get_texts(), f.axes[0].get_legend().legend_handles, strict=True
+        )}
+        for f in (first, second)
+    ]  # fmt: skip
+    assert colours[0]["cow"] == colours[1]["cow"]
+    assert colours[0]["dog"] == colours[1]["dog"]
+    assert len({*colours[0].values(), *colours[1].values()}) == 4
+    assert model.palette_ == {**colours[0], **colours[1]}
+
+
+def test_labels_that_begin_with_an_underscore_stand_in_the_legend():
+    legend = plot(a_map(), np.array(["_unassigned", "b"] * 100)).axes[0].get_legend()
+    assert [t.get_text() for t in legend.get_texts()] == ["_unassigned", "b"]
+
+
+@pytest.mark.parametrize("bad", ["bad\x0bchar", "half \ud83d pair"])
+def test_no_text_makes_an_svg_ill_formed(tmp_path, bad):
+    path = tmp_path / "map.svg"
+    plot(a_map(), [bad, "b"] * 100, title=bad, caption=bad, path=path)
+    text = " ".join(ET.parse(path).getroot().itertext())
+    assert text.count("\ufffd") >= 3
+
+
+def test_letters_that_no_font_has_are_told_once(tmp_path):
+    odd = chr(0xE0123)  # a private letter: no font has it
+    with pytest.warns(UserWarning, match="no font here has 1 of the letters.*fonts-noto") as told:
+        plot(a_map(), [f"x{odd}", "b"] * 100, path=tmp_path / "map.png", dpi=50)
+    assert len(told) == 1
+    assert told[0].filename == __file__
+
+
+def test_a_font_that_has_the_letters_is_found(monkeypatch):
+    """DejaVu Serif stands for a font of another script: the default is told to lack a letter."""
+    from matplotlib import font_manager
+
+    from gputsne.plotting import fonts
+
+    default = font_manager.findfont(font_manager.FontProperties())
+    real = fonts._letters
+    monkeypatch.setattr(
+        fonts, "_letters", lambda path: real(path) - ({ord("я")} if path == default else set())
+    )
+    names, instead = fonts.families(["я"])
+    assert len(names) == 2
+    assert not instead
+    path = font_manager.findfont(names[1])
+    assert ord("я") in real(path)
 
 
 @pytest.mark.parametrize("stretch", [[1, 1, 1], [9, 1, 1], [1, 1, 9], [3, 9, 1]])
@@ -272,8 +397,12 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch, renderer):
         plot(a_map(), renderer=renderer)
 
 
-def test_the_warning_of_lookalikes_points_at_the_caller():
-    words = [f"{a}{b}x" for a in "abcdef" for b in "uvw"]
-    with pytest.warns(UserWarning, match="look alike") as caught:
-        plot(a_map(18), words)
-    assert caught[0].filename == __file__
+def test_dates_have_a_scale_with_dates():
+    days = np.arange("2020-01-01", "2020-07-19", dtype="M8[D]")
+    _, bar = plot(a_map(), days).axes
+    assert [t.get_text() for t in bar.get_yticklabels()][:2] == ["2020-01", "2020-02"]
+
+
+def test_values_keep_to_the_limits_given():
+    _, bar = plot(a_map(), np.linspace(0, 1, 200), vmin=0.25, vmax=2).axes
+    assert bar.get_ylim() == (0.25, 2)

@@ -1,0 +1,195 @@
+"""Labels of points: which are missing, what they say as text, and their categories as codes.
+
+None, NaN, NaT, pandas' NA and the empty text are missing whatever the container: an array, a list,
+a column of pandas or polars, a frame of one column.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gputsne.base.arrays import host
+from gputsne.base.types import Array
+
+__all__ = ["LabelColumn", "is_missing", "read_column", "text_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelColumn:
+    """One label per point, as they were given.
+
+    Attributes
+    ----------
+    values : array, shape (n,)
+        Numbers (float64 where some are missing), booleans, text, dates, or Python objects.
+    missing : array, shape (n,), bool
+        Points without a label.
+    title : str
+        Name of the column they came from, or "".
+    categories : tuple or None
+        The fixed set of a categorical column (pandas Categorical, polars Enum), in its order.
+    """
+
+    values: Array
+    missing: npt.NDArray[np.bool_]
+    title: str = ""
+    categories: tuple[Any, ...] | None = None
+
+    @property
+    def numeric(self) -> bool:
+        """Tell whether the labels are numbers, booleans left aside."""
+        return self.values.dtype.kind in "iuf"
+
+    def codes(self) -> tuple[list[Any], npt.NDArray[np.int64]]:
+        """Return the categories in sorted order, and each point's place among them.
+
+        Returns
+        -------
+        names : list
+            Numbers in ascending order, everything else as sorted text.
+        codes : array, shape (n,), int64
+            -1 where the label is missing.
+        """
+        codes = np.full(len(self.values), -1, dtype=np.int64)
+        known = ~self.missing
+        if self.values.dtype.kind in "biuf":
+            names, codes[known] = np.unique(self.values[known], return_inverse=True)
+            return names.tolist(), codes
+        # No array of text: its width would be that of the longest label, for each of them.
+        texts = [text_of(value) for value in self.values[known].tolist()]
+        place = {text: i for i, text in enumerate(sorted(set(texts)))}
+        codes[known] = [place[text] for text in texts]
+        return list(place), codes
+
+
+def is_missing(value: Any) -> bool:
+    """Tell whether a label or a cell stands for nothing: None, NaN, NaT, pandas' NA or "".
+
+    Parameters
+    ----------
+    value : object
+        One label or cell.
+
+    Returns
+    -------
+    bool
+        True for whatever is not equal to itself, in any library.
+    """
+    if value is None or (isinstance(value, str | bytes) and not value):
+        return True
+    if type(value).__name__ == "NAType":  # its comparisons are neither True nor False
+        return True
+    try:
+        return bool(value != value)
+    except (TypeError, ValueError):  # an array or another container
+        return False
+
+
+def text_of(label: Any) -> str:
+    """Return a label as text, the same for 3, 3.0, "3" and b"3"; "" where it is missing.
+
+    Parameters
+    ----------
+    label : object
+        One label.
+
+    Returns
+    -------
+    str
+        What a legend writes.
+    """
+    if isinstance(label, str):
+        return str(label)
+    if isinstance(label, bytes):
+        return label.decode(errors="replace")
+    if is_missing(label):
+        return ""
+    if isinstance(label, float | np.floating) and float(label).is_integer():
+        return str(int(label))
+    return str(label)
+
+
+def read_column(
+    labels: Any, n: int, *, name: str = "labels", whose: str = "the map"
+) -> LabelColumn:
+    """Read one label per point.
+
+    Parameters
+    ----------
+    labels : array_like, shape (n,) or (n, 1)
+        Array, list, column or frame of one column; polars, pandas and numpy alike.
+    n : int
+        Number of points.
+    name, whose : str
+        What the argument and the owner of the points are called in messages.
+
+    Returns
+    -------
+    LabelColumn
+        With its missing labels found.
+
+    Raises
+    ------
+    ValueError
+        For another number of labels than ``n``.
+    """
+    if hasattr(labels, "columns") and len(labels.columns) == 1:
+        first = labels.columns[0]
+        labels = labels[first] if isinstance(first, str | int) else labels.iloc[:, 0]
+    title = getattr(labels, "name", None)
+    categories = getattr(getattr(labels, "dtype", None), "categories", None)
+    array = _as_array(host(labels))
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.shape != (n,):
+        raise ValueError(f"{name} has shape {array.shape}, but {whose} has {n} rows")
+    missing = _missing(array)
+    if array.dtype.kind == "O":
+        array = _numbers(array, missing)
+    fixed = tuple(categories) if isinstance(categories, Iterable) else None
+    return LabelColumn(array, missing, title if isinstance(title, str) else "", fixed)
+
+
+def _as_array(labels: Any) -> Array:
+    """Return labels as an array; numpy would make the text "nan" of a NaN in a list of texts."""
+    if isinstance(labels, np.ndarray):
+        return labels
+    if hasattr(labels, "dtype") or hasattr(labels, "__array__"):
+        array = np.asarray(labels)
+        return np.asarray(labels, dtype=object) if array.dtype.kind in "US" else array
+    entries = list(labels)
+    array = np.empty(len(entries), dtype=object)
+    for i, entry in enumerate(entries):
+        array[i] = entry[0] if isinstance(entry, list | tuple) and len(entry) == 1 else entry
+    kinds = {type(entry) for entry in entries}
+    # No array of text either: its width would be that of the longest label, for each of them.
+    return np.asarray(entries) if len(kinds) == 1 and not kinds <= {str, bytes} else array
+
+
+def _missing(array: Array) -> npt.NDArray[np.bool_]:
+    kind = array.dtype.kind
+    if kind in "fc":
+        return np.isnan(array)
+    if kind in "mM":
+        return np.isnat(array)
+    if kind in "US":
+        return np.asarray(array == array.dtype.type(), dtype=np.bool_)
+    if kind == "O":
+        return np.array([is_missing(value) for value in array], dtype=np.bool_)
+    return np.zeros(array.shape, dtype=np.bool_)
+
+
+def _numbers(array: Array, missing: Array) -> Array:
+    """Return objects as float64 if all that are there are numbers, else as they are."""
+    known = array[~missing]
+    if not all(isinstance(v, numbers.Real) and not isinstance(v, bool | np.bool_) for v in known):
+        return array
+    values = np.full(len(array), np.nan)
+    values[~missing] = known.astype(np.float64)
+    return values
