@@ -137,8 +137,8 @@ def palette(labels: Iterable[object], keep: Mapping[str, str] | None = None) -> 
     labels : iterable
         All labels there are; repeated ones count once, missing ones (None, NaN, "") not at all.
     keep : mapping of str to str, optional
-        Colours that labels have already, as ``#rrggbb``, those of other labels too; the rest take
-        colours that are still free.
+        Colours that labels have already, as ``#rrggbb``. Where some of ``labels`` are among them,
+        the others take colours that are still free.
 
     Returns
     -------
@@ -159,7 +159,8 @@ def palette(labels: Iterable[object], keep: Mapping[str, str] | None = None) -> 
     names = natural_order({text_of(label) for label in labels} - {""})
     known = {name: keep[name] for name in names if name in keep} if keep else {}
     rest = [name for name in names if name not in known]
-    taken = set(keep.values()) if keep else set()
+    # labels of another kind may take the same colours; these have some in common with what is kept
+    taken = set(keep.values()) if keep and known else set()
     if all(_numbered(name) is not None for name in rest):
         own = [colour_of(name) for name in rest]
         if len(set(own)) == len(own) and not taken.intersection(own):
