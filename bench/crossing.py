@@ -1,6 +1,6 @@
 """Where does the mesh overtake the definition? Time of one evaluation of phi, its gradient and Z.
 
-Maps are real ones: digits grown to n points (gputsne.datasets.million), fitted in 1, 2 and 3
+Maps are real ones: digits grown to n points (gputsne.datasets.enlarge), fitted in 1, 2 and 3
 dimensions, so that their span is what the engine meets. gputsne/backends/native/ops.py cites this.
 """
 
@@ -29,7 +29,7 @@ def main() -> None:
     for c in (1, 2, 3):
         lines = found.setdefault(str(c), [])
         for n in sizes:
-            X = gputsne.datasets.million(digits.X, n=n).X
+            X = gputsne.datasets.enlarge(digits.X, n=n).X
             lines.append(measured(X, c, asked))
             log(f"{c}-D {lines[-1]}")
     crossings = {c: crossing(lines) for c, lines in found.items()}

@@ -172,7 +172,7 @@ def million(call: Call) -> dict[str, Any]:
     """The whole fit of many shifted and jittered copies of X."""
     import gputsne
 
-    grown = gputsne.datasets.million(call.pop("X"), n=call["n"]).X
+    grown = gputsne.datasets.enlarge(call.pop("X"), n=call["n"]).X
     facts = gputsne_fit(call | {"X": grown})
     # what is measured from here on isn't in facts["peak_bytes"]
     Y = np.load(call["Y"])

@@ -41,7 +41,7 @@ def main() -> None:
 
 def followed(X: np.ndarray, n: int, asked: Any) -> dict[str, Any]:
     """Return the counts over a fit of n points, and their means."""
-    X = gputsne.datasets.million(X, n=n).X if n > len(X) else X[:n]
+    X = gputsne.datasets.enlarge(X, n=n).X if n > len(X) else X[:n]
     k = min(asked.k, n // 8)
     ops = backends.choose("auto" if asked.quick else "cpu", asked.threads).ops
     ops.relabel_from, ops.epoch = 0, GPU_EPOCH

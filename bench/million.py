@@ -1,7 +1,7 @@
 """A million points: how long does the whole fit take, and how much memory?
 
 MNIST's 50 principal components, copied, shifted and jittered to a million distinct rows
-(gputsne.datasets.million). KL is the one the fit reports: Z by mesh, since all pairs are 10^12.
+(gputsne.datasets.enlarge). KL is the one the fit reports: Z by mesh, since all pairs are 10^12.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """New rows on a fitted map: how fast are 100,000 placed, and do fitted rows come back?
 
-The new rows are MNIST shifted and jittered (gputsne.datasets.million), none of them fitted. The
+The new rows are MNIST shifted and jittered (gputsne.datasets.enlarge), none of them fitted. The
 time includes preparing them, building the index of the fitted rows and searching it.
 """
 
@@ -20,7 +20,7 @@ def main() -> None:
     if asked.quick:
         call = call | {"perplexity": 10.0, "max_iter": 150, "early_exaggeration_iter": 75}
     X, _, name = data(asked)
-    new = gputsne.datasets.million(X, n=len(X) + m, random_state=1).X[len(X) :]
+    new = gputsne.datasets.enlarge(X, n=len(X) + m, random_state=1).X[len(X) :]
     log(f"{name}, {m:,} new rows; {asked.threads} threads")
     with jobs(asked) as run:
         facts = run("transform", X=X, new=new, **call)

@@ -1,4 +1,4 @@
-"""What can be embedded without looking for data? Small real data, made-up data, and large copies.
+"""Data sets that need no download: small real data, made-up clusters, and large copies of any data.
 
 Everything made up is the same for the same seed; nothing is downloaded.
 """
@@ -12,7 +12,7 @@ import numpy as np
 
 from gputsne.base.types import Array, FloatArray
 
-__all__ = ["Dataset", "load_digits", "make_blobs_hd", "million", "toy_clusters"]
+__all__ = ["Dataset", "enlarge", "load_digits", "make_blobs_hd", "toy_clusters"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +89,11 @@ def toy_clusters(
     Dataset
         Labels 0 to 14; group ``label // 5``, rows shuffled.
 
+    Raises
+    ------
+    ValueError
+        ``n`` is below 15 or ``d`` below 3.
+
     References
     ----------
     In the spirit of figure 1 of Kobak & Berens (2019), The art of using t-SNE for single-cell
@@ -141,6 +146,12 @@ def make_blobs_hd(
     Returns
     -------
     Dataset
+        X of shape (n, d), float32; labels 0 to ``clusters - 1``, rows shuffled.
+
+    Raises
+    ------
+    ValueError
+        ``clusters`` is not between 1 and ``n``, or ``d`` below 1.
 
     Examples
     --------
@@ -159,7 +170,7 @@ def make_blobs_hd(
     return Dataset(X.astype(np.float32), labels, "blobs", text)
 
 
-def million(
+def enlarge(
     X: Any,
     labels: Any = None,
     *,
@@ -192,10 +203,15 @@ def million(
     Dataset
         X of shape (n, d), float32; 200 MB for a million rows of 50.
 
+    Raises
+    ------
+    ValueError
+        X has no row or not two axes, ``labels`` another length, or ``n`` is below 1.
+
     Examples
     --------
     >>> digits = load_digits()
-    >>> million(digits.X, digits.labels, n=5000).X.shape
+    >>> enlarge(digits.X, digits.labels, n=5000).X.shape
     (5000, 64)
     """
     base = np.asarray(X, dtype=np.float32)

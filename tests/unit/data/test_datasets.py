@@ -1,11 +1,11 @@
-"""Are the data sets what they say, and the same for the same seed?"""
+"""Data sets: what they say they are, and the same for the same seed."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from gputsne.data.datasets import load_digits, make_blobs_hd, million, toy_clusters
+from gputsne.data.datasets import enlarge, load_digits, make_blobs_hd, toy_clusters
 
 MAKERS = [load_digits, toy_clusters, make_blobs_hd]
 
@@ -62,10 +62,10 @@ def test_more_clusters_than_features():
     assert make_blobs_hd(60, d=2, clusters=7).labels.max() == 6
 
 
-def test_million_repeats_with_shift_and_jitter():
+def test_enlarging_repeats_with_shift_and_jitter():
     base = make_blobs_hd(500, d=10)
     before = base.X.copy()
-    grown = million(base.X, base.labels, n=1700, shift=0.2, jitter=0.1)
+    grown = enlarge(base.X, base.labels, n=1700, shift=0.2, jitter=0.1)
     np.testing.assert_array_equal(base.X, before)
     assert grown.X.shape == (1700, 10)
     np.testing.assert_array_equal(grown.X[:500], base.X)
@@ -76,14 +76,14 @@ def test_million_repeats_with_shift_and_jitter():
     assert np.std(moved - moved.mean(axis=0)) == pytest.approx(0.1, abs=0.005)
     assert 0.05 < np.abs(moved.mean(axis=0)).mean() < 0.5
     np.testing.assert_array_equal(
-        grown.X, million(base.X, base.labels, n=1700, shift=0.2, jitter=0.1).X
+        grown.X, enlarge(base.X, base.labels, n=1700, shift=0.2, jitter=0.1).X
     )
-    assert (grown.X[500:] != million(base.X, n=1700, random_state=1).X[500:]).any()
+    assert (grown.X[500:] != enlarge(base.X, n=1700, random_state=1).X[500:]).any()
 
 
-def test_million_of_less_than_the_data():
+def test_enlarging_of_less_than_the_data():
     base = make_blobs_hd(50, d=3)
-    np.testing.assert_array_equal(million(base.X, n=20).X, base.X[:20])
+    np.testing.assert_array_equal(enlarge(base.X, n=20).X, base.X[:20])
 
 
 @pytest.mark.parametrize(
@@ -93,9 +93,9 @@ def test_million_of_less_than_the_data():
         (lambda: toy_clusters(d=2), "d=2"),
         (lambda: make_blobs_hd(5, clusters=6), "clusters=6"),
         (lambda: make_blobs_hd(5, d=0, clusters=2), "d=0"),
-        (lambda: million(np.zeros(3)), "X must have shape"),
-        (lambda: million(np.zeros((3, 2)), [1]), "labels has shape"),
-        (lambda: million(np.zeros((3, 2)), n=0), "n=0"),
+        (lambda: enlarge(np.zeros(3)), "X must have shape"),
+        (lambda: enlarge(np.zeros((3, 2)), [1]), "labels has shape"),
+        (lambda: enlarge(np.zeros((3, 2)), n=0), "n=0"),
     ],
 )
 def test_what_does_not_fit_is_refused(call, message):
