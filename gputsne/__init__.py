@@ -9,7 +9,7 @@ from gputsne._version import __version__
 
 if TYPE_CHECKING:
     from gputsne import metrics
-    from gputsne.data import datasets
+    from gputsne.data import datasets, read
     from gputsne.estimator import TSNE, load
     from gputsne.neighbors import knn
     from gputsne.planning.memory import plan
@@ -25,6 +25,7 @@ __all__ = [
     "metrics",
     "plan",
     "plot",
+    "read",
     "types",
 ]
 
@@ -34,6 +35,7 @@ _HOME = {
     "load": "gputsne.estimator",
     "plan": "gputsne.planning.memory",
     "plot": "gputsne.plotting",
+    "read": "gputsne.data",
 }
 _MODULES = {
     "datasets": "gputsne.data.datasets",

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from gputsne.base.types import Array
-from gputsne.data import BadInput, Table
+from gputsne.data import BadInput, Data
 from gputsne.data.table import counted
 
 _BLOCK: Final = 1 << 20  # numbers looked at in one go
@@ -21,14 +21,14 @@ _SHOWN: Final = 8
 
 
 @contextmanager
-def explained(path: Path, table: Table, *, imputed: bool, remedy: str) -> Iterator[None]:
+def explained(path: Path, table: Data, *, imputed: bool, remedy: str) -> Iterator[None]:
     """Turn the refusal of a table with NaN or infinity into one that names the file's columns.
 
     Parameters
     ----------
     path : Path
         What the table was read from.
-    table : Table
+    table : Data
         What is fitted or placed inside the block.
     imputed : bool
         Whether NaN is filled, so that only infinity can be in the way.
@@ -44,7 +44,7 @@ def explained(path: Path, table: Table, *, imputed: bool, remedy: str) -> Iterat
         raise BadInput(said) from error
 
 
-def _not_finite(path: Path, table: Table, imputed: bool, remedy: str) -> str | None:
+def _not_finite(path: Path, table: Data, imputed: bool, remedy: str) -> str | None:
     if table.X.dtype.kind != "f":
         return None
     nan, inf = _counts(table.X)

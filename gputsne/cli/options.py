@@ -5,6 +5,7 @@ An option that isn't given is not passed on, so that every default lives in one 
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -111,8 +112,12 @@ def option(*flags: str, **settings: Any) -> tuple[tuple[str, ...], dict[str, Any
 def split_commas(
     ctx: click.Context, param: click.Parameter, value: Iterable[str]
 ) -> tuple[str, ...]:
-    """Return the names of an option that may be repeated and may hold several after commas."""
-    return tuple(name.strip() for given in value for name in given.split(",") if name.strip())
+    """Return the names of an option that may be repeated and may hold several after commas.
+
+    Double quotes keep a name with a comma whole, as in a csv file: ``'"length, cm",width'``.
+    """
+    rows = csv.reader(value, skipinitialspace=True)
+    return tuple(name.strip() for row in rows for name in row if name.strip())
 
 
 # Twins of gputsne.backends and gputsne.types, which would import numpy for a --help; tested.
@@ -131,7 +136,8 @@ def input_options(labels: str) -> Decorator:
             metavar="NAMES",
             callback=split_commas,
             help="Feature columns: names, positions from 0, slices 0:50 or patterns 'pc*', after "
-            "commas or repeated. Default: every numeric column.",
+            "commas or repeated; a name with a comma in double quotes. Default: every numeric "
+            "column.",
         ),
         option("--vector", metavar="COL", help="One column that holds each row's whole vector."),
         option(
@@ -147,6 +153,13 @@ def input_options(labels: str) -> Decorator:
             "--header/--no-header",
             default=None,
             help="Whether the first line of a csv holds names. Default: found out.",
+        ),
+        option("--decimal", type=click.Choice([".", ","]), help="Decimal mark of a csv. [.]"),
+        option("--encoding", metavar="NAME", help="Encoding of a csv, say cp1252. [utf-8]"),
+        option(
+            "--flatten",
+            is_flag=True,
+            help="Read an array of images (n, h, w) as n rows of h x w features.",
         ),
     )
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-import numpy as np
 
 from gputsne.cli.options import AFFINITY_DTYPES, DEVICES, bytes_of, option, options, rate
 
@@ -131,7 +130,9 @@ def _fill(text: str) -> str | float:
 
 def _first_map(path: Path) -> Any:
     """Return the initial map of an .npy file, shape (n, c)."""
+    from gputsne.data import read_map
+
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise click.BadParameter(f"{path}: {error}", param_hint="--init") from error
+        return read_map(path)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--init") from error

@@ -13,7 +13,7 @@ import click
 
 from gputsne.base.files import check_writable, replacing
 from gputsne.base.types import FloatArray
-from gputsne.data import OUTPUT_SUFFIXES, BadInput, Table, require, write
+from gputsne.data import OUTPUT_SUFFIXES, BadInput, Data, require, write
 from gputsne.data.table import INPUT_SUFFIXES, format_of
 
 PLOTTERS = {".html": "plotly", ".png": "matplotlib", ".svg": "matplotlib", ".pdf": "matplotlib"}
@@ -62,7 +62,7 @@ def check_targets(targets: Iterable[Path | None], sources: Iterable[Path]) -> No
             raise click.UsageError(f"{target} can't be written: {error}") from error
 
 
-def write_map(path: Path, Y: FloatArray, table: Table) -> list[str]:
+def write_map(path: Path, Y: FloatArray, table: Data) -> list[str]:
     """Write a map with the table's ids and labels; return remarks on what it can't hold."""
     write(path, Y, ids=table.ids, labels=table.labels)
     lost = [name for name in ("ids", "labels") if getattr(table, name) is not None]
@@ -71,7 +71,7 @@ def write_map(path: Path, Y: FloatArray, table: Table) -> list[str]:
     return []
 
 
-def draw(path: Path, model: Any, table: Table, title: str) -> None:
+def draw(path: Path, model: Any, table: Data, title: str) -> None:
     """Draw the map, coloured by labels; ids appear when the pointer is over a point."""
     from gputsne.plotting import plot
 

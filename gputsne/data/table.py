@@ -1,12 +1,10 @@
-"""What a file of points is once read: features, and labels and ids where asked for.
+"""The record of points read from a file (Data), and the record of what to read (Selection).
 
-Also how columns are named on a command line: by name, position, slice or pattern.
+Also the formats that file names stand for, and the error of every file that can't be read.
 """
 
 from __future__ import annotations
 
-import fnmatch
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,8 +15,9 @@ import numpy as np
 from gputsne.base.types import Array
 
 INPUT_SUFFIXES: Final = (".npy", ".npz", ".csv", ".tsv", ".parquet", ".h5ad")
-_SLICE = re.compile(r"^(\d*):(\d*)$")
-_SHOWN = 8  # column names listed in a message before "..."
+TEXT_SUFFIXES: Final = (".csv", ".tsv")
+COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst", ".zip")
+_LISTED: Final = 8  # names listed in a message before "..."
 
 
 class BadInput(ValueError):
@@ -27,7 +26,7 @@ class BadInput(ValueError):
 
 @dataclass(frozen=True)
 class Selection:
-    """What to take from a file.
+    """What to take from a file, and how to read it.
 
     Attributes
     ----------
@@ -42,6 +41,15 @@ class Selection:
         Column of labels and of row names. ``labels`` may also be a file of its own.
     header : bool or None
         Whether a csv file's first line holds names; None: found out from its content.
+    decimal : {".", ","} or None
+        Decimal mark of a csv file; None: ".".
+    encoding : str or None
+        Encoding of a csv file; None: UTF-8, or what a byte order mark says.
+    flatten : bool
+        Whether an array of more than two axes (images) is read as one row of features per entry of
+        its first axis.
+    memory_limit : int or None
+        Bytes that reading may take; None: the machine's memory.
     """
 
     columns: tuple[str, ...] = ()
@@ -50,33 +58,60 @@ class Selection:
     labels: str | None = None
     ids: str | None = None
     header: bool | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    flatten: bool = False
+    memory_limit: int | None = None
+
+    def given(self) -> dict[str, Any]:
+        """Return the fields that were set, for a record of the run."""
+        return {k: v for k, v in vars(self).items() if v != getattr(Selection, k)}
+
+    def refuse(self, path: Path, reasons: dict[str, str]) -> None:
+        """Raise BadInput for a field that was set and has no meaning in the format of `path`.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        reasons : dict
+            From field to the reason, which completes "FILE: --header has no effect on it: ...".
+        """
+        for name, reason in reasons.items():
+            if name in self.given():  # header=False is
+                flag = {"ids": "--id"}.get(name, f"--{name}")
+                raise BadInput(f"{path}: {flag} has no effect on it: {reason}")
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class Data:
     """Points read from a file.
 
     Attributes
     ----------
     X : array or scipy sparse matrix, shape (n, d)
         Features, numeric.
+    ids, labels : array, shape (n,), or None
+        As asked for; text, integers or floats.
     names : tuple of str or None
         Names of the d features, where the file has them.
     positions : tuple of int or None
         Places of the d features in the file, from 0, where they are columns of it; None: all, in
         order, or numbers of one vector.
-    labels, ids : array, shape (n,), or None
-        As asked for; text, integers or floats.
     left_out : tuple of str
-        Columns that were not asked for and are not numeric: left out of the features.
+        Columns that were not asked for and became no features: text, row indices, empty ones.
+    remarks : tuple of str
+        What was decided without being asked, one sentence each: why a column was left out, what
+        the first line was taken for.
     """
 
     X: Any
-    names: tuple[str, ...] | None = None
-    labels: Array | None = None
     ids: Array | None = None
-    left_out: tuple[str, ...] = ()
+    labels: Array | None = None
+    names: tuple[str, ...] | None = None
     positions: tuple[int, ...] | None = None
+    left_out: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def called(self, j: int) -> str:
         """Return what a message calls feature ``j``: its name, else its place in the file."""
@@ -84,17 +119,21 @@ class Table:
             return repr(self.names[j])
         return str(j if self.positions is None else self.positions[j])
 
-    def with_labels(self, labels: Array) -> Table:
-        """Return the same table with these labels, shape (n,)."""
+    def with_labels(self, labels: Array) -> Data:
+        """Return the same points with these labels, shape (n,)."""
         return replace(self, labels=labels)
 
 
 def format_of(path: Path, known: Sequence[str] = INPUT_SUFFIXES) -> str:
-    """Return the suffix that names the format of `path`; csv and tsv may end in ``.gz``."""
+    """Return the suffix that names the format of `path`; text may be compressed (``.csv.gz``)."""
     suffixes = [s.lower() for s in path.suffixes]
     suffix = suffixes[-1] if suffixes else ""
-    if suffix == ".gz" and suffixes[-2:-1] in ([".csv"], [".tsv"]) and ".tsv" in known:
-        suffix = suffixes[-2]
+    if suffix in COMPRESSED and set(TEXT_SUFFIXES) <= set(known):
+        inner = suffixes[-2] if len(suffixes) > 1 else ""
+        if inner in TEXT_SUFFIXES:
+            return inner
+        if suffix == ".zip":  # a program's usual name for one zipped table
+            return ".csv"
     if suffix not in known:
         what = f"suffix {suffix!r}" if suffix else "a name without a suffix"
         raise BadInput(f"{path}: {what} says no known format; known are {' '.join(known)}")
@@ -108,84 +147,74 @@ def counted(n: int, noun: str) -> str:
 
 def listed(names: Sequence[str]) -> str:
     """Return the names for a message, the first few of many."""
-    shown = ", ".join(names[:_SHOWN])
-    return shown if len(names) <= _SHOWN else f"{shown}, ... ({len(names)} in all)"
+    shown = ", ".join(names[:_LISTED])
+    return shown if len(names) <= _LISTED else f"{shown}, ... ({len(names)} in all)"
 
 
-def find(names: Sequence[str], wanted: str) -> int | None:
-    """Return the position of one column by name, else by number; None when there is none."""
-    if wanted in names:
-        if names.count(wanted) > 1:
-            raise BadInput(f"column {wanted!r} is there {names.count(wanted)} times; name it once")
-        return names.index(wanted)
-    if wanted.isdecimal() and int(wanted) < len(names):
-        return int(wanted)
-    return None
+def left_out_remark(names: Sequence[str], reason: str) -> list[str]:
+    """Return one sentence on columns left out; none where there are none.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The columns.
+    reason : str
+        Why, for instance "not numeric".
+    """
+    if not names:
+        return []
+    return [f"{listed(names)} {'was' if len(names) == 1 else 'were'} left out: {reason}"]
 
 
-def need(names: Sequence[str], wanted: str, path: Path) -> int:
-    """Return the position of one column; BadInput that lists the columns when there is none."""
-    found = find(names, wanted)
-    if found is None:
-        raise BadInput(f"{path} has no column {wanted!r}; it has: {listed(names)}")
-    return found
+def numeric_matrix(
+    X: Array, path: Path, what: str = "the array", *, flatten: bool = False
+) -> Array:
+    """Return X if it is a two-dimensional numeric array, shape (n, d); else raise BadInput.
 
-
-def label_position(names: Sequence[str], wanted: str, path: Path) -> int | None:
-    """Return the position of the label column; None when `wanted` is a file of its own."""
-    found = find(names, wanted)
-    return need(names, wanted, path) if found is None and not is_label_file(wanted) else found
-
-
-def is_label_file(wanted: str) -> bool:
-    """Tell whether ``FILE`` or ``FILE:COLUMN`` is meant."""
-    return Path(wanted).is_file() or Path(wanted.rpartition(":")[0]).is_file()
-
-
-def only(names: Sequence[str], column: str | None, path: Path) -> int:
-    """Return the position of `column`, or of the only one; BadInput when there are several."""
-    if column is not None:
-        return need(names, column, path)
-    if len(names) != 1:
-        raise BadInput(f"{path} has several columns; choose with --labels {path}:NAME")
-    return 0
-
-
-def pick(names: Sequence[str], wanted: Sequence[str], path: Path) -> list[int]:
-    """Return the positions of the wanted columns, in the order asked for, each once."""
-    places: dict[str, list[int]] = {}
-    for i, name in enumerate(names):
-        places.setdefault(name, []).append(i)
-    chosen: dict[int, None] = {}  # an ordered set
-    for want in wanted:
-        if len(places.get(want, ())) == 1:
-            hits = places[want]
-        elif (found := find(names, want)) is not None:
-            hits = [found]
-        elif match := _SLICE.match(want):
-            hits = list(range(len(names)))[slice(*(int(g) if g else None for g in match.groups()))]
-        else:
-            hits = [i for i, name in enumerate(names) if fnmatch.fnmatchcase(name, want)]
-        if not hits:
-            raise BadInput(f"{path} has no column {want!r}; it has: {listed(names)}")
-        chosen.update(dict.fromkeys(hits))
-    return list(chosen)
-
-
-def tidy(values: Sequence[str]) -> Array:
-    """Return text as integers when every value is one, written the plain way; else as text."""
-    try:
-        if all(str(int(v)) == v for v in values):
-            return np.array([int(v) for v in values], dtype=np.int64)
-    except (ValueError, OverflowError):
-        pass
-    return np.array(values, dtype=object)
-
-
-def numeric_matrix(X: Array, path: Path, what: str = "the array") -> Array:
-    """Return X if it is a two-dimensional numeric array, shape (n, d); else raise BadInput."""
+    With `flatten` an array of shape (n, h, w, ...) becomes one of shape (n, h * w * ...).
+    """
     if X.dtype.kind not in "fiub":
         raise BadInput(f"{path}: {what} has dtype {X.dtype}, which isn't numeric")
+    if flatten and X.ndim > 2:
+        return X.reshape(X.shape[0], -1)
     if X.ndim != 2:
-        raise BadInput(f"{path}: {what} has shape {X.shape}; rows x features (2-D) is needed")
+        hint = "; --flatten makes each entry of the first axis a row" if X.ndim > 2 else ""
+        raise BadInput(f"{path}: {what} has shape {X.shape}; rows x features (2-D) is needed{hint}")
     return X
+
+
+def one_per_row(values: Array, n: int, path: Path, what: str) -> Array:
+    """Return values of shape (n,) or (n, 1) as shape (n,), text as str; else raise BadInput."""
+    if values.dtype.kind == "V" or values.dtype.kind == "c":
+        raise BadInput(f"{path}: {what} has dtype {values.dtype}; text or numbers are needed")
+    if values.ndim == 2 and 1 in values.shape:
+        values = values.ravel()
+    if values.shape != (n,):
+        raise BadInput(f"{path}: {what} has shape {values.shape}; ({n},) is needed")
+    return as_text(values)
+
+
+def as_text(values: Array) -> Array:
+    """Return labels or ids with bytes decoded and lone surrogates, which no file holds, as "?".
+
+    Numbers and text that needs neither come back as they are.
+    """
+    kind = values.dtype.kind
+    if kind == "U":
+        native = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+        codes = native.view(np.uint32) if native.dtype.itemsize else np.empty(0, np.uint32)
+        if not ((codes >= 0xD800) & (codes <= 0xDFFF)).any():
+            return values
+    elif kind not in "SO":
+        return values
+    made = np.empty(values.shape, dtype=object)
+    made[:] = [_text_of(value) for value in values.tolist()]
+    return made
+
+
+def _text_of(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    if isinstance(value, str):
+        return value.encode("utf-8", errors="replace").decode("utf-8")
+    return value

@@ -1,4 +1,4 @@
-"""Writes a map: columns id (if any), x, y, z, label (if any), as parquet, csv or npy by suffix.
+"""Writer of maps: columns id (if any), x, y, z, label (if any), as parquet, csv or npy by suffix.
 
 Every file appears whole or not at all.
 """
@@ -14,7 +14,7 @@ import numpy as np
 
 from gputsne.base.files import replacing
 from gputsne.base.types import Array, FloatArray
-from gputsne.data.table import format_of
+from gputsne.data.table import as_text, format_of
 
 OUTPUT_SUFFIXES: Final = (".parquet", ".csv", ".npy")
 AXES: Final = ("x", "y", "z")
@@ -52,10 +52,10 @@ def write(
     path = Path(path)
     suffix = format_of(path, OUTPUT_SUFFIXES)
     Y = np.asarray(Y)
-    columns: dict[str, Array] = {} if ids is None else {"id": ids}
+    columns: dict[str, Array] = {} if ids is None else {"id": as_text(np.asarray(ids))}
     columns |= {axis: Y[:, j] for j, axis in zip(range(Y.shape[1]), AXES, strict=False)}
     if labels is not None:
-        columns["label"] = labels
+        columns["label"] = as_text(np.asarray(labels))
     with replacing(path) as part:
         if suffix == ".npy":
             with part.open("wb") as file:

@@ -1,4 +1,4 @@
-"""Do any map and any labels come back from every format as they went in?"""
+"""Maps and labels come back from every format as they went in."""
 
 from __future__ import annotations
 

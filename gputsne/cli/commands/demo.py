@@ -13,7 +13,7 @@ import click
 from gputsne.cli.options import DEVICES, Command, option, options, speech_options
 from gputsne.cli.output import Speech, summary
 from gputsne.cli.targets import check_plots, check_targets, draw
-from gputsne.data import Table
+from gputsne.data import Data
 from gputsne.runs import record
 
 K = 10  # neighbours compared before and after
@@ -56,7 +56,7 @@ def demo(ctx: click.Context, /, out: Path, device: str | None, **given: Any) -> 
     model = gputsne.TSNE(random_state=0, verbose=int(speech.progress), **settings).fit(data.X)
     kept = gputsne.metrics.knn_preservation(data.X, model.embedding_, k=K)
     for path in pictures:
-        draw(path, model, Table(data.X, labels=data.labels), "Handwritten digits")
+        draw(path, model, Data(data.X, labels=data.labels), "Handwritten digits")
     facts = record.describe(model) | {
         "neighbour_preservation": {"k": K, "share": kept},
         "pictures": pictures,

@@ -29,7 +29,8 @@ from gputsne.cli.targets import (
     save,
     write_map,
 )
-from gputsne.data import Selection, Table, read
+from gputsne.data import Data, Selection, read
+from gputsne.planning.memory import available_memory
 from gputsne.runs import record
 
 EXAMPLES = """\
@@ -114,6 +115,9 @@ def embed(ctx: click.Context, /, source: Path, **given: Any) -> None:
         labels=given["labels"],
         ids=given["ids"],
         header=given["header"],
+        decimal=given["decimal"],
+        encoding=given["encoding"],
+        flatten=given["flatten"],
     )
     run = Run(source, wanted, targets, parameters, speech)
     run.go(Deadline(given["deadline"]))
@@ -133,7 +137,7 @@ class Run:
         self.source, self.wanted, self.targets = source, wanted, targets
         self.parameters, self.speech = parameters, speech
         self.started = datetime.now(UTC)
-        self.table = Table(None)
+        self.table = Data(None)
         self.model: Any = None
         self.written: list[Path] = []
 
@@ -168,9 +172,10 @@ class Run:
         check_device(self.parameters)
         try:
             with deadline:
-                self.table = read(self.source, self.wanted)
-                for name in self.table.left_out:
-                    self.speech.remark(f"{self.source}: {name} is not numeric and was left out")
+                limit = self.parameters.get("memory_limit") or available_memory()
+                self.table = read(self.source, self.wanted, memory_limit=limit)
+                for said in self.table.remarks:
+                    self.speech.remark(f"{self.source}: {said}")
                 self._fit(self.table, deadline)
         except KeyboardInterrupt:
             if self.map is None:
@@ -189,7 +194,7 @@ class Run:
             self.written.append(self.targets.model)
         return self._late(deadline) if deadline.passed else None
 
-    def _fit(self, table: Table, deadline: Deadline) -> None:
+    def _fit(self, table: Data, deadline: Deadline) -> None:
         import gputsne
 
         settings = dict(self.parameters)
@@ -255,7 +260,7 @@ class Run:
         there = self.source.is_file()
         return {
             "path": str(self.source),
-            "selection": {k: v for k, v in vars(self.wanted).items() if v not in (None, ())},
+            "selection": self.wanted.given(),
             "bytes": self.source.stat().st_size if there else None,
             "sha256": record.sha256_file(self.source) if there and hashed else None,
             "shape": None if self.table.X is None else list(self.table.X.shape),

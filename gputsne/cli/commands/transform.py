@@ -26,6 +26,7 @@ from gputsne.cli.output import Speech, seconds
 from gputsne.cli.targets import check_input, check_map, check_targets, write_map
 from gputsne.data import BadInput, Selection, read
 from gputsne.data.table import counted
+from gputsne.planning.memory import available_memory
 
 REMEDY = "fit the model anew by embed with --impute mean"
 
@@ -63,11 +64,13 @@ def transform(ctx: click.Context, /, model: Path, source: Path, output: Path, **
     check_targets([output], [source, model])
     began = time.perf_counter()
     fitted = _load(model, given["device"], given["n_jobs"])
-    wanted = ("columns", "vector", "key", "labels", "ids", "header")
+    wanted = (
+        "columns", "vector", "key", "labels", "ids", "header", "decimal", "encoding", "flatten",
+    )  # fmt: skip
     want = recall(fitted, source, Selection(**{name: given[name] for name in wanted}))
-    table = read(source, want)
-    for name in table.left_out:
-        speech.remark(f"{source}: {name} is not numeric and was left out")
+    table = read(source, want, memory_limit=available_memory())
+    for said in table.remarks:
+        speech.remark(f"{source}: {said}")
     with explained(source, table, imputed=fitted.impute is not None, remedy=REMEDY):
         Y = fitted.transform(table.X)
     for said in write_map(output, Y, table):

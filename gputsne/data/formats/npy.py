@@ -1,94 +1,204 @@
-"""Reads npy (memory-mapped) and npz: one array of features, others as labels or ids.
+"""Reader of npy (memory-mapped) and npz: one array of features, others as labels or ids.
 
-Also the npz that ``scipy.sparse.save_npz`` writes. Pickled objects are refused, never loaded.
+Also of the npz that ``scipy.sparse.save_npz`` writes. Headers are read first and held against the
+file's size; of an npz only the arrays that are asked for are read. Pickled objects never are.
 """
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import numpy as np
 
 from gputsne.base.types import Array
-from gputsne.data.table import BadInput, Selection, Table, listed, numeric_matrix, pick
+from gputsne.data.columns import choose_columns, only_column
+from gputsne.data.limits import check_bytes, check_zip
+from gputsne.data.table import BadInput, Data, Selection, listed, numeric_matrix, one_per_row
 
-_SPARSE_KEYS: Final = {"indices", "indptr", "format", "shape", "data"}
+_SPARSE: Final = {"format", "shape", "data"}
+_NO_COLUMNS: Final = {
+    "vector": "it has no columns that hold lists",
+    "header": "only csv has a first line",
+    "decimal": "only csv has decimal marks",
+    "encoding": "only csv has an encoding",
+}
 
 
-def read(path: Path, want: Selection) -> Table:
+def read(path: Path, want: Selection) -> Data:
     """Read a .npy or .npz file; see gputsne.data.read."""
-    if want.vector is not None:
-        raise BadInput(f"--vector: {path} is an array; it has no columns that hold lists")
-    if want.header is not None:
-        raise BadInput(f"--header: {path} is an array; only csv has a first line")
+    want.refuse(path, _NO_COLUMNS)
+    if path.suffix.lower() == ".npy":
+        return _npy(path, want)
+    with _opened(path, want.memory_limit) as archive:
+        return _npz(archive, path, want)
+
+
+def read_array(path: Path, key: str | None = None, memory_limit: int | None = None) -> Array:
+    """Return one array of labels, ids or a map, of any shape; of an npz the only one or `key`.
+
+    Raises
+    ------
+    BadInput
+        The file is damaged, or holds Python objects or several arrays.
+    """
+    if path.suffix.lower() == ".npz":
+        with _opened(path, memory_limit) as archive:
+            names = list(archive.arrays)
+            return archive.read(names[only_column(names, key, path)])
+    return _mapped(path)
+
+
+def _npy(path: Path, want: Selection) -> Data:
+    want.refuse(path, {"key": "an npy file holds one array"})
+    want.refuse(path, {"ids": "an npy file has no columns; use npz or a table"})
+    X = numeric_matrix(_mapped(path), path, flatten=want.flatten)
+    X, positions = _columns(X, path, want)
+    return Data(X, positions=positions)
+
+
+def _mapped(path: Path) -> Array:
+    """Return the array of an npy file as it lies on disk."""
+    with path.open("rb") as file:
+        header = _header(file, path, "the array")
+        there = path.stat().st_size - file.tell()
+    header.check(path, "the array", there)
+    if header.size == 0:  # a map of nothing is an error to the operating system
+        return np.empty(header.shape, header.dtype)
+    mapped: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+    return mapped
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What the head of an npy file declares."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape) * self.dtype.itemsize
+
+    def check(self, path: Path, what: str, there: int) -> None:
+        """Raise BadInput for objects, and where fewer bytes are there than declared."""
+        if self.dtype.hasobject:
+            raise BadInput(
+                f"{path}: {what} holds Python objects, which are not loaded since they could run "
+                "code; save text with .astype(str), numbers with .astype(float)"
+            )
+        if self.size > there:
+            raise BadInput(
+                f"{path}: {what} declares {self.size:,} bytes of data and has {max(there, 0):,}"
+            )
+
+
+def _header(file: IO[bytes], path: Path, what: str) -> _Header:
     try:
-        if path.suffix.lower() == ".npy":
-            return _npy(path, want)
-        with np.load(path, allow_pickle=False) as archive:
-            return _npz(path, want, archive)
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        if isinstance(error, BadInput):
-            raise
-        raise BadInput(f"{path} can't be read as {path.suffix[1:]}: {error}") from error
+        version = np.lib.format.read_magic(file)
+        if version == (1, 0):
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        elif version == (2, 0):
+            shape, _, dtype = np.lib.format.read_array_header_2_0(file)
+        else:  # 3.0 is for records whose fields have names beyond latin-1
+            raise BadInput(f"{path}: {what} holds records; arrays of numbers or text are needed")
+    except BadInput:
+        raise
+    except Exception as error:  # the header is a Python literal: parsing it fails in any way
+        raise BadInput(f"{path}: {what} is no numpy array that can be read: {error}") from error
+    if any(length < 0 for length in shape):
+        raise BadInput(f"{path}: {what} declares a negative length: {shape}")
+    return _Header(shape, dtype)
 
 
-def _npy(path: Path, want: Selection) -> Table:
-    if want.key is not None:
-        raise BadInput(f"--key {want.key!r}: an npy file holds one array")
-    if want.ids is not None:
-        raise BadInput(f"--id {want.ids!r}: an npy file has no columns; use npz or a table")
-    X = np.load(path, mmap_mode="r", allow_pickle=False)
-    X, positions = _columns(numeric_matrix(X, path), path, want)
-    return Table(X, positions=positions)
+class _Archive:
+    """An npz file whose arrays' headers are read, and their data when asked for."""
+
+    def __init__(self, file: zipfile.ZipFile, path: Path, memory_limit: int | None) -> None:
+        check_zip(file, path)
+        self._file, self._path, self._limit = file, path, memory_limit
+        self.arrays = {
+            name.removesuffix(".npy"): name for name in file.namelist() if name.endswith(".npy")
+        }
+
+    def header(self, key: str) -> _Header:
+        """Return what an array declares."""
+        with self._file.open(self.arrays[key]) as member:
+            return _header(member, self._path, f"array {key!r}")
+
+    def read(self, key: str) -> Array:
+        """Return an array; BadInput if there is none of this name."""
+        if key not in self.arrays:
+            raise BadInput(f"{self._path} has no array {key!r}; it has: {listed([*self.arrays])}")
+        info = self._file.getinfo(self.arrays[key])
+        what = f"array {key!r}"
+        with self._file.open(info) as member:
+            header = _header(member, self._path, what)
+            header.check(self._path, what, info.file_size - member.tell())
+        check_bytes(self._path, what, header.size, self._limit)
+        with self._file.open(info) as member:
+            return np.asarray(np.lib.format.read_array(member, allow_pickle=False))
 
 
-def _npz(path: Path, want: Selection, archive: Mapping[str, Any]) -> Table:
-    keys = list(archive)
-    if want.key is None and set(keys) >= _SPARSE_KEYS:
-        from scipy import sparse
+@contextmanager
+def _opened(path: Path, memory_limit: int | None) -> Iterator[_Archive]:
+    with zipfile.ZipFile(path) as file:
+        yield _Archive(file, path, memory_limit)
 
-        X, positions = _columns(sparse.csr_matrix(sparse.load_npz(path)), path, want)
-        return Table(X, positions=positions)
-    if want.key is None:
-        key, matrix = _only_matrix(path, archive)
-    elif want.key in keys:
-        key, matrix = want.key, archive[want.key]
-    else:
-        raise BadInput(f"{path} has no array {want.key!r}; it has: {listed(keys)}")
-    X, positions = _columns(numeric_matrix(matrix, path, f"array {key!r}"), path, want)
+
+def _npz(archive: _Archive, path: Path, want: Selection) -> Data:
+    keys = list(archive.arrays)
+    if want.key is None and set(keys) >= _SPARSE:
+        X, positions = _columns(_sparse(archive, path, want), path, want)
+        return Data(X, positions=positions)
+    key = _only_matrix(archive, path, want) if want.key is None else want.key
+    matrix = numeric_matrix(archive.read(key), path, f"array {key!r}", flatten=want.flatten)
+    X, positions = _columns(matrix, path, want)
     n = X.shape[0]
-    labels = _beside(path, archive, want.labels, n) if want.labels in keys else None
-    ids = None
+    labels = ids = None
+    if want.labels in keys:
+        labels = one_per_row(archive.read(want.labels), n, path, f"array {want.labels!r}")
     if want.ids is not None:
-        if want.ids not in keys:
-            raise BadInput(f"{path} has no array {want.ids!r}; it has: {listed(keys)}")
-        ids = _beside(path, archive, want.ids, n)
-    return Table(X, labels=labels, ids=ids, positions=positions)
+        ids = one_per_row(archive.read(want.ids), n, path, f"array {want.ids!r}")
+    return Data(X, labels=labels, ids=ids, positions=positions)
 
 
 def _columns(X: Any, path: Path, want: Selection) -> tuple[Any, tuple[int, ...] | None]:
     """Return the features and their positions in the array; None: all."""
     if not want.columns:
         return X, None
-    chosen = pick([str(i) for i in range(X.shape[1])], want.columns, path)
+    chosen = choose_columns([str(i) for i in range(X.shape[1])], want.columns, path)
     return X[:, chosen], tuple(chosen)
 
 
-def _only_matrix(path: Path, archive: Mapping[str, Any]) -> tuple[str, Array]:
-    arrays = {key: archive[key] for key in archive}  # an archive reads anew whenever it is asked
-    matrices = [k for k, a in arrays.items() if a.ndim == 2 and a.dtype.kind in "fiub"]
+def _only_matrix(archive: _Archive, path: Path, want: Selection) -> str:
+    """Return the name of the only numeric array with rows and columns, by the headers alone."""
+    headers = {key: archive.header(key) for key in archive.arrays}
+    matrices = [
+        key
+        for key, header in headers.items()
+        if header.dtype.kind in "fiub"
+        and (len(header.shape) == 2 or (want.flatten and len(header.shape) > 2))
+        and key not in (want.labels, want.ids)
+    ]
     if len(matrices) == 1:
-        return matrices[0], arrays[matrices[0]]
+        return matrices[0]
     if not matrices:
-        raise BadInput(f"{path} has no two-dimensional numeric array; it has: {listed([*archive])}")
+        known = listed([f"{key} {header.shape}" for key, header in headers.items()])
+        raise BadInput(f"{path} has no two-dimensional numeric array; it has: {known}")
     raise BadInput(f"{path} has several arrays; choose one with --key: {listed(matrices)}")
 
 
-def _beside(path: Path, archive: Mapping[str, Any], key: str | None, n: int) -> Array:
-    values: Array = archive[str(key)]
-    if values.shape != (n,):
-        raise BadInput(f"{path}: array {key!r} has shape {values.shape}; ({n},) is needed")
-    return values
+def _sparse(archive: _Archive, path: Path, want: Selection) -> Any:
+    """Return the CSR matrix of a file by scipy.sparse.save_npz; its indices are checked."""
+    from gputsne.data.formats.sparse import checked
+
+    kind = archive.read("format").item()
+    kind = kind.decode() if isinstance(kind, bytes) else str(kind)
+    parts = {key: archive.read(key) for key in archive.arrays if key not in ("format", "_is_array")}
+    return checked(kind, parts, path, "the sparse matrix", want.memory_limit)

@@ -26,7 +26,7 @@ def run(*args: str):
 
 @pytest.fixture
 def unread(monkeypatch):
-    def read(*args: object) -> None:
+    def read(*args: object, **more: object) -> None:
         raise AssertionError("the input was read")
 
     monkeypatch.setattr(sys.modules["gputsne.cli.commands.embed"], "read", read)

@@ -122,7 +122,7 @@ def test_ids_and_labels_travel_and_are_no_features(stand):
 def test_text_columns_left_out_are_said(stand):
     result = run("x.csv", "-o", "map.csv")
     assert result.exit_code == 0
-    assert "name is not numeric and was left out" in result.stderr
+    assert "name, kind were left out: not numeric" in result.stderr
     assert "left out" not in run("x.csv", "-o", "map.csv", "--quiet").stderr
 
 

@@ -1,4 +1,4 @@
-"""Are maps written whole or not at all, and read back to the bit?"""
+"""Maps written whole or not at all, read back to the bit, with labels of any kind."""
 
 from __future__ import annotations
 
@@ -86,3 +86,23 @@ def test_what_cannot_be_written_is_known_before(tmp_path):
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(BadInput, match=r"known are .parquet .csv .npy"):
         write(tmp_path / "map.xls", Y)
+
+
+ODD = {
+    "bytes": (np.array([b"Iris-setosa", "größe".encode(), b"c"]), ["Iris-setosa", "größe", "c"]),
+    "mixed bytes": (np.array([b"a", "b", None], dtype=object), ["a", "b", None]),
+    "lone surrogates": (np.array(["a", "b\ud800", "c"]), ["a", "b?", "c"]),
+    "surrogates in objects": (np.array(["a\udfff", 1, None], dtype=object), ["a?", "1", None]),
+}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize(("labels", "expected"), ODD.values(), ids=ODD)
+def test_labels_that_are_no_plain_text(tmp_path, suffix, labels, expected):
+    path = tmp_path / f"map.{suffix}"
+    write(path, Y, ids=labels, labels=labels)
+    back = read(path, Selection(columns=("x", "y"), labels="label", ids="id"))
+    if suffix == "csv":
+        expected = ["" if label is None else label for label in expected]
+    assert list(back.labels) == expected
+    assert list(back.ids) == expected

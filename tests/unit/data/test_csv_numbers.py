@@ -1,4 +1,4 @@
-"""Is a column of a delimited file numbers, text or spoilt, and does a spoilt one say where?"""
+"""The numbers of delimited files: what a cell is, what a column is, and where a mistyped one is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from gputsne.data import BadInput, Selection, read
-from gputsne.data.formats.cells import Kind, judge, number
+from gputsne.data.formats.csv.numbers import Kind, as_ids, as_labels, column_of, number
+
+pytestmark = pytest.mark.usefixtures("both_csv_readers")
 
 
 def table(path: Path, *rows: str) -> Path:
@@ -35,16 +37,17 @@ def test_a_cell_may_say_that_there_is_nothing(cell):
     [
         (["1", "", "?"], Kind.NUMBERS, -1),
         (["", "NA"], Kind.EMPTY, -1),
-        (["1", "2", "oops"], Kind.SPOILT, 2),
-        (["", "", "", "x", "1", "2"], Kind.SPOILT, 3),  # missing cells have no vote
+        (["1", "2", "oops"], Kind.MIXED, 2),
+        (["", "", "", "x", "1", "2"], Kind.MIXED, 3),  # missing cells have no vote
         (["1", "oops"], Kind.TEXT, 1),  # half is not most
         (["a", "b", "3"], Kind.TEXT, 0),
-        (["1,5", "2,5", "x"], Kind.SPOILT, 0),
-        (["1,5"], Kind.SPOILT, 0),
+        (["1,5", "2,5", "x"], Kind.MIXED, 0),
+        (["1,5"], Kind.MIXED, 0),
     ],
 )
 def test_most_of_what_a_column_says_decides(cells, kind, at):
-    assert judge(cells) == (kind, at)
+    column = column_of(cells)
+    assert (column.kind, column.first_text) == (kind, at)
 
 
 @pytest.mark.parametrize(("suffix", "mark"), [(".csv", ","), (".csv", ";"), (".tsv", "\t")])
@@ -97,7 +100,8 @@ EMPTY_AT_FIRST = ["a,b"] + ["1,"] * 1500
 def test_a_column_that_stays_empty_is_left_out(tmp_path):
     read_back = read(table(tmp_path / "x.csv", *EMPTY_AT_FIRST))
     assert (read_back.X.shape, read_back.names) == ((1500, 1), ("a",))
-    assert (read_back.positions, read_back.left_out) == ((0,), ("b (empty)",))
+    assert (read_back.positions, read_back.left_out) == ((0,), ("b",))
+    assert read_back.remarks == ("b was left out: empty",)
 
 
 def test_a_column_that_begins_late_is_judged_by_what_it_says(tmp_path):
@@ -120,3 +124,86 @@ def test_features_know_their_place_in_the_file(tmp_path):
     np.save(tmp_path / "x.npy", np.ones((2, 5)))
     chosen = read(tmp_path / "x.npy", Selection(columns=("4", "1")))
     assert [chosen.called(j) for j in range(2)] == ["4", "1"]
+
+
+def test_a_cell_follows_one_rule_wherever_it_stands(tmp_path):
+    # float() takes 1_2 for 12; the first rows were judged by another rule than the rest.
+    rows = ["a,b"] + [f"{i / 7:.3f},{i % 5}" for i in range(1200)]
+    for at in (5, 1100):
+        path = table(tmp_path / "x.csv", *rows[:at], "1_2,3", *rows[at:])
+        for want in (Selection(), Selection(columns=("a", "b"))):
+            with pytest.raises(BadInput, match=f"row {at + 1}, column 'a': '1_2' isn't a number"):
+                read(path, want)
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (["1,234.56", "2,234.56", "999.5"], "'1,234.56' isn't a number; remove the thousands"),
+        (["1,234,567", "2,234,567"], "'1,234,567' isn't a number; remove the thousands"),
+        (["1'234.5", "2'234.5"], "\"1'234.5\" isn't a number; remove the thousands"),
+        (["4,156", "5,208"], "if it is 4156, or give --decimal , if it is 4.156"),
+        (["1,5", "2,5"], r"write decimal points, as in 1\.5, or give --decimal ,"),
+    ],
+)
+def test_numbers_in_another_notation_are_no_text(tmp_path, cells, said):
+    path = table(tmp_path / "x.csv", "a;b", *(f"{cell};1" for cell in cells))
+    with pytest.raises(BadInput, match=said):
+        read(path)
+    quoted = table(tmp_path / "y.csv", "a,b", *(f'"{cell}",1' for cell in cells))
+    with pytest.raises(BadInput, match=said):
+        read(quoted)
+
+
+def test_decimal_commas_where_they_are_asked_for(tmp_path):
+    path = table(tmp_path / "x.csv", "a;b;c", "1,5;-2;x", ";3,25e1;y", "NA;7,0;z")
+    read_back = read(path, Selection(decimal=",", labels="c"))
+    np.testing.assert_array_equal(read_back.X, [[1.5, -2], [np.nan, 32.5], [np.nan, 7]])
+    quoted = table(tmp_path / "y.csv", "a,b", '"1,5","2"', '"2,5","3"')
+    assert read(quoted, Selection(decimal=",")).X.tolist() == [[1.5, 2], [2.5, 3]]
+    labels = read(table(tmp_path / "z.csv", "a;t", "1;0,25", "2;1,5"), decimal=",", labels="t")
+    assert labels.labels.tolist() == [0.25, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("1.5", "'1.5' isn't a number; write decimal commas, as in 1,5, or leave out --decimal"),
+        ("1.234,5", "'1.234,5' isn't a number; remove the thousands separators"),
+        ("1.234", "if it is 1234, or give --decimal . if it is 1,234"),
+    ],
+)
+def test_decimal_points_among_decimal_commas(tmp_path, cell, said):
+    path = table(tmp_path / "x.csv", "a;b", "1,5;2", f"{cell};3", "2,5;3")
+    with pytest.raises(BadInput, match=f"row 3, column 'a': .*{said}"):
+        read(path, decimal=",")
+
+
+def test_a_decimal_mark_that_separates_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="',' separates the cells"):
+        read(table(tmp_path / "x.csv", "a,b", "1,2"), decimal=",")
+    with pytest.raises(BadInput, match=r"--decimal 'x': the decimal mark is \. or ,"):
+        read(table(tmp_path / "x.csv", "a,b", "1,2"), decimal="x")
+
+
+@pytest.mark.parametrize(
+    ("cells", "labels"),
+    [
+        (["1", "2"], np.array([1, 2])),
+        (["0.5", "1.25", "2"], np.array([0.5, 1.25, 2])),
+        (["0.5", "", "1e-3"], np.array([0.5, np.nan, 1e-3])),
+        (["1", "NA", "3"], np.array([1, None, 3], dtype=object)),
+        (["007", "1.5"], np.array(["007", "1.5"], dtype=object)),  # codes
+        (["1.2.3", "1.5"], np.array(["1.2.3", "1.5"], dtype=object)),
+        (["NA", ""], np.array(["NA", ""], dtype=object)),
+        (["true", "false"], np.array(["true", "false"], dtype=object)),
+    ],
+)
+def test_label_columns_of_numbers_become_numbers(cells, labels):
+    made = as_labels(cells)
+    assert made.dtype == labels.dtype
+    np.testing.assert_array_equal(made, labels)
+
+
+def test_ids_with_fractions_stay_as_they_are_written():
+    assert as_ids(["1.50", "2"]).tolist() == ["1.50", "2"]
