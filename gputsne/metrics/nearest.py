@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gputsne.base import resources
 from gputsne.base.types import Array
 
 __all__ = ["as_points", "nearest", "queries"]
@@ -108,7 +109,8 @@ def _flat(points: Array) -> Any:
     index.add(single)
 
     def propose(rows: Array, width: int) -> Array:
-        near: Array = index.search(single[rows], width)[1]
+        with resources.limit(resources.resolve_n_jobs(None)):
+            near: Array = index.search(single[rows], width)[1]
         return near
 
     return propose

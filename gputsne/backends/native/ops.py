@@ -10,6 +10,7 @@ import scipy.fft
 
 from gputsne.backends.host import HostFFT
 from gputsne.backends.native.loading import native
+from gputsne.base.resources import single_if_forked
 from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Mesh, Reference, StepParams
 
 __all__ = ["NativeOps"]
@@ -32,7 +33,8 @@ class NativeOps(HostFFT):
     @property
     def _module(self) -> Any:
         module = native()
-        module.set_threads(self.n_jobs)  # shared by the process: set before every call
+        # shared by the process: set before every call
+        module.set_threads(single_if_forked(self.n_jobs))
         return module
 
     def conditional(

@@ -8,15 +8,15 @@ candidates, and a row whose choice they could have got wrong is searched for dir
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from gputsne.base.resources import faiss_without_blas
 from gputsne.base.types import Array, FloatArray
 
-__all__ = ["CALL", "direct", "exact", "padded", "work"]
+__all__ = ["CALL", "exact", "padded", "work"]
 
 Tick = Callable[[int], None]
 
@@ -36,17 +36,6 @@ UNIT = 2.0**-24  # rounding of float32
 def work(n: int, d: int) -> float:
     """Return what a comparison with n vectors takes, in multiplications of direct search."""
     return n * (PRODUCT * d + KEEPING if d >= WIDE else max(d, 50.0))
-
-
-@contextmanager
-def direct(faiss: Any) -> Iterator[None]:
-    """Keep FAISS off BLAS, whose distances cancel and depend on the shape of the batch."""
-    before = faiss.cvar.distance_compute_blas_threshold
-    faiss.cvar.distance_compute_blas_threshold = 2**31 - 1
-    try:
-        yield
-    finally:
-        faiss.cvar.distance_compute_blas_threshold = before
 
 
 def padded(Q: FloatArray, faiss: Any) -> FloatArray:
@@ -105,7 +94,7 @@ def _directly(Q: FloatArray, X: FloatArray, k: int, shard: int) -> tuple[Array, 
 
     block = padded(Q, faiss)
     best = faiss.ResultHeap(block.shape[0], k)
-    with direct(faiss):
+    with faiss_without_blas(faiss):
         for first in range(0, X.shape[0], shard):
             D, ids = faiss.knn(block, X[first : first + shard], k)
             best.add_result(D, np.where(ids < 0, -1, ids + first))

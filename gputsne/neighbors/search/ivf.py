@@ -12,7 +12,7 @@ import numpy as np
 
 from gputsne.base import resources
 from gputsne.base.types import Array, FloatArray
-from gputsne.neighbors.search.exact import CALL, direct, exact, padded, work
+from gputsne.neighbors.search.exact import CALL, exact, padded, work
 
 __all__ = ["Lists", "without_self"]
 
@@ -67,7 +67,7 @@ class Lists:
         index.quantizer.reset()
         index.quantizer.add(centroids)
         step = max(16, int(CALL / (self.cells * d)))
-        with direct(faiss):
+        with resources.faiss_without_blas(faiss):
             for start in range(0, n, step):
                 index.add(X[start : start + step])
         self._index: Any = index
@@ -115,7 +115,7 @@ class Lists:
 
         self._index.nprobe = min(nprobe, self.cells)
         m = Q.shape[0]
-        with direct(faiss):
+        with resources.faiss_without_blas(faiss):
             squared, ids = self._index.search(padded(Q, faiss), k)
         squared, ids = squared[:m], ids[:m]
         short = np.flatnonzero(ids[:, -1] < 0)

@@ -1,0 +1,134 @@
+"""A process forked after threads were used computes the same bytes, and ends on Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+# The parent starts two threads in every library; the child does all of it again.
+WORK = """
+import hashlib, multiprocessing as mp, os, signal, sys, time
+import numpy as np, gputsne
+X = gputsne.datasets.make_blobs_hd(1500, d=20).X
+WIDE = np.random.default_rng(0).normal(size=(1200, 90))
+model = gputsne.TSNE(max_iter=30, random_state=0, n_jobs=2).fit(X)
+def digest(*arrays):
+    return hashlib.sha256(b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)).hexdigest()
+def work(_=None):
+    fit = dict(max_iter=30, random_state=0)
+    return [
+        digest(gputsne.TSNE(n_jobs=2, method="mesh", **fit).fit_transform(X)),
+        digest(gputsne.TSNE(device="numpy", metric="manhattan", **fit).fit_transform(X[:300])),
+        digest(gputsne.knn(X, 10, n_jobs=2).indices, gputsne.knn(WIDE, 10, n_jobs=2).indices),
+        digest(gputsne.knn(X, 5, exact=False, n_jobs=2, random_state=0).distances),
+        digest(model.transform(X)),
+        digest(np.float64(gputsne.metrics.knn_preservation(X, model.embedding_))),
+    ]
+want = work()
+fork = mp.get_context("fork")
+"""
+HOW = {
+    "process": """
+queue = fork.SimpleQueue()
+child = fork.Process(target=lambda: queue.put(work()))
+child.start()
+got = [queue.get()]
+child.join()
+""",
+    "pool": """
+with fork.Pool(2) as pool:
+    got = pool.map(work, range(2))
+""",
+    "executor": """
+from concurrent.futures import ProcessPoolExecutor
+with ProcessPoolExecutor(2, mp_context=fork) as pool:
+    got = list(pool.map(work, range(2)))
+""",
+    "joblib": """
+import joblib
+got = joblib.Parallel(2, backend="multiprocessing")(joblib.delayed(work)() for _ in range(2))
+""",
+    "grandchild": """
+def below():
+    inner = fork.SimpleQueue()
+    child = fork.Process(target=lambda: inner.put(work()))
+    child.start()
+    queue.put(inner.get())
+    child.join()
+queue = fork.SimpleQueue()
+child = fork.Process(target=below)
+child.start()
+got = [queue.get()]
+child.join()
+""",
+}
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_forked_process_computes_the_same(how: str):
+    code = WORK + HOW[how] + "\nassert all(g == want for g in got), (want, got)\nprint(len(got))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr[-2000:]
+
+
+CTRL_C = """
+queue = fork.SimpleQueue()
+def endless():
+    os.setpgrp()
+    told = lambda progress: queue.put("running")
+    gputsne.TSNE(max_iter=10**6, callbacks=told, callbacks_every=5).fit(X)
+child = fork.Process(target=endless)
+child.start()
+assert queue.get() == "running"
+os.kill(child.pid, signal.SIGINT)
+while child.is_alive() and queue._reader.poll(0.05) is not None:
+    while queue._reader.poll(0):
+        queue.get()
+    child.join(0.05)
+print(child.exitcode)
+"""
+
+
+def test_ctrl_c_ends_a_forked_process():
+    run = subprocess.run(
+        [sys.executable, "-c", WORK + CTRL_C], capture_output=True, text=True, timeout=300
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert "FitInterrupted" in run.stderr
+    assert run.stdout.strip() == "1"
+
+
+def test_a_fork_in_the_midst_of_runs_starts_with_nothing_held():
+    code = """
+import os, threading, faiss
+from gputsne.base import resources
+from threadpoolctl import threadpool_info
+numbers = lambda: [library["num_threads"] for library in threadpool_info()]
+found, before = numbers(), faiss.cvar.distance_compute_blas_threshold
+inside, done = threading.Event(), threading.Event()
+def run():
+    with resources.limit(1), resources.faiss_without_blas(faiss):
+        inside.set()
+        done.wait()
+other = threading.Thread(target=run)
+other.start()
+inside.wait()
+pid = os.fork()
+if pid == 0:
+    good = faiss.cvar.distance_compute_blas_threshold == before
+    with resources.limit(2), resources.faiss_without_blas(faiss):
+        good &= faiss.cvar.distance_compute_blas_threshold == resources.DIRECT
+    good &= numbers() == found and faiss.cvar.distance_compute_blas_threshold == before
+    os._exit(0 if good else 3)
+status = os.waitpid(pid, 0)[1]
+done.set()
+other.join()
+raise SystemExit(os.waitstatus_to_exitcode(status))
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr[-2000:]
