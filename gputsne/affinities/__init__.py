@@ -5,13 +5,13 @@ Gaussians calibrated by perplexity (one or several), uniform weights, a fixed si
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from gputsne.base.messages import warn_user
 from gputsne.base.types import Affinities, Array, FloatArray, IntArray, KNNGraph
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def reachable(perplexity: float, neighbors: int, among: str = "") -> float:
     lower = max(1.0, neighbors / NEIGHBORS_PER_PERPLEXITY)
     if among and lower < perplexity:
         told = f"perplexity={perplexity} needs more than {neighbors} {among}; {lower:g} is used"
-        warnings.warn(told, UserWarning, stacklevel=2)
+        warn_user(told)
     return lower
 
 

@@ -1,4 +1,19 @@
-"""What can go wrong that scikit-learn and numpy have no name for; imports nothing of ours."""
+"""Every error that is the package's own, as one tree.
+
+    Exception
+    └── GputsneError
+        ├── BackendUnavailable   (RuntimeError)  a device asked for by name can't run here
+        ├── BadInput             (ValueError)    a file has not what was asked of it
+        ├── DeadlineExceeded     (RuntimeError)  the time that was set for a run is over
+        ├── DependencyMissing    (ImportError)   an optional package is not installed
+        └── OverMemory           (MemoryError)   the plan needs more memory than is allowed
+    KeyboardInterrupt
+    └── FitInterrupted                           Ctrl-C during a fit
+
+Each is the built-in error in brackets as well, so code that knows nothing of this package catches
+it. What scikit-learn and numpy have a name for is raised as that: ValueError, TypeError,
+``sklearn.exceptions.NotFittedError``.
+"""
 
 from __future__ import annotations
 
@@ -6,31 +21,43 @@ from typing import Any
 
 __all__ = [
     "BackendUnavailable",
+    "BadInput",
     "DeadlineExceeded",
     "DependencyMissing",
     "FitInterrupted",
+    "GputsneError",
     "OverMemory",
 ]
 
 
-class BackendUnavailable(RuntimeError):
+class GputsneError(Exception):
+    """Any error of this package's own; the message names argument, value and remedy."""
+
+
+class BackendUnavailable(GputsneError, RuntimeError):
     """A backend was asked for by name and can't run here; the message says why."""
 
 
-class DependencyMissing(ImportError):
+class BadInput(GputsneError, ValueError):
+    """A file has not what was asked of it; the message names file, place and remedy."""
+
+
+class DeadlineExceeded(GputsneError, RuntimeError):
+    """The run passed the deadline that was set for it; the map so far is kept."""
+
+
+class DependencyMissing(GputsneError, ImportError):
     """An optional package is missing; the message names the extra that brings it."""
 
 
-class OverMemory(MemoryError):
+class OverMemory(GputsneError, MemoryError):
     """The plan needs more memory than is allowed; raised before anything large is allocated."""
-
-
-class DeadlineExceeded(RuntimeError):
-    """The run passed the deadline that was set for it; the map so far is kept."""
 
 
 class FitInterrupted(KeyboardInterrupt):
     """Ctrl-C during a fit; the estimator's ``embedding_`` holds the map so far, if there is one.
+
+    As a KeyboardInterrupt it passes by ``except Exception``, and so by ``except GputsneError``.
 
     Attributes
     ----------

@@ -12,16 +12,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from gputsne.base.errors import BadInput as BadInput  # the readers take it from here
 from gputsne.base.types import Array
 
 INPUT_SUFFIXES: Final = (".npy", ".npz", ".csv", ".tsv", ".parquet", ".h5ad")
 TEXT_SUFFIXES: Final = (".csv", ".tsv")
 COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst", ".zip")
 _LISTED: Final = 8  # names listed in a message before "..."
-
-
-class BadInput(ValueError):
-    """A file has not what was asked of it; the message names file, place and remedy."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gputsne.base.errors import FitInterrupted
+from gputsne.base.messages import warn_user
 from gputsne.base.types import Affinities, FloatArray, Progress, State
 from gputsne.engine.field import Field
 from gputsne.engine.iteration import Engine
@@ -85,11 +85,9 @@ def _check_start(Y0: FloatArray) -> None:
     if sd > WIDEST:
         raise ValueError(f"init has a standard deviation of {sd:.3g} map units: {remedy}")
     if sd > WIDE:
-        warnings.warn(
+        warn_user(
             f"init has a standard deviation of {sd:.3g} map units, more than a finished map has; "
             f"the optimisation will be slow and poor: {remedy}",
-            UserWarning,
-            stacklevel=3,
         )
 
 

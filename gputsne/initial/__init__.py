@@ -5,11 +5,12 @@ Maps made here have a first axis of sd 1e-4, and one seed gives the same bytes f
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from gputsne.base.random import generator
 from gputsne.base.types import Affinities, Array, FloatArray
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def initial(
     if init not in METHODS:
         names = ", ".join(map(repr, METHODS))
         raise ValueError(f"init={init!r}: must be one of {names}, or an array of shape (n, c)")
-    rng = _generator(random_state)
+    rng = generator(random_state)
     if init == "random":
         return rng.normal(0.0, SD, size=(n, n_components)).astype(np.float32)
     if init == "pca":
@@ -101,15 +102,6 @@ def _count(X: Array | None, P: Affinities | None) -> int:
     if P is None:
         raise ValueError("initial needs X or P, got neither")
     return P.n
-
-
-def _generator(random_state: Any) -> np.random.Generator:
-    """scikit-learn's meaning of random_state, and numpy Generators."""
-    if isinstance(random_state, np.random.Generator):
-        return random_state
-    from sklearn.utils import check_random_state
-
-    return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
 
 
 def _checked_array(init: npt.ArrayLike, n: int, c: int) -> FloatArray:

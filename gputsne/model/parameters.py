@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numbers
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gputsne.affinities import reachable
+from gputsne.base.messages import warn_user
 from gputsne.base.types import AFFINITY_DTYPES, Progress
 from gputsne.engine.schedule import SCHEDULES, Schedule
 from gputsne.initial import METHODS as INITS
@@ -238,11 +238,9 @@ class Parameters:
         if kept != [float(p) for p in wanted]:
             used = ", ".join(f"{p:g}" for p in kept)
             used = f"[{used}]" if several else used
-            warnings.warn(
+            warn_user(
                 f"perplexity={self.perplexity!r} needs more than n={n} points: it would weigh "
                 f"nearly all of them alike; {used} is used",
-                UserWarning,
-                stacklevel=2,
             )
         return kept if several else kept[0]
 

@@ -14,6 +14,7 @@ from gputsne.backends import Choice, choose
 from gputsne.base import resources
 from gputsne.base.arrays import device_index, returner
 from gputsne.base.errors import BackendUnavailable, FitInterrupted
+from gputsne.base.random import Seeds
 from gputsne.base.types import Affinities, FloatArray, KNNGraph, Reference
 from gputsne.engine import placement
 from gputsne.engine.field import Field
@@ -76,7 +77,7 @@ def run(X: Any, params: Parameters, done: Callable[[Run], None]) -> Run:
 
 def _stages(X: Any, params: Parameters, state: Run) -> None:
     watch = state.watch
-    seeds = _seeds(params.random_state)
+    seeds = Seeds.of(params.random_state)
     if params.affinity == "precomputed":
         with watch.stage("affinities"):
             state.P = affinities.from_precomputed(X)
@@ -92,7 +93,7 @@ def _stages(X: Any, params: Parameters, state: Run) -> None:
             P,
             init=params.init,
             n_components=params.n_components,
-            random_state=int(seeds[3]),
+            random_state=seeds.initial,
         )
     state.field = field_of(params, state.choice)
     state.result = Result(fresh(Y0))  # filled as the loop goes: the map so far, whatever ends it
@@ -110,7 +111,7 @@ def _stages(X: Any, params: Parameters, state: Run) -> None:
         )
 
 
-def _graph(X: Any, params: Parameters, state: Run, seeds: Any) -> KNNGraph:
+def _graph(X: Any, params: Parameters, state: Run, seeds: Seeds) -> KNNGraph:
     """Prepare X and find its neighbours, or check those that were given."""
     watch = state.watch
     if params.metric == "precomputed":
@@ -129,7 +130,7 @@ def _graph(X: Any, params: Parameters, state: Run, seeds: Any) -> KNNGraph:
             scale=params.scale,
             pca=params.pca,
             impute=params.impute,
-            random_state=int(seeds[0]),
+            random_state=seeds.prepare,
             recentre=params.metric not in ORIGIN_MATTERS,
         )
     n = len(state.rows)
@@ -160,7 +161,7 @@ def _graph(X: Any, params: Parameters, state: Run, seeds: Any) -> KNNGraph:
                 metric_params=params.metric_params,
                 min_recall=params.min_recall,
                 n_jobs=state.choice.ops.n_jobs,
-                random_state=int(seeds[1]),
+                random_state=seeds.neighbors,
                 progress=tell if watch.verbose else None,
             )
     state.recall, state.graph_source = graph.recall, graph.source
@@ -286,17 +287,3 @@ def place(
         return placement.place(
             state.reference, indices, distances, ops, perplexity=lower, exaggeration=exaggeration
         )
-
-
-def _seeds(random_state: Any) -> Any:
-    """Draw one seed a stage from what scikit-learn's users give; None: new ones each time."""
-    from sklearn.utils import check_random_state
-
-    try:
-        if isinstance(random_state, np.random.Generator):
-            random_state = int(random_state.integers(2**31 - 1))
-        elif not (random_state is None or isinstance(random_state, int | np.integer)):
-            random_state = int(check_random_state(random_state).randint(2**31 - 1))
-        return np.random.RandomState(random_state).randint(0, 2**31 - 1, size=4)
-    except ValueError as error:
-        raise ValueError(f"random_state={random_state!r} can't seed anything: {error}") from None

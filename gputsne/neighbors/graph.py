@@ -10,6 +10,7 @@ import numpy as np
 
 from gputsne.base import resources
 from gputsne.base.arrays import host
+from gputsne.base.random import draw_seed
 from gputsne.base.types import Array, FloatArray, KNNGraph
 from gputsne.neighbors.duplicates import crowds, ring
 from gputsne.neighbors.given import from_sparse_distances
@@ -19,7 +20,7 @@ from gputsne.neighbors.search.exact import work
 from gputsne.neighbors.search.ivf import Lists, without_self
 from gputsne.neighbors.search.pairwise import Pairwise, smallest
 
-__all__ = ["BLOCK", "SAMPLE", "affordable", "check_options", "draw_seed", "knn", "numeric_rows"]
+__all__ = ["BLOCK", "SAMPLE", "affordable", "check_options", "knn", "numeric_rows"]
 
 # All pairs are compared while that takes a second or so: exact needs no excuse. Beyond, where lists
 # would take longer for the recall that is asked for (bench/results/search.json).
@@ -160,17 +161,6 @@ def numeric_rows(X: Any) -> FloatArray:
             "X contains NaN, infinity or a value too large for dtype('float32'): drop or replace it"
         )
     return rows
-
-
-def draw_seed(random_state: Any) -> int:
-    """Draw one seed from None, an integer, a RandomState or a Generator."""
-    if isinstance(random_state, numbers.Integral):
-        return int(random_state)
-    if isinstance(random_state, np.random.Generator):
-        return int(random_state.integers(2**31 - 1))
-    from sklearn.utils import check_random_state
-
-    return int(check_random_state(random_state).randint(2**31 - 1))
 
 
 class _Counter:

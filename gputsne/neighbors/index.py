@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from gputsne.base import resources
+from gputsne.base.random import draw_seed
 from gputsne.base.types import FloatArray, IntArray
 from gputsne.neighbors.graph import (
     BLOCK,
     SAMPLE,
     affordable,
     check_options,
-    draw_seed,
     numeric_rows,
 )
 from gputsne.neighbors.metric import NAMES, Geometry

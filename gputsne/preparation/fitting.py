@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import numbers
-import warnings
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gputsne.base import resources
+from gputsne.base.messages import warn_user
+from gputsne.base.random import draw_seed
 from gputsne.base.types import Array, FloatArray
 from gputsne.preparation.preparation import Preparation
-from gputsne.preparation.tables import Table, block_rows, complain_if_not_finite, read, seed
+from gputsne.preparation.tables import Table, block_rows, complain_if_not_finite, read
 
 __all__ = ["prepare"]
 
@@ -97,11 +98,9 @@ def prepare(
         learned = _fit_dense(table, learned, scale, pca, random_state, recentre)
     rows = learned.transform_table(table)
     if n > 1 and _all_equal(rows):
-        warnings.warn(
+        warn_user(
             f"all {n} rows of X are equal, so the map shows nothing but rounding; check what X was "
-            "read from",
-            UserWarning,
-            stacklevel=2,
+            "read from"
         )
     return rows, learned
 
@@ -183,7 +182,7 @@ def _fit_dense(
     flat = replace(learned, mean=stats.mean).transform_table(table)
     # BLAS adds in another order with another number of threads; equal rows have shares of 0 / 0
     with resources.limit(1), np.errstate(invalid="ignore", divide="ignore"):
-        model = PCA(int(pca), random_state=seed(random_state)).fit(flat)
+        model = PCA(int(pca), random_state=draw_seed(random_state)).fit(flat)
     offset = model.mean_.astype(np.float64) / learned.factor
     return replace(
         learned, pca_mean=centre + offset, components=model.components_.astype(np.float64)
@@ -223,7 +222,7 @@ def _fit_sparse(
     with resources.limit(1), np.errstate(invalid="ignore", divide="ignore"):
         if pca == d:  # TruncatedSVD's sketch must be narrower than X; the identity keeps all
             return replace(learned, components=np.eye(d))
-        model = TruncatedSVD(int(pca), random_state=seed(random_state)).fit(X)
+        model = TruncatedSVD(int(pca), random_state=draw_seed(random_state)).fit(X)
     return replace(learned, components=model.components_.astype(np.float64))
 
 

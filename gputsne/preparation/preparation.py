@@ -6,13 +6,13 @@ projection, which is computed in float64 on blocks of one fixed shape and then r
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gputsne.base import resources
+from gputsne.base.messages import warn_user
 from gputsne.base.types import Array, FloatArray
 from gputsne.preparation.tables import Table, block_rows, complain_if_not_finite, read
 
@@ -144,17 +144,9 @@ class Preparation:
         if seen is not None and new is not None and seen != new:
             raise ValueError(_names_differ(seen, new))
         if seen is None and new is not None:
-            warnings.warn(
-                "X has feature names, but TSNE was fitted without feature names",
-                UserWarning,
-                stacklevel=3,
-            )
+            warn_user("X has feature names, but TSNE was fitted without feature names")
         if seen is not None and new is None:
-            warnings.warn(
-                "X does not have valid feature names, but TSNE was fitted with feature names",
-                UserWarning,
-                stacklevel=3,
-            )
+            warn_user("X does not have valid feature names, but TSNE was fitted with feature names")
         if table.shape[1] != self.n_features_in:
             raise ValueError(
                 f"X has {table.shape[1]} features, but TSNE is expecting {self.n_features_in} "

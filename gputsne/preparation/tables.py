@@ -15,7 +15,7 @@ from gputsne.base.arrays import host
 from gputsne.base.errors import DependencyMissing
 from gputsne.base.types import Array
 
-__all__ = ["Table", "block_rows", "complain_if_not_finite", "read", "seed"]
+__all__ = ["Table", "block_rows", "complain_if_not_finite", "read"]
 
 # Rows are worked on in blocks of about this many numbers: 8 MB of float64, inside the L2/L3 cache.
 BLOCK_NUMBERS = 1 << 20
@@ -219,14 +219,3 @@ def complain_if_not_finite(table: Table, *, nan_allowed: bool = False) -> None:
         f"Input X contains {' and '.join(what)} values, in {bad.size} of {d} columns ({where}). "
         f"t-SNE needs finite numbers: {remedy}"
     )
-
-
-def seed(random_state: Any) -> int:
-    """Draw one seed from None, an integer, a RandomState or a Generator."""
-    if isinstance(random_state, np.random.Generator):
-        return int(random_state.integers(2**31 - 1))
-    from sklearn.utils import check_random_state
-
-    if isinstance(random_state, numbers.Integral):
-        return int(random_state)
-    return int(check_random_state(random_state).randint(2**31 - 1))

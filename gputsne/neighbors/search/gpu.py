@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from gputsne.base.random import draw_seed
 from gputsne.base.types import Array, FloatArray, KNNGraph
-from gputsne.neighbors.graph import SAMPLE, draw_seed, knn, numeric_rows
+from gputsne.neighbors.graph import SAMPLE, knn, numeric_rows
 from gputsne.neighbors.metric import NAMES, Geometry
 from gputsne.neighbors.search.exact import exact as exact_search
 from gputsne.neighbors.search.ivf import without_self

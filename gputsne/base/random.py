@@ -1,0 +1,90 @@
+"""Seeds and generators from what scikit-learn's and numpy's users call a random_state."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any, NamedTuple
+
+import numpy as np
+
+__all__ = ["Seeds", "draw_seed", "generator"]
+
+
+def draw_seed(random_state: Any) -> int:
+    """Draw one seed.
+
+    Parameters
+    ----------
+    random_state : int, RandomState, Generator or None
+        An integer is the seed itself; None draws a new one each time.
+
+    Returns
+    -------
+    int
+        Below 2**31.
+    """
+    if isinstance(random_state, numbers.Integral):
+        return int(random_state)
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31 - 1))
+    from sklearn.utils import check_random_state
+
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def generator(random_state: Any) -> np.random.Generator:
+    """Return a numpy Generator; one that is given comes back as it is.
+
+    Parameters
+    ----------
+    random_state : int, RandomState, Generator or None
+        As scikit-learn takes it, and numpy's Generators.
+
+    Returns
+    -------
+    Generator
+        The same draws for the same integer.
+    """
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    from sklearn.utils import check_random_state
+
+    return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
+
+
+class Seeds(NamedTuple):
+    """One seed for each stage of a fit that draws random numbers."""
+
+    prepare: int
+    neighbors: int
+    initial: int
+
+    @classmethod
+    def of(cls, random_state: Any) -> Seeds:
+        """Draw the seeds of one fit.
+
+        Parameters
+        ----------
+        random_state : int, RandomState, Generator or None
+            The same integer draws the same seeds; None draws new ones each time.
+
+        Returns
+        -------
+        Seeds
+            Below 2**31 each.
+
+        Raises
+        ------
+        ValueError
+            For what can't seed anything.
+        """
+        try:
+            if random_state is not None and not isinstance(random_state, int | np.integer):
+                random_state = draw_seed(random_state)
+            drawn = np.random.RandomState(random_state).randint(0, 2**31 - 1, size=4)
+        except ValueError as error:
+            raise ValueError(
+                f"random_state={random_state!r} can't seed anything: {error}"
+            ) from None
+        prepare, neighbors, _, initial = map(int, drawn)  # the third keeps the maps of old seeds
+        return cls(prepare, neighbors, initial)

@@ -1,0 +1,95 @@
+"""Every warning names the line of the user's that called the package."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.pipeline import make_pipeline
+
+import gputsne
+from gputsne import TSNE
+from gputsne.base.messages import warn_user
+
+X = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+WIDE = np.random.default_rng(1).normal(size=(60, 2)).astype(np.float32) * 300
+ROOT = Path(gputsne.__file__).parent
+
+
+def fitted(**given: object) -> TSNE:
+    return TSNE(perplexity=5, max_iter=5, random_state=0, **given).fit(X)  # type: ignore[arg-type]
+
+
+def frame() -> pd.DataFrame:
+    return pd.DataFrame(X, columns=list("abcd"))
+
+
+# What warns -> the call and a word of its message.
+CALLS: dict[str, tuple[Callable[[], object], str]] = {
+    "fit, perplexity": (lambda: TSNE(perplexity=59, max_iter=2).fit(X), "perplexity"),
+    "fit_transform": (lambda: TSNE(perplexity=59, max_iter=2).fit_transform(X), "perplexity"),
+    "fit, equal rows": (lambda: TSNE(perplexity=5, max_iter=2).fit(np.ones((30, 3))), "equal"),
+    "fit, init": (lambda: TSNE(perplexity=5, max_iter=2, init=WIDE).fit(X), "init"),
+    "fit in a pipeline": (
+        lambda: make_pipeline(TSNE(perplexity=59, max_iter=2)).fit_transform(X), "perplexity",
+    ),
+    "transform, perplexity": (lambda: fitted().transform(X[:3], perplexity=59), "perplexity"),
+    "transform, names": (lambda: fitted().transform(frame()), "feature names"),
+    "transform, no names": (
+        lambda: TSNE(perplexity=5, max_iter=2).fit(frame()).transform(X), "feature names",
+    ),
+    "plot": (
+        lambda: gputsne.plot(np.tile(X[:, :2], (4, 1)), [f"name {i % 40}" for i in range(240)]),
+        "look alike",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", CALLS)
+def test_a_warning_names_the_callers_line(what: str):
+    call, word = CALLS[what]
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        call()
+    ours = [w for w in seen if word in str(w.message)]
+    assert ours
+    assert {w.filename for w in ours} == {__file__}
+
+
+@pytest.mark.parametrize("entry", ["optimize", "knn", "metrics"])
+def test_a_warning_from_deep_inside_any_entry_names_the_callers_line(monkeypatch, entry: str):
+    # These have nothing to warn of today; what they call is made to.
+    def warning(real: Callable[..., object]) -> Callable[..., object]:
+        def call(*args: object, **given: object) -> object:
+            exec("warn('from deep inside')", {"warn": warn_user, "__name__": "gputsne.inner"})
+            return real(*args, **given)
+
+        return call
+
+    from gputsne.base import resources
+
+    model = fitted()
+    monkeypatch.setattr(resources, "limit", warning(resources.limit))
+    entries: dict[str, Callable[[], object]] = {
+        "optimize": lambda: model.optimize(1),
+        "knn": lambda: gputsne.knn(X, 5),
+        "metrics": lambda: gputsne.metrics.knn_preservation(X, model.embedding_, k=5),
+    }
+    with pytest.warns(UserWarning, match="deep inside") as seen:
+        entries[entry]()
+    assert {w.filename for w in seen} == {__file__}
+
+
+def test_there_is_one_way_to_warn():
+    # A level counted by hand is wrong as soon as a function is put between.
+    found = [
+        str(path.relative_to(ROOT))
+        for path in sorted(ROOT.rglob("*.py"))
+        if path.name != "messages.py" and re.search(r"\bwarnings\.warn\(", path.read_text("utf-8"))
+    ]
+    assert not found
