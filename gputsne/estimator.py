@@ -76,7 +76,8 @@ class TSNE(Fitted):
     random_state : int, RandomState, Generator or None
         The same seed gives the same bytes, for any ``n_jobs``.
     n_jobs : int or None
-        Threads of everything; None for all that the process may use, -2 for all but one.
+        Threads of everything; None for all that the process may use, ``OMP_NUM_THREADS`` and
+        ``threadpool_limits`` heeded; -1 for all whatever these say, -2 for all but one.
     verbose : int, default 0
         Above 0: a progress bar on stderr.
     device : {"auto", "cuda", "cpu", "numpy"}, default "auto"

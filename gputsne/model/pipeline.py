@@ -22,7 +22,6 @@ from gputsne.engine.optimize import Result, fresh, optimize
 from gputsne.model.parameters import Parameters
 from gputsne.model.progress import Watch
 from gputsne.planning import memory as planning
-from gputsne.planning.memory import NODE_BYTES
 from gputsne.preparation import Preparation
 
 __all__ = ["Run", "field_of", "place", "rechoose", "resume", "run"]
@@ -46,6 +45,7 @@ class Run:
     result: Result | None = None
     index: neighbors.ReferenceIndex | None = None  # made by the first transform, as is
     reference: Reference | None = None
+    others: int = 0  # bytes of everything but the mesh, as planned
     back: Callable[[Any], Any] | None = None  # makes the map an array of X's library and device
 
     def __getstate__(self) -> dict[str, Any]:
@@ -79,6 +79,8 @@ def _stages(X: Any, params: Parameters, state: Run) -> None:
     watch = state.watch
     seeds = Seeds.of(params.random_state)
     if params.affinity == "precomputed":
+        n = int(X.shape[0]) if hasattr(X, "shape") else len(X)
+        _check_memory(n, n, 1, params, state, getattr(X, "nnz", None))
         with watch.stage("affinities"):
             state.P = affinities.from_precomputed(X)
     else:
@@ -95,7 +97,7 @@ def _stages(X: Any, params: Parameters, state: Run) -> None:
             n_components=params.n_components,
             random_state=seeds.initial,
         )
-    state.field = field_of(params, state.choice)
+    state.field = field_of(params, state.choice, state.others)
     state.result = Result(fresh(Y0))  # filled as the loop goes: the map so far, whatever ends it
     with watch.stage("optimize", params.max_iter) as tell:
         optimize(
@@ -118,6 +120,7 @@ def _graph(X: Any, params: Parameters, state: Run, seeds: Seeds) -> KNNGraph:
         with watch.stage("neighbors"):
             n = int(X.shape[0]) if hasattr(X, "shape") else len(X)
             k = _neighbors_each(n, params, state)
+            _check_memory(n, n, max(k, 1), params, state, getattr(X, "nnz", None))
             graph = neighbors.from_sparse_distances(X, k)
         state.recall, state.graph_source = graph.recall, graph.source
         return graph
@@ -198,24 +201,34 @@ def _neighbors_each(n: int, params: Parameters, state: Run) -> int:
 def _sized(n: int, d: int, params: Parameters, state: Run) -> int:
     """Return the neighbours per point, and refuse what memory can't hold."""
     k = _neighbors_each(n, params, state)
-    pca = params.pca if isinstance(params.pca, int | np.integer) and params.pca > 0 else None
-    plan = planning.plan(
-        n, d, n_components=params.n_components, n_neighbors=max(k, 1), pca=pca,
-        device=state.choice.device, affinity_dtype=params.affinity_dtype,
-    )  # fmt: skip
-    plan.check(params.memory_limit, device_limit=state.choice.ops.memory()[0])
+    _check_memory(n, d, max(k, 1), params, state)
     return k
 
 
-def field_of(params: Parameters, choice: Choice) -> Field:
-    """Return the field of a map with these parameters; its mesh stays within the memory allowed."""
-    choice.ops.half = params.affinity_dtype == "float16"
-    limit = choice.ops.memory()[0] or params.memory_limit or planning.available_memory()
-    nodes = None if limit is None else max(64**params.n_components, int(limit / 4 / NODE_BYTES))
-    if nodes is not None:
-        from gputsne.engine.mesh import MAX_NODES
+def _check_memory(
+    n: int, d: int, k: int, params: Parameters, state: Run, entries: int | None = None
+) -> None:
+    """Refuse what memory can't hold; ``entries`` are those of a sparse matrix that is given."""
+    if min(n, d) < 1:
+        return  # an error of its own
+    pca = params.pca if isinstance(params.pca, int | np.integer) and params.pca > 0 else None
+    plan = planning.plan(
+        n, d, n_components=params.n_components, n_neighbors=k, pca=pca,
+        device=state.choice.device, affinity_dtype=params.affinity_dtype, metric=params.metric,
+        affinity=params.affinity, init=params.init, entries=entries or None,
+    )  # fmt: skip
+    plan.check(params.memory_limit, device_limit=state.choice.ops.memory()[0])
+    state.others = plan.others
 
-        nodes = min(nodes, MAX_NODES[params.n_components - 1])
+
+def field_of(params: Parameters, choice: Choice, others: int = 0) -> Field:
+    """Return the field of a map; its mesh stays within the memory that ``others`` leave."""
+    choice.ops.half = params.affinity_dtype == "float16"
+    device = choice.ops.memory()[0]
+    if device or params.memory_limit is None:
+        nodes = planning.mesh_nodes(params.n_components, device or planning.available_memory())
+    else:
+        nodes = planning.mesh_nodes(params.n_components, params.memory_limit, others)
     return Field(choice.ops, dof=params.dof, method=params.method, max_nodes=nodes)
 
 
@@ -223,7 +236,7 @@ def resume(state: Run, params: Parameters, n_iter: int) -> None:
     """Do ``n_iter`` more iterations, momentum kept; ``state.result`` holds the map so far."""
     assert state.P is not None
     assert state.result is not None
-    state.field = state.field or field_of(params, state.choice)
+    state.field = state.field or field_of(params, state.choice, state.others)
     state.reference = None  # the map moves
     max_iter = state.result.state.iteration + n_iter
     schedule = replace(params.schedule_for(state.P.n), max_iter=max_iter)
@@ -278,7 +291,7 @@ def place(
                 random_state=0,  # the same fitted model always searches alike
             )
         if state.reference is None:
-            limit = field_of(params, state.choice).max_nodes
+            limit = field_of(params, state.choice, state.others).max_nodes
             Y = state.result.state.Y
             state.reference = placement.reference(Y, ops, dof=params.dof, max_nodes=limit)
         k = min(n, max(1, affinities.n_neighbors_for(perplexity, n + 1)))

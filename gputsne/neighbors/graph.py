@@ -64,7 +64,7 @@ def knn(
     min_recall : float, default 0.98
         Share of true neighbours that an inexact search must find, measured on 1,000 rows.
     n_jobs : int or None
-        Threads; None and -1 take every core the process was granted. The result is the same.
+        Threads, as in ``TSNE``. The result is the same for any number.
     random_state : int, RandomState, Generator or None
         Seed of k-means and of the sampled rows.
     progress : callable or None

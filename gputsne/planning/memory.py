@@ -1,23 +1,50 @@
-"""How much memory will a fit take? Reckoned by part, and refused before anything large is taken."""
+"""Bytes that a fit takes in main memory and on a GPU, by part and stage; refuses what can't fit.
+
+The figures bound the peak from above on every path; tests hold them against peaks that were
+measured.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from gputsne.base.errors import OverMemory
+from gputsne.base.resources import available_memory
 from gputsne.base.types import AFFINITY_DTYPES
-from gputsne.planning.device import device_stages
+from gputsne.engine.mesh import GOAL, MAX_NODES
+from gputsne.neighbors.metric import NAMES
+from gputsne.neighbors.search.pairwise import CALL
 
-__all__ = ["Plan", "available_memory", "plan"]
+__all__ = ["Plan", "available_memory", "device_stages", "mesh_nodes", "plan"]
 
 MIRRORED = 1.6  # edges of P over n * k: 1.26 to 1.5 on MNIST and text, 2 when no edge is mutual
-NODE_BYTES = 14  # charge 1, fixed point 2, spectrum 2, two complex copies 8, real 1, by FFT node
+NODE_BYTES = 14  # charge 1, fixed point 2, spectrum 2, two complex copies 8, real 1, per FFT node
+# The same on a GPU: fixed point 2, padded charge 4, half of a complex grid 4, work areas of two
+# plans 8, potential 4, spectrum 1, and the float64 arrays that a new spectrum is made in, with the
+# work area of their plan, 10.
+DEVICE_NODE_BYTES = 33
+DEVICE_TILE_BYTES = 1 << 30  # of squared distances that a GPU's search compares at a time
+DEVICE_LIST_BYTES = 1 << 29  # candidates and their scratch, of the rows searched for at a time
 SPAN = {1: 400.0, 2: 200.0, 3: 60.0}  # a large map's extent, map units
+WIDEST_GOAL = GOAL[-1][1]  # spacing of a large map's mesh, map units
+# FFT nodes per axis of a map of few points: two per mesh node, a mesh of at least 32, and sides
+# that grow with the root of the number of points.
+LEAST_SIDE = 64
+LEAST_MESH = 64  # FFT nodes per axis that a mesh is always given
+MESH_SHARE = 4  # of what is free, a mesh takes at most one part in so many
 BASE = 200e6  # interpreter and libraries
+FAISS_BYTES = 64_000_000  # blocks of queries, their candidates and what threads keep
+PAIR_BYTES = 24  # per pair of a block of all distances: float64, the order of the smallest, a copy
+DENSE_BYTES = 16  # per distance of a dense X: compared with its transpose, ranked in blocks
+ENTRY_BYTES = 64  # per distance of a sparse X: sorted by row, cut to k, checked for symmetry
+STORED_BYTES = 12  # per number of a sparse matrix: float64 and its column
+# Per edge while eigenvectors are found: the Laplacian in float64 and what it is made in; per point
+# the vectors that Lanczos' method keeps.
+SPECTRAL_EDGE_BYTES, SPECTRAL_POINT_BYTES = 28, 8 * 2 * 60
 AFFINITIES = (
     "neighbour search",
     "neighbour lists",
@@ -34,15 +61,25 @@ class Plan:
     Attributes
     ----------
     parts : dict of str to int
-        Bytes by part.
+        Bytes by part: ``"data"``, ``"prepared data"``, ``"neighbour search"``,
+        ``"neighbour lists"``, ``"conditional p"``, ``"transposed lists"``, ``"joint P"``,
+        ``"first map"``, ``"map and state"``, ``"mesh"``; for a GPU ``"device: data"``,
+        ``"device: search tile"``, ``"device: neighbour lists"``, ``"device: transposed lists"``,
+        ``"device: joint P"``, ``"device: map and state"`` and ``"device: mesh"`` as well.
     stages : dict of str to int
-        Bytes that are held at once in each stage.
+        Bytes that are held at once in ``"neighbors"``, ``"affinities"``, ``"initial"`` and
+        ``"optimize"``.
     host_bytes, device_bytes : int
-        The largest stage in main memory, and what a GPU would have to hold (0 on the CPU).
+        The largest stage in main memory with interpreter and libraries, and what a GPU would have
+        to hold (0 on the CPU).
+    most_bytes : int
+        As ``host_bytes`` where the mesh is as large as one may get: for a map that is thousands of
+        units wide, as after a far point in ``init``. ``memory_limit`` keeps the mesh within it.
     seconds : float or None
         Of 1,000 iterations, where ``device`` names a GPU that there is a model of; else None.
     device_stages : dict of str to int
-        Bytes that a GPU holds at once in each stage; empty on the CPU.
+        Bytes that a GPU holds at once in ``"neighbors"``, ``"affinities"`` and ``"optimize"``;
+        empty on the CPU.
     """
 
     parts: dict[str, int]
@@ -51,15 +88,21 @@ class Plan:
     device_bytes: int = 0
     seconds: float | None = None
     device_stages: dict[str, int] = field(default_factory=dict)
+    most_bytes: int = 0
 
-    def check(self, limit: int | None = None, device_limit: int | None = None) -> None:
+    @property
+    def others(self) -> int:
+        """Bytes in main memory of everything but the mesh."""
+        return self.host_bytes - self.parts["mesh"]
+
+    def check(self, limit: float | None = None, device_limit: float | None = None) -> None:
         """Raise if the plan does not fit.
 
         Parameters
         ----------
-        limit : int or None
+        limit : float or None
             Bytes; None for what the machine or the container still has.
-        device_limit : int or None
+        device_limit : float or None
             Bytes that the GPU still has; None where there is none.
 
         Raises
@@ -96,6 +139,10 @@ def plan(
     device: str = "auto",
     pca: int | None = None,
     affinity_dtype: str = "float32",
+    metric: Any = "euclidean",
+    affinity: str = "perplexity",
+    init: Any = "pca",
+    entries: int | None = None,
 ) -> Plan:
     """Estimate the memory of a fit.
 
@@ -103,7 +150,7 @@ def plan(
     ----------
     n, d : int
         Points and features.
-    n_components : int, default 2
+    n_components : {1, 2, 3}, default 2
         Map axes.
     perplexity : float or sequence of float, default 30
         Three neighbours each, unless ``n_neighbors`` is given.
@@ -115,6 +162,15 @@ def plan(
         Features kept, as in ``TSNE``.
     affinity_dtype : {"float32", "float16"}, default "float32"
         How a GPU keeps P, as in ``TSNE``.
+    metric : str or callable, default "euclidean"
+        As in ``TSNE``; what FAISS does not search compares all pairs in blocks, and
+        "precomputed" holds n x n distances.
+    affinity : str, default "perplexity"
+        As in ``TSNE``; "precomputed" holds P.
+    init : str or array_like, default "pca"
+        As in ``TSNE``; "spectral" needs eigenvectors of P.
+    entries : int or None
+        Numbers that a sparse matrix of distances or P stores; None for a dense one.
 
     Returns
     -------
@@ -124,7 +180,8 @@ def plan(
     Raises
     ------
     ValueError
-        A count below 1, or a name that is none of those known.
+        A count below 1 or not finite, a perplexity below 1 or not finite, or a name that is none
+        of those known.
 
     Examples
     --------
@@ -134,9 +191,9 @@ def plan(
     from gputsne.backends import DEVICES
     from gputsne.planning.costs import MACHINES, Case
 
-    for name, value in (("n", n), ("d", d), ("n_components", n_components)):
-        if int(value) < 1:
-            raise ValueError(f"{name}={value!r} must be at least 1")
+    n, d, c = (_count(*given) for given in (("n", n), ("d", d), ("n_components", n_components)))
+    if c > 3:
+        raise ValueError(f"n_components={n_components!r} is none of 1, 2 and 3")
     if device not in (known := (*DEVICES, *MACHINES)):
         raise ValueError(f"device={device!r} is none of {', '.join(map(repr, known))}")
     if affinity_dtype not in AFFINITY_DTYPES:
@@ -144,74 +201,154 @@ def plan(
             f"affinity_dtype={affinity_dtype!r} is none of {', '.join(map(repr, AFFINITY_DTYPES))}"
         )
     half = affinity_dtype == "float16"
-    n, d, c = int(n), int(d), int(n_components)  # numpy's int32 would overflow below
-    k = min(n - 1, int(3 * float(np.max(perplexity)))) if n_neighbors is None else int(n_neighbors)
-    kept = min(d, int(pca or d))
+    k = _neighbors(n, perplexity, n_neighbors)
+    kept = min(d, _count("pca", pca) if pca else d)
     edges = int(MIRRORED * n * k)
-    nodes = min(2 * SPAN[c] / 0.42, 2 * n**0.5 + 64) ** c
     parts = {
         "data": 4 * n * d,
         "prepared data": 4 * n * kept if kept < d else 0,
-        # FAISS's lists grow by half at a time
-        "neighbour search": 6 * n * kept + 64_000_000 if n > 1000 else 0,
+        "neighbour search": _search_bytes(n, kept, metric),
         "neighbour lists": 8 * n * k,
         "conditional p": 4 * n * k,
         "transposed lists": 8 * n * k,
+    }
+    given = "precomputed" in [name for name in (metric, affinity) if isinstance(name, str)]
+    if given:
+        stored = n * n if entries is None else _count("entries", entries)
+        parts["data"] = stored * (8 if entries is None else STORED_BYTES)
+        parts["neighbour search"] = stored * (DENSE_BYTES if entries is None else ENTRY_BYTES)
+        if affinity == "precomputed":
+            edges = stored
+            parts |= {name: 0 for name in ("neighbour lists", "conditional p", "transposed lists")}
+    spectral = isinstance(init, str) and init == "spectral"
+    parts |= {
         "joint P": 8 * edges + 8 * (n + 1),
+        "first map": SPECTRAL_EDGE_BYTES * edges + SPECTRAL_POINT_BYTES * n if spectral else 0,
         "map and state": 4 * n * (5 * c + 1),
-        "mesh": int(NODE_BYTES * nodes),
+        "mesh": int(NODE_BYTES * _usual_nodes(n, c)),
     }
     held = parts["data"] + parts["prepared data"]
+    # The allocator keeps what the search gave back.
+    searched = held + parts["neighbour search"]
     stages = {
-        "neighbors": held + parts["neighbour search"] + parts["neighbour lists"],
-        # with what the search gave back to the allocator, which keeps it
+        "neighbors": searched + parts["neighbour lists"],
         "affinities": held + sum(parts[part] for part in AFFINITIES),
+        "initial": (searched if spectral else held) + parts["joint P"] + parts["first map"],
         "optimize": held + parts["joint P"] + parts["map and state"] + parts["mesh"],
     }
     host_bytes = int(BASE + max(stages.values()))
+    widest = stages["optimize"] - parts["mesh"] + NODE_BYTES * MAX_NODES[c - 1]
+    most_bytes = max(host_bytes, int(BASE + widest))
     if device != "cuda" and device not in MACHINES:
-        return Plan(parts, stages, host_bytes=host_bytes)
-    nodes = Case(n, k, c).nodes
-    on_device, there = device_stages(n, kept, k, c, edges, nodes, half=half)
+        return Plan(parts, stages, host_bytes=host_bytes, most_bytes=most_bytes)
+    on_device, there = device_stages(n, kept, k, c, edges, Case(n, k, c).nodes, half=half)
     seconds = None
     if device in MACHINES:
         from gputsne.planning import roofline
 
         seconds = roofline.seconds(Case(n, k, c, half=half), device, iterations=1000)
     return Plan(
-        parts | on_device, stages, host_bytes, max(there.values()), seconds, device_stages=there
+        parts | on_device, stages, host_bytes, max(there.values()), seconds, there, most_bytes
     )
 
 
-def available_memory() -> int | None:
-    """Return the bytes this process may still take: machine and control group; None if unknown."""
-    found: list[int] = []
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        for line in meminfo.read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                found.append(1024 * int(line.split()[1]))
-    for limit, used in (
-        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        (
-            "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-            "/sys/fs/cgroup/memory/memory.usage_in_bytes",
-        ),
-    ):
-        try:
-            cap = Path(limit).read_text(encoding="ascii").strip()
-            if cap.isdigit() and int(cap) < 1 << 60:
-                taken = int(Path(used).read_text(encoding="ascii"))
-                found.append(int(cap) - taken + _reclaimable(Path(limit).parent))
-        except OSError:
-            continue
-    return min(found) if found else None
+def _count(name: str, value: Any) -> int:
+    """Return a count as Python's integer: numpy's int32 would overflow in products."""
+    if not np.isfinite(float(value)) or int(value) < 1:
+        raise ValueError(f"{name}={value!r} must be finite and at least 1")
+    return int(value)
 
 
-def _reclaimable(group: Path) -> int:
-    """Return the bytes of files that were read and lie in the cache: they count as taken."""
-    for line in (group / "memory.stat").read_text(encoding="ascii").splitlines():
-        name, _, value = line.partition(" ")
-        if name in ("inactive_file", "total_inactive_file"):
-            return int(value)
-    return 0
+def _neighbors(n: int, perplexity: Any, n_neighbors: int | None) -> int:
+    """Return the neighbours per point that lists hold."""
+    if n_neighbors is not None:
+        return _count("n_neighbors", n_neighbors)
+    largest = float(np.max(perplexity))
+    if not np.isfinite(largest) or float(np.min(perplexity)) < 1.0:
+        raise ValueError(f"perplexity={perplexity!r} must be finite and at least 1")
+    return min(n - 1, int(3 * largest))
+
+
+def _search_bytes(n: int, d: int, metric: Any) -> int:
+    if isinstance(metric, str) and metric in NAMES:
+        return 6 * n * d + FAISS_BYTES  # FAISS's lists grow by half at a time
+    rows = min(n, 4096, max(1, int(CALL / max(d, 8) / n)))
+    return PAIR_BYTES * rows * n + 8 * n * d
+
+
+def _usual_nodes(n: int, c: int) -> float:
+    """Return the FFT nodes of a usual map: its span ends, and few points have a small one."""
+    return float(min(2 * SPAN[c] / WIDEST_GOAL, 2 * n**0.5 + LEAST_SIDE) ** c)
+
+
+def mesh_nodes(c: int, limit: float | None, others: int = 0) -> int:
+    """Return how many FFT nodes a mesh may have.
+
+    Parameters
+    ----------
+    c : int
+        Map axes.
+    limit : float or None
+        Bytes that are allowed or free; None for no limit.
+    others : int
+        Bytes within ``limit`` that the rest of the fit takes (``Plan.others``), 0 where ``limit``
+        is what is free.
+
+    Returns
+    -------
+    int
+        At least 64 per axis; more than the accuracy needs is never used.
+    """
+    most = MAX_NODES[c - 1]
+    if limit is None:
+        return most
+    room = (limit - others) / NODE_BYTES if others else limit / MESH_SHARE / NODE_BYTES
+    return most if room >= most else max(LEAST_MESH**c, int(room))
+
+
+def device_stages(
+    n: int, d: int, k: int, c: int, edges: int, nodes: float, *, half: bool = False
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Return what a GPU holds.
+
+    Parameters
+    ----------
+    n, d, k, c : int
+        Points, features after preparation, neighbours each, map axes.
+    edges : int
+        Of P, both directions.
+    nodes : float
+        FFT nodes of the mesh.
+    half : bool
+        P in 2-byte floats.
+
+    Returns
+    -------
+    parts, stages : dict of str to int
+        Bytes by part, and the sum of what is there at once in each stage.
+
+    Notes
+    -----
+    Neighbours: X itself and one tile; lists go to main memory as they are found. Affinities: lists,
+    conditional p, the transpose with what it is sorted in, then P. Optimize: P twice, because P in
+    another order is made beside the old one; in 2-byte floats it is at first made from the other.
+    """
+    lists, P = 4 * n * k, 8 * edges + 8 * (n + 1)
+    kept = P - 2 * edges if half else P
+    parts = {
+        "device: data": 4 * n * d,
+        "device: search tile": DEVICE_TILE_BYTES + DEVICE_LIST_BYTES,
+        "device: neighbour lists": 2 * lists,
+        "device: transposed lists": 4 * lists,
+        "device: joint P": kept,
+        "device: map and state": 4 * n * (5 * c + 3),
+        "device: mesh": int(DEVICE_NODE_BYTES * nodes),
+    }
+    stages = {
+        "neighbors": parts["device: data"] + parts["device: search tile"],
+        "affinities": max(6 * lists, 4 * lists + P),
+        "optimize": max(2 * kept, P + 2 * edges * half)
+        + parts["device: map and state"]
+        + parts["device: mesh"],
+    }
+    return parts, stages

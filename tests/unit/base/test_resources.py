@@ -273,11 +273,18 @@ def test_where_the_group_slows_down_counts_as_full(machine: Machine):
 def test_ulimit_counts(machine: Machine, monkeypatch, kind: str, field: str):
     import resource
 
+    monkeypatch.setattr(resources, "_granted", lambda: 2)
+    monkeypatch.setattr(resources, "_limit_of_caller", lambda: None)
+    monkeypatch.setattr(resources, "_threads_used", False)
+    reserved = resources.LIBRARY_ADDRESSES + resources.POOLS * resources.THREAD_ADDRESSES
     machine.write("proc/self", status=f"Name: python\n{field}:\t 100000 kB\n")
     endless = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-    limits = {getattr(resource, kind): (900 * MB, resource.RLIM_INFINITY)}
+    limits = {getattr(resource, kind): (2000 * MB, resource.RLIM_INFINITY)}
     monkeypatch.setattr(resource, "getrlimit", lambda which: limits.get(which, endless))
-    assert resources.available_memory() == 900 * MB - 102_400_000
+    left = 2000 * MB - 102_400_000
+    assert resources.available_memory() == left - reserved * (kind == "RLIMIT_AS")
+    monkeypatch.setattr(resources, "_threads_used", True)  # stacks and heaps are in VmSize now
+    assert resources.available_memory() == left
 
 
 def threads() -> dict[str, int]:
