@@ -42,6 +42,7 @@ _ROOT = Path("/")
 
 _lock = threading.Lock()
 _threads_used = False  # a run of this process has used more than one thread
+_run_before = False  # such a run has ended: libraries are loaded and threads have their stacks
 _forked = False  # this process was forked from such a one
 
 
@@ -207,7 +208,7 @@ def limit(n: int) -> Iterator[None]:
     n : int
         Number of threads, at least 1.
     """
-    global _threads_used
+    global _threads_used, _run_before
     n = allowed(n)
     libraries = _libraries()
     openmp = [library for library in libraries if library.user_api == "openmp"]
@@ -225,6 +226,7 @@ def limit(n: int) -> Iterator[None]:
     finally:
         with _lock:
             _blas.leave(run, libraries)
+            _run_before = _run_before or n > 1
         for library, (number, dynamic) in zip(openmp, before, strict=True):
             library.set_num_threads(number)
             _set_dynamic(library, dynamic)
@@ -433,7 +435,7 @@ def _of_the_rlimits() -> Iterator[int]:
         most = resource.getrlimit(kind)[0]
         if most != resource.RLIM_INFINITY and 0 <= most < UNLIMITED:
             left = most - 1024 * int(status.get(field, "0 kB").split()[0])
-            if kind == resource.RLIMIT_AS and not _threads_used:  # later they are in VmSize
+            if kind == resource.RLIMIT_AS and not _run_before:  # later they are in VmSize
                 threads = POOLS * (resolve_n_jobs(None) - 1)
                 left -= LIBRARY_ADDRESSES + threads * THREAD_ADDRESSES
             yield left

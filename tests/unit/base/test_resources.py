@@ -275,7 +275,7 @@ def test_ulimit_counts(machine: Machine, monkeypatch, kind: str, field: str):
 
     monkeypatch.setattr(resources, "_granted", lambda: 2)
     monkeypatch.setattr(resources, "_limit_of_caller", lambda: None)
-    monkeypatch.setattr(resources, "_threads_used", False)
+    monkeypatch.setattr(resources, "_run_before", False)
     reserved = resources.LIBRARY_ADDRESSES + resources.POOLS * resources.THREAD_ADDRESSES
     machine.write("proc/self", status=f"Name: python\n{field}:\t 100000 kB\n")
     endless = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
@@ -283,7 +283,7 @@ def test_ulimit_counts(machine: Machine, monkeypatch, kind: str, field: str):
     monkeypatch.setattr(resource, "getrlimit", lambda which: limits.get(which, endless))
     left = 2000 * MB - 102_400_000
     assert resources.available_memory() == left - reserved * (kind == "RLIMIT_AS")
-    monkeypatch.setattr(resources, "_threads_used", True)  # stacks and heaps are in VmSize now
+    monkeypatch.setattr(resources, "_run_before", True)  # stacks and heaps are in VmSize now
     assert resources.available_memory() == left
 
 
