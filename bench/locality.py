@@ -17,7 +17,7 @@ import gputsne
 from gputsne import affinities, backends, initial
 from gputsne.engine.field import Field
 from gputsne.engine.iteration import Engine
-from gputsne.engine.optimize import apart, fresh
+from gputsne.engine.optimize import initial_state, separate_coincident
 from gputsne.engine.schedule import Schedule
 
 SIZES = (60_000, 1_000_000)
@@ -46,7 +46,7 @@ def followed(X: np.ndarray, n: int, asked: Any) -> dict[str, Any]:
     ops = backends.choose("auto" if asked.quick else "cpu", asked.threads).ops
     ops.relabel_from, ops.epoch = 0, GPU_EPOCH
     P = joint(X, k, ops, asked.threads)
-    start = fresh(apart(initial.initial(X, None)))
+    start = initial_state(separate_coincident(initial.initial(X, None)))
     engine = Engine(P, start, Field(ops, method="mesh"))
     schedule, seen, versions, looks = Schedule(n), [], set(), 0
     for iteration in range(2 * EVERY if asked.quick else 750):

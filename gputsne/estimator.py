@@ -1,18 +1,40 @@
-"""TSNE: scikit-learn's face of the engine; no mathematics here."""
+"""TSNE: scikit-learn's interface to a fit and to the map that it leaves; no mathematics here."""
 
 from __future__ import annotations
 
+import numbers
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from gputsne.base.types import FloatArray
-from gputsne.fitted import Fitted
-from gputsne.model import pipeline
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from gputsne.base.arrays import host, returner
+from gputsne.base.types import Affinities, FloatArray
+from gputsne.engine import placement
+from gputsne.engine.mesh import ORDER
+from gputsne.engine.optimize import Result
+from gputsne.model import persistence, pipeline
+from gputsne.model.fitted import FittedMap
+from gputsne.model.foreign import OPTIMIZE, PARAMETERS, TRANSFORM, explain, explains_names
+from gputsne.model.input import matrix_of
+from gputsne.model.parameters import Parameters
+from gputsne.model.records import Fit
+from gputsne.model.table import TABLE, check
 
 __all__ = ["TSNE", "load"]
 
+# What ``optimize`` could be thought to read again: changed after the fit, it is refused there.
+SCHEDULED = (
+    "early_exaggeration", "early_exaggeration_iter", "exaggeration", "learning_rate",
+    "initial_momentum", "final_momentum", "max_step", "dof",
+)  # fmt: skip
+PRIVATE = ("_fit", "_map", "_returns")
 
-class TSNE(Fitted):
+
+class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     r"""t-distributed stochastic neighbour embedding, by particle mesh.
 
     Parameters
@@ -35,12 +57,11 @@ class TSNE(Fitted):
         Factor on the attraction after the early phase.
     initial_momentum, final_momentum : float, default 0.8
         Momentum in the two phases.
-    schedule : {"classic"}, default "classic"
-        openTSNE's two phases.
     max_step : float, default 5
         Longest move of a point in one iteration, map units.
     stop : {None, "auto"}, default None
-        "auto" ends the run when KL falls by less than KL / 5000 an iteration (Belkina et al. 2019).
+        "auto" ends the run when KL falls by less than KL / 5000 per iteration (Belkina et al.
+        2019).
     dof : float, default 1
         Degrees of freedom of the map kernel; below 1 the tails get heavier (Kobak et al. 2019).
     metric : str or callable, default "euclidean"
@@ -48,29 +69,32 @@ class TSNE(Fitted):
     metric_params : dict or None
         Passed to a metric that scikit-learn computes.
     neighbors : (indices, distances), KNNGraph or None
-        A neighbour graph to use instead of a search.
+        A neighbour graph to use instead of a search: two arrays of shape (n, k), integers from 0 to
+        n - 1 and distances of 0 or more, or what ``gputsne.knn`` returns.
     n_neighbors : int or None
         Neighbours per point; None for ``3 * perplexity`` (15 with ``affinity="uniform"``).
     min_recall : float, default 0.98
         Share of true neighbours that an approximate search must reach; lower is quicker,
         and the map keeps a few neighbours less.
-    affinity : {"perplexity", "uniform", "fixed_sigma", "precomputed"}, default "perplexity"
-        How distances become similarities; with "precomputed" X is P itself.
+    affinity : {"perplexity", "uniform", "fixed_sigma", "precomputed"} or P, default "perplexity"
+        How distances become similarities; with "precomputed" X is P itself. A matrix, or another
+        model's ``affinities_``, is P for the rows X, which then serve PCA and ``transform`` alone.
     sigma : float or None
         Width for ``affinity="fixed_sigma"``, unit of the distances.
     init : {"pca", "spectral", "random"} or array of shape (n, c), default "pca"
-        First map; an array is taken as it is.
+        First map; an array, in map units, is taken as it is.
     method : {"auto", "exact", "mesh"}, default "auto"
         Repulsion by definition or by mesh; "auto" decides by n.
     scale : bool, default False
         Scale columns to unit variance first.
     pca : int or None
         Reduce X to so many principal components first.
-    impute : {None, "mean", "median"} or float
+    impute : {None, "mean", "median"} or float, default None
         What to put in place of NaN; None refuses them.
-    callbacks : callable or list of callable, optional
-        Called with a ``gputsne.types.Progress`` every ``callbacks_every`` iterations; returning
-        True ends the run.
+    callbacks : callable, list of callable or None
+        Called with a ``gputsne.types.Progress`` every ``callbacks_every`` iterations; what is true
+        in Python's sense ends the run. Functions of three arguments are called as openTSNE does,
+        with (iteration, KL, map).
     callbacks_every : int, default 50
         See above.
     random_state : int, RandomState, Generator or None
@@ -78,6 +102,7 @@ class TSNE(Fitted):
     n_jobs : int or None
         Threads of everything; None for all that the process may use, ``OMP_NUM_THREADS`` and
         ``threadpool_limits`` heeded; -1 for all whatever these say, -2 for all but one.
+        A fitted model heeds a later ``set_params(n_jobs=...)``.
     verbose : int, default 0
         Above 0: a progress bar on stderr.
     device : {"auto", "cuda", "cpu", "numpy"}, default "auto"
@@ -91,11 +116,11 @@ class TSNE(Fitted):
     Attributes
     ----------
     embedding_ : array, shape (n, c), float32
-        The map.
+        The map; a copy, yours to change: ``transform``, ``optimize`` and ``save`` have their own.
     kl_divergence_ : float
         KL(P || Q) of the map.
     kl_history_ : array, shape (m, 2), float64
-        Iteration and KL, every 50 iterations.
+        Iteration and KL, every 50 iterations and at the end.
     n_iter_ : int
         Iterations done.
     learning_rate_ : float
@@ -107,9 +132,20 @@ class TSNE(Fitted):
     timings_ : dict
         Seconds by stage: prepare, neighbors, affinities, initial, optimize, total.
     mesh_ : dict
-        Spacing ``h``, spline ``order``, nodes per axis, ``widened``, ``rebuilds``; "exact" method.
+        ``method``, "mesh" or "exact", and ``rebuilds``, meshes made; for a mesh its spacing ``h``,
+        spline ``order``, ``nodes`` per axis, and ``widened``: memory made it coarser than promised.
     affinities_ : Affinities
-        P.
+        P; its arrays are read-only, ``to_csr()`` is a copy.
+    fitted_map_ : FittedMap
+        What ``transform`` needs and nothing else: frozen, safe for threads and forks, small to
+        pickle. It has ``transform(X)`` of its own.
+    parameters_ : dict
+        Parameters of the fit. Later ``set_params`` changes only the next fit, but for callbacks,
+        ``stop``, ``n_jobs``, ``verbose`` and ``memory_limit``.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : array of str
+        Their names, where X had some.
 
     References
     ----------
@@ -119,11 +155,12 @@ class TSNE(Fitted):
     Examples
     --------
     >>> import gputsne
-    >>> X = gputsne.datasets.load_digits().X
-    >>> gputsne.TSNE(max_iter=50, random_state=0).fit_transform(X).shape
-    (1797, 2)
+    >>> X = gputsne.datasets.load_digits().X[:300]
+    >>> gputsne.TSNE(random_state=0).fit_transform(X).shape
+    (300, 2)
     """
 
+    @explains_names("TSNE", PARAMETERS)
     def __init__(
         self,
         n_components: int = 2,
@@ -136,7 +173,6 @@ class TSNE(Fitted):
         exaggeration: float = 1.0,
         initial_momentum: float = 0.8,
         final_momentum: float = 0.8,
-        schedule: str = "classic",
         max_step: float = 5.0,
         stop: str | None = None,
         dof: float = 1.0,
@@ -145,7 +181,7 @@ class TSNE(Fitted):
         neighbors: Any = None,
         n_neighbors: int | None = None,
         min_recall: float = 0.98,
-        affinity: str = "perplexity",
+        affinity: Any = "perplexity",
         sigma: float | None = None,
         init: Any = "pca",
         method: str = "auto",
@@ -165,13 +201,14 @@ class TSNE(Fitted):
         for name in self._get_param_names():  # stored as given; fit checks them
             setattr(self, name, given[name])
 
-    def fit(self, X: Any, y: Any = None) -> TSNE:
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Embed X.
 
         Parameters
         ----------
-        X : array_like, DataFrame, sparse matrix, shape (n, d)
-            Data; distances with ``metric="precomputed"``, P with ``affinity="precomputed"``.
+        X : array_like, DataFrame, sparse matrix or AnnData, shape (n, d)
+            Data; distances with ``metric="precomputed"``, P with ``affinity="precomputed"``. Of an
+            AnnData object ``obsm["X_pca"]`` is taken where there is one, else ``.X``.
         y : None
             Ignored, for scikit-learn's sake.
 
@@ -188,10 +225,17 @@ class TSNE(Fitted):
             The fit would not fit in memory; nothing was allocated.
         FitInterrupted
             On Ctrl-C; ``embedding_`` holds the map so far where there is one.
+
+        Warns
+        -----
+        UserWarning
+            When all iterations were in the early phase: such a map isn't finished.
         """
-        params = self._parameters()
-        for name in [a for a in vars(self) if a == "_run" or a.endswith("_")]:
+        params = Parameters.of(self.get_params(deep=False))
+        X = matrix_of(X)
+        for name in [a for a in vars(self) if a in PRIVATE or a.endswith("_")]:
             delattr(self, name)  # an old map must not outlive a fit that fails, nor its memory
+        self._returns = returner(X)
         pipeline.run(X, params, self._keep)
         return self
 
@@ -200,7 +244,7 @@ class TSNE(Fitted):
 
         Parameters
         ----------
-        X : array_like, DataFrame, sparse matrix, shape (n, d)
+        X : array_like, DataFrame, sparse matrix or AnnData, shape (n, d)
             As in ``fit``.
         y : None
             Ignored, for scikit-learn's sake.
@@ -213,25 +257,284 @@ class TSNE(Fitted):
         embedding: FloatArray = self.fit(X).embedding_
         return embedding
 
+    @explains_names("optimize", OPTIMIZE)
+    def optimize(
+        self,
+        n_iter: int,
+        *,
+        exaggeration: float | None = None,
+        learning_rate: float | str | None = None,
+        momentum: float | None = None,
+        dof: float | None = None,
+    ) -> Self:
+        """Go on from where the fit stopped, with its momentum.
 
-def load(path: str | Path, *, device: str | None = None) -> TSNE:
-    """Read a model that ``TSNE.save`` wrote; the same as ``TSNE.load``.
+        Parameters
+        ----------
+        n_iter : int
+            Iterations to add.
+        exaggeration, learning_rate, momentum : float, optional
+            Other values than the fit's, for these iterations.
+        dof : float, optional
+            Another kernel for these iterations; the map is then one of that kernel, and
+            ``kl_divergence_`` and ``transform`` are too.
 
-    Parameters
-    ----------
-    path : str or Path
-        The file.
-    device : str, optional
-        Where to run from now on.
+        Returns
+        -------
+        TSNE
+            The estimator itself.
 
-    Returns
-    -------
-    TSNE
-        Fitted.
+        Raises
+        ------
+        ValueError
+            ``n_iter`` is below 1, a value is out of range, the model was loaded without P, or
+            ``set_params`` has changed after the fit what is to be passed here.
+        FitInterrupted
+            On Ctrl-C; ``embedding_`` holds the map so far.
+        """
+        check_is_fitted(self, "embedding_")
+        if isinstance(n_iter, bool) or not isinstance(n_iter, numbers.Integral) or n_iter < 1:
+            raise ValueError(f"n_iter={n_iter!r} must be an integer of at least 1")
+        changes = pipeline.Changes(exaggeration, learning_rate, momentum, dof)
+        for name, value in changes._asdict().items():
+            if value is not None:
+                check("initial_momentum" if name == "momentum" else name, value)
+        fit: Fit = self._fit
+        for name in SCHEDULED:
+            if getattr(self, name) != getattr(fit.params, name):
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} was set after the fit, which had "
+                    f"{getattr(fit.params, name)!r}: pass it to optimize if it takes it, or fit "
+                    "again"
+                )
+        later = {row.name: getattr(self, row.name) for row in TABLE if row.after_fit}
+        params = replace(fit.params, **later).checked_later()
+        pipeline.resume(fit, params, int(n_iter), changes, self._keep)
+        return self
 
-    Raises
-    ------
-    ValueError
-        The file is no model of gputsne, is damaged or of a newer format.
-    """
-    return TSNE.load(path, device=device)
+    @explains_names("transform", TRANSFORM)
+    def transform(
+        self,
+        X: Any,
+        *,
+        perplexity: float = placement.PERPLEXITY,
+        exaggeration: float = placement.EXAGGERATION,
+        max_iter: int = placement.MAX_ITER,
+        n_neighbors: int | None = None,
+    ) -> FloatArray:
+        """Place new rows on the map, each on its own; the map does not move.
+
+        Any number of threads may call it at once, with the bytes of one.
+
+        Parameters
+        ----------
+        X : array_like, shape (m, d)
+            New rows, like those of ``fit``.
+        perplexity : float, default 5
+            Effective number of fitted neighbours that pull a row; lowered, with a warning, where
+            the map has too few rows for it.
+        exaggeration : float, default 1.5
+            Factor on that pull, as in openTSNE.
+        max_iter : int, default 50
+            Evaluations per row after its start; 0 returns the start, the best of the places of its
+            nearest fitted rows and their mean.
+        n_neighbors : int or None
+            Fitted neighbours that are searched for; None for ``3 * perplexity``.
+
+        Returns
+        -------
+        array, shape (m, c), float32
+            ``transform(X)[i]`` equals ``transform(X[i:i + 1])[0]`` to the bit.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            Before ``fit``; for other columns than those of ``fit``; for a fit without features.
+        TypeError
+            For a parameter that is no number.
+        """
+        check_is_fitted(self, "embedding_")
+        X = matrix_of(X)
+        Y = self.fitted_map_.transform(
+            X,
+            perplexity=perplexity,
+            exaggeration=exaggeration,
+            max_iter=max_iter,
+            n_neighbors=n_neighbors,
+            n_jobs=self.n_jobs,
+        )
+        back = returner(X)
+        return Y if back is None else back(Y)
+
+    def save(self, path: str | Path, *, affinities: bool = False) -> None:
+        """Write the fitted model to one file of arrays and JSON; see ``TSNE.load``.
+
+        Parameters
+        ----------
+        path : str or Path
+            Written whole or not at all.
+        affinities : bool, default False
+            Keep P as well, so that ``optimize`` can go on, to the same bytes as without saving; 8
+            bytes per edge.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        ValueError
+            A parameter is a function or an object that JSON can't hold.
+        """
+        check_is_fitted(self, "embedding_")
+        persistence.write(self._fit, path, affinities=affinities)
+
+    @classmethod
+    def load(cls, path: str | Path, *, device: str | None = None) -> Self:
+        """Read a model that ``save`` wrote, on any machine.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file. Threads, ``verbose``, ``memory_limit`` and callbacks aren't in it.
+        device : str, optional
+            Where to run from now on; ``"auto"`` where the saved one isn't here.
+
+        Returns
+        -------
+        TSNE
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            The file is no model of gputsne, is damaged or of a newer format.
+        OSError
+            There is no such file, or it can't be read.
+        """
+        parameters, fit = persistence.read(path, device)
+        model = cls(**parameters)
+        model._keep(fit)
+        return model
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters for the next fit, as scikit-learn does.
+
+        Parameters
+        ----------
+        **params : object
+            Values by name; a fitted map heeds only callbacks, ``stop``, ``n_jobs``, ``verbose``
+            and ``memory_limit``.
+
+        Returns
+        -------
+        TSNE
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            For a name that is no parameter; where it is another library's, with the counterpart.
+        """
+        known = self._get_param_names()
+        for name in params:
+            if name not in known and (remedy := explain(name, known, PARAMETERS)):
+                raise ValueError(f"Invalid parameter {name!r} for TSNE: {remedy}")
+        super().set_params(**params)
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Keep the map in main memory: a pickle may be read where there is no GPU."""
+        state: dict[str, Any] = super().__getstate__()
+        state.pop("_returns", None)
+        return state | {k: host(v) for k, v in state.items() if k == "embedding_"}
+
+    @property
+    def affinities_(self) -> Affinities:
+        """P of the fitted map."""
+        fit = vars(self).get("_fit")
+        if fit is None or fit.P is None:
+            raise AttributeError("affinities_ needs fit, or a model saved with affinities=True")
+        P: Affinities = fit.P
+        return P
+
+    @property
+    def fitted_map_(self) -> FittedMap:
+        """What ``transform`` needs, frozen: for a thread, a fork or another process."""
+        made: FittedMap | None = vars(self).get("_map")
+        if made is not None:
+            return made
+        if "_fit" not in vars(self):
+            raise AttributeError("fitted_map_ needs fit")
+        has = "P" if self._fit.params.affinity == "precomputed" else "distances"
+        raise ValueError(f"transform needs features, and this map was fitted on {has}")
+
+    @property
+    def parameters_(self) -> dict[str, Any]:
+        """Parameters of the fit, by name."""
+        if "_fit" not in vars(self):
+            raise AttributeError("parameters_ needs fit")
+        return dict(vars(self._fit.params))
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.embedding_.shape[1])
+
+    def _set_feature_names(self, names: tuple[str, ...] | None) -> None:
+        """Give the columns of the fit other names, or none: for those who read X from files."""
+        fit: Fit = self._fit
+        if fit.prepared.preparation is None:
+            return
+        learned = replace(fit.prepared.preparation, feature_names=names)
+        self.__dict__.pop("feature_names_in_", None)
+        self._keep(replace(fit, prepared=replace(fit.prepared, preparation=learned)))
+
+    def _keep(self, fit: Fit) -> None:
+        """Take over what a fit has so far; called at its end, and on Ctrl-C."""
+        self._fit = fit
+        self.device_, self.device_reason_ = fit.device, fit.device_reason
+        self.timings_ = dict(fit.timings)
+        self.neighbors_recall_ = fit.prepared.recall
+        learned = fit.prepared.preparation
+        if learned is not None:
+            self.n_features_in_ = learned.n_features_in
+            if learned.feature_names is not None:
+                self.feature_names_in_ = np.asarray(learned.feature_names, dtype=object)
+        elif fit.P is not None:
+            self.n_features_in_ = fit.P.n
+        if fit.result is not None:
+            self._keep_map(fit, fit.result)
+
+    def _keep_map(self, fit: Fit, result: Result) -> None:
+        self._map = FittedMap.of(fit, vars(self).get("_map"))
+        back = vars(self).get("_returns")
+        Y = result.state.Y.copy()
+        self.embedding_ = Y if back is None else back(Y)
+        self.n_iter_ = result.state.iteration
+        self.kl_divergence_ = result.kl_divergence
+        self.kl_history_ = np.asarray(result.history, dtype=np.float64).reshape(-1, 2)
+        self.learning_rate_ = result.learning_rate
+        mesh = result.mesh
+        self.mesh_: dict[str, Any] = {
+            "method": "exact" if result.exact else "mesh",
+            "rebuilds": 0 if mesh is None else mesh.rebuilds,
+        }
+        if mesh is not None:
+            self.mesh_ |= {
+                "h": mesh.h,
+                "order": ORDER,
+                "nodes": tuple(m // 2 for m in mesh.fft_shape),
+                "widened": mesh.ever_widened,
+            }
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]  # the map is float32 whatever X is
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = self.impute is not None
+        tags.input_tags.pairwise = any(
+            isinstance(given, str) and given == "precomputed"
+            for given in (self.metric, self.affinity)
+        )
+        return tags
+
+
+load = TSNE.load

@@ -24,7 +24,6 @@ LEVELS: list[set[str]] = [
     {"engine"},
     {"planning"},
     {"model"},
-    {"fitted"},
     {"estimator"},
     {"plotting", "runs", "tiles"},
     {"judging", "reporting", "telemetry"},

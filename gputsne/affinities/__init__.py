@@ -200,7 +200,9 @@ def _fixed_sigma(distances: FloatArray, sigma: float) -> FloatArray:
         d = distances[rows].astype(np.float64)
         nearest = d.min(axis=1, keepdims=True)
         nearest[np.isinf(nearest)] = 0.0
-        exponent = (d - nearest) / sigma * ((d + nearest) / sigma) * -0.5
+        with np.errstate(over="ignore", invalid="ignore"):  # a tiny sigma: infinity, and 0 inf
+            exponent = (d - nearest) / sigma * ((d + nearest) / sigma) * -0.5
+        exponent[d == nearest] = 0.0
         exponent[~np.isfinite(d).any(axis=1)] = 0.0  # nothing is known of the row: uniform
         w = np.exp(exponent)
         w[w < 1e-20] = 0.0  # as in perplexity.hpp: no denormal numbers later

@@ -89,10 +89,11 @@ class Affinities:
         return int(self.indices.shape[0])
 
     def to_csr(self) -> sparse.csr_matrix:
-        """Return P as a scipy CSR matrix, float32, shape (n, n), sharing memory where scipy can."""
+        """Return P as a scipy CSR matrix, float32, shape (n, n): a copy, the caller's to change."""
         from scipy import sparse
 
-        return sparse.csr_matrix((self.data, self.indices, self.indptr), shape=(self.n, self.n))
+        parts = (self.data, self.indices, self.indptr)
+        return sparse.csr_matrix(parts, shape=(self.n, self.n), copy=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +189,8 @@ class StepParams:
     max_step : float
         Longest move of one point in one iteration, map units.
     min_gain : float
-        Lower limit of the delta-bar-delta gains.
+        Added to a gain that falls: g <- 0.8 g + min_gain, whose limit is 5 min_gain (docs/math.md
+        (5)).
     """
 
     exaggeration: float
@@ -215,7 +217,7 @@ class Progress:
     Attributes
     ----------
     stage : str
-        ``"prepare"``, ``"neighbors"``, ``"affinities"``, ``"initial"`` or ``"optimize"``.
+        ``"optimize"``: callbacks are called between iterations, not in the stages before.
     iteration : int
         Iterations done in all.
     total : int

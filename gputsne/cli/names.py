@@ -9,8 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gputsne.data import Selection
 from gputsne.data.table import format_of
 
@@ -21,9 +19,7 @@ def remember(model: Any, names: tuple[str, ...] | None) -> None:
     """Give a fitted model the names of its d features; without names, or with twins, nothing."""
     if names is None or len(set(names)) < len(names):
         return
-    run = model._run
-    run.preparation = replace(run.preparation, feature_names=names)
-    model.feature_names_in_ = np.array(names, dtype=object)
+    model._set_feature_names(names)
 
 
 def recall(model: Any, source: Path, want: Selection) -> Selection:
@@ -31,12 +27,10 @@ def recall(model: Any, source: Path, want: Selection) -> Selection:
 
     The loaded model then forgets them, since what it will be given is a plain array.
     """
-    run = model._run
-    names = None if run.preparation is None else run.preparation.feature_names
-    if names is None:
+    if not hasattr(model, "feature_names_in_"):
         return want
-    run.preparation = replace(run.preparation, feature_names=None)
-    del model.feature_names_in_
+    names = tuple(map(str, model.feature_names_in_))
+    model._set_feature_names(None)
     chosen = want.columns or want.vector is not None or want.key is not None
     if chosen or format_of(source) not in NAMED:
         return want

@@ -13,10 +13,10 @@ import numpy as np
 from gputsne.backends import Ops
 from gputsne.base.types import FloatArray, Mesh
 from gputsne.engine import mesh as meshes
+from gputsne.engine.kept import SHRINK, MeshRecord
 
 __all__ = ["Field"]
 
-SHRINK = 0.6  # a mesh is given up when the map fills less than this share of one of its axes
 # Where the extent is read once an epoch, the mesh has room on every side, in shares of the span: so
 # much when it is built, and another is built when there is less than the second.
 ROOM, LEAST_ROOM = 0.125, 0.05
@@ -35,16 +35,25 @@ class Field:
         ``"auto"``: by definition up to ``ops.exact_below[c - 1]`` points.
     max_nodes : int or None
         FFT nodes that memory allows; above them the spacing widens.
+    before : MeshRecord or None
+        The mesh of the run that this one continues; taken up where it still suits the map.
     """
 
     def __init__(
-        self, ops: Ops, *, dof: float = 1.0, method: str = "auto", max_nodes: int | None = None
+        self,
+        ops: Ops,
+        *,
+        dof: float = 1.0,
+        method: str = "auto",
+        max_nodes: int | None = None,
+        before: MeshRecord | None = None,
     ) -> None:
         self.ops, self.dof, self.method, self.max_nodes = ops, float(dof), method, max_nodes
         self.mesh: Mesh | None = None
         self.center: tuple[float, ...] = ()
-        self.widened = False  # at any time so far
-        self.rebuilds = 0
+        self.before = before
+        self.widened = before is not None and before.ever_widened  # at any time so far
+        self.rebuilds = 0 if before is None else before.rebuilds
         self._epoch = self._looked = 0  # evaluations one look at the extent is good for; done
         self._seen: list[float] | None = None  # the map's spans then
         self.version = object()  # stands for mesh and centre: another one after each look
@@ -113,6 +122,12 @@ class Field:
             low, high = [x + less for x in low], [x - less for x in high]
         h, widened = meshes.spacing(span, n, self.dof, self.max_nodes)
         need = meshes.lengths(span, h)
+        if self.mesh is None and self.before is not None and self.before.suits(h, need):
+            self.mesh = meshes.of_shape(
+                self.before.fft_shape, h, self.dof, widened=self.before.widened, xp=self.ops.xp,
+                fft=self.ops.fft, device=self.ops.device,
+            )  # fmt: skip
+            self.center = self.before.center
         if not (
             self.mesh is not None
             and self.mesh.h == h

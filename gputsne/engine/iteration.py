@@ -1,12 +1,13 @@
-"""What is one iteration, and what is the divergence now? The same code for every backend.
+"""One iteration, and the divergence of the map as it stands: the same code for every backend.
 
-Deposit, one FFT pair, gather, attract and step. Formulas: docs/math.md; mesh: docs/mesh.md.
+An iteration is: deposit, one FFT pair, gather, attract and step. Formulas: docs/math.md; the mesh:
+docs/mesh.md.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from typing import SupportsFloat
+from typing import Any, SupportsFloat
 
 import numpy as np
 
@@ -16,13 +17,15 @@ from gputsne.engine.field import Field
 __all__ = ["Engine"]
 
 LOG_ROUNDING = 1e-5  # float32 logarithms, 2e-7 of |log p| each, can leave a KL of 0 this far below
+LEAST_Z = 1e-30  # below, 2 / Z and the kernel's terms leave float32, and there is no repulsion
+FEW = 64  # points of which all pairs are summed by numpy in no time
 # Iterations before which large maps are put in order: the layout settles in the early phase, opens
 # when it ends and then changes slowly. Each costs a few iterations (bench/results/relabel.json).
 RELABEL_AT = (20, 100, 270, 400)
 
 
 class Engine:
-    """A map on its way: state, field and P.
+    """A map while it is optimised: state, field and P.
 
     Large maps are kept in the order of a space-filling curve; what leaves the engine (``state``,
     ``embedding``) is in the caller's order.
@@ -49,9 +52,11 @@ class Engine:
         self._grad = xp.empty_like(self.Y)
         self._Z: SupportsFloat | None = None  # of the map as it stands; None after a step
         self._exaggeration = 0.0  # of the last step
-        self._mass: float | None = None  # sum of P
+        self._total_p: float | None = None  # sum of P
         self._order: IntArray | None = None  # caller's row at each place; None: its own
-        self._arrays = object()  # stands for P and the arrays of the state
+        # Identity token, part of the key of captured CUDA graphs: replaced whenever P or an array
+        # of the state is.
+        self._arrays = object()
         if state.iteration > RELABEL_AT[0]:
             self.relabel()
 
@@ -71,8 +76,9 @@ class Engine:
             self._exaggeration = params.exaggeration
         if self._Z is None:
             self.field.look(self.Y)
-            epoch = (self._arrays, self.field.version, params)
-            self.ops.iterate(epoch, self.iteration % 2, partial(self._iterate, params))
+            key = (self._arrays, self.field.version, params)
+            slot = self.iteration % 2  # which of the two map arrays is read
+            self.ops.iterate(key, slot, partial(self._iterate, params))
         else:
             self._move(self._Z, params)
         self.Y, self._Y_next = self._Y_next, self.Y
@@ -84,6 +90,8 @@ class Engine:
         self._move(self.field.forces(self.Y, self._phi, self._grad), params)
 
     def _move(self, Z: SupportsFloat, params: StepParams) -> None:
+        if isinstance(Z, float) and Z < LEAST_Z:  # a device's Z is not waited for
+            Z = 0.0
         self.ops.attract_and_step(
             self.P,
             self.Y,
@@ -99,18 +107,36 @@ class Engine:
     def kl_divergence(self) -> float:
         """Return KL(P || Q) of the map as it stands, without exaggeration (docs/math.md (1)).
 
-        Infinite where no two points are near enough to each other for float32.
+        Infinite where no two of many points are near enough to each other for float32.
         """
         if self.P.nnz == 0:
             return 0.0
         Z = float(self.Z)
+        if Z < LEAST_Z and len(self.Y) <= FEW:
+            return self._kl_by_logarithms()
         if Z <= 0:
             return float("inf")
-        if self._mass is None:  # 1 but for rounding, which log Z would multiply
-            self._mass = self.ops.mass(self.P)
+        if self._total_p is None:  # 1 but for rounding, which log Z would multiply
+            self._total_p = self.ops.mass(self.P)
         cross = self.ops.divergence(self.P, self.Y, self.field.dof)
-        kl = cross + self._mass * float(np.log(Z))
+        kl = cross + self._total_p * float(np.log(Z))
         return 0.0 if -LOG_ROUNDING < kl < 0.0 else kl
+
+    def _kl_by_logarithms(self) -> float:
+        """Return KL(P || Q) by definition in float64, where K itself would underflow.
+
+        With a kernel of light tails a few points may fit P ever better the farther they are apart.
+        """
+        Y = self.ops.host(self.Y).astype(np.float64)
+        host: Any = self.ops.host
+        indptr, indices, p = (host(a) for a in (self.P.indptr, self.P.indices, self.P.data))
+        r2 = np.square(Y[:, None] - Y[None]).sum(axis=2)
+        log_K = -0.5 * (self.field.dof + 1.0) * np.log1p(r2 / self.field.dof)
+        np.fill_diagonal(log_K, -np.inf)
+        log_Z = float(np.logaddexp.reduce(log_K, axis=None))
+        rows = np.repeat(np.arange(len(Y)), np.diff(indptr))[p > 0]
+        columns, p = indices[p > 0], p[p > 0].astype(np.float64)
+        return float((p * (np.log(p) - log_K[rows, columns] + log_Z)).sum())
 
     def recentre(self) -> None:
         """Move the map's mean to the origin; forces don't change, float32 keeps its digits."""
@@ -140,7 +166,8 @@ class Engine:
 
     def embedding(self) -> FloatArray:
         """Return a copy of the map, shape (n, c), float32."""
-        self._arrays = object()  # whoever asked may use the device too: nothing is replayed
+        # The caller may launch work of its own on the device: captured graphs are invalidated.
+        self._arrays = object()
         return self._callers(self.Y)
 
     def state(self) -> State:

@@ -114,8 +114,25 @@ def build(
 
     ``xp`` and ``fft``, where they are not numpy's, make the spectrum on their ``device``.
     """
+    return of_shape(
+        lengths(span, h, order), h, dof, order=order, widened=widened, xp=xp, fft=fft, device=device
+    )
+
+
+def of_shape(
+    fft_shape: tuple[int, ...],
+    h: float,
+    dof: float = 1.0,
+    *,
+    order: int = ORDER,
+    widened: bool = False,
+    xp: Any = np,
+    fft: Any = None,
+    device: int | None = None,
+) -> Mesh:
+    """Build the mesh of spacing ``h`` with these FFT lengths; the rest as in ``build``."""
     fft = None if xp is np else fft
-    return _build(lengths(span, h, order), h, dof, order, widened, xp, fft, device)
+    return _build(fft_shape, h, dof, order, widened, xp, fft, device)
 
 
 @lru_cache(maxsize=4)

@@ -1,9 +1,9 @@
-"""How does a map become a good map? The loop: history, callbacks, stopping, Ctrl-C."""
+"""The loop that turns a first map into a finished one: history, callbacks, stopping, Ctrl-C."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,10 @@ from gputsne.base.messages import warn_user
 from gputsne.base.types import Affinities, FloatArray, Progress, State
 from gputsne.engine.field import Field
 from gputsne.engine.iteration import Engine
+from gputsne.engine.kept import MeshRecord, record_of
 from gputsne.engine.schedule import Schedule
 
-__all__ = ["Result", "apart", "fresh", "optimize"]
+__all__ = ["Result", "initial_state", "optimize", "separate_coincident"]
 
 HISTORY_EVERY = 50  # iterations between two KL values, as in openTSNE and scikit-learn
 WIDE, WIDEST = 200.0, 1e5  # sd of a first map, map units; MNIST's finished one has 35
@@ -24,11 +25,12 @@ FIRST_SD = 1e-4  # of a map whose points all coincide
 STOP_SHARE = 1.0 / 5000.0  # Belkina et al. 2019: stop when an iteration gains less than KL / 5000
 
 Callback = Callable[[Progress], Any]
+History = tuple[tuple[int, float], ...]
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Result:
-    """A map and how it came about.
+    """A map, how it came about, and all that going on from it needs.
 
     Attributes
     ----------
@@ -36,28 +38,41 @@ class Result:
         Map, velocity, gains, iterations done.
     kl_divergence : float
         KL(P || Q) of the map.
-    history : list of (int, float)
+    history : tuple of (int, float)
         Iteration and KL, every 50 iterations and at the end.
     stopped : str
         ``""``, ``"slope"``, ``"callback"`` or ``"interrupt"``.
+    dof : float
+        Degrees of freedom of the kernel that the map was made with.
+    learning_rate : float
+        Of the last iteration; without one, of the first to come.
+    exact : bool
+        Whether repulsion was summed by definition.
+    mesh : MeshRecord or None
+        The mesh of the last iteration; None where there was none.
     """
 
     state: State
-    kl_divergence: float = float("nan")
-    history: list[tuple[int, float]] = field(default_factory=list)
-    stopped: str = ""
+    kl_divergence: float
+    history: History
+    stopped: str
+    dof: float
+    learning_rate: float
+    exact: bool
+    mesh: MeshRecord | None = None
 
 
-def fresh(Y: FloatArray) -> State:
+def initial_state(Y: FloatArray) -> State:
     """Return the state of a map that has not moved yet; ``Y`` has shape (n, c)."""
     Y = np.ascontiguousarray(Y, dtype=np.float32)
     return State(Y, np.zeros_like(Y), np.ones_like(Y), 0)
 
 
-def apart(Y: FloatArray) -> FloatArray:
-    """Return the map centred, and points of one place a hair apart; the same every time.
+def separate_coincident(Y: FloatArray) -> FloatArray:
+    """Return the map centred, with points that coincide moved apart by noise; the same every time.
 
-    Points that coincide and have the same neighbours would feel the same force for ever.
+    Points that coincide and have the same neighbours would feel the same force for ever. The noise
+    has a standard deviation of a thousandth of the map's.
 
     Parameters
     ----------
@@ -87,7 +102,7 @@ def _check_start(Y0: FloatArray) -> None:
     if sd > WIDE:
         warn_user(
             f"init has a standard deviation of {sd:.3g} map units, more than a finished map has; "
-            f"the optimisation will be slow and poor: {remedy}",
+            f"the optimisation will be slow and poor: {remedy}"
         )
 
 
@@ -98,10 +113,11 @@ def optimize(
     schedule: Schedule,
     *,
     callbacks: Iterable[Callback] = (),
-    callbacks_every: int = 50,
+    callbacks_every: int = HISTORY_EVERY,
     stop: str | None = None,
-    bar: Callable[[int, float], None] | None = None,
-    so_far: Result | None = None,
+    report: Callable[[int, float], None] | None = None,
+    history: Sequence[tuple[int, float]] = (),
+    keep: Callable[[Result], None] | None = None,
 ) -> Result:
     """Run the schedule from ``start.iteration`` to ``schedule.max_iter``.
 
@@ -116,22 +132,24 @@ def optimize(
     schedule : Schedule
         What each iteration does.
     callbacks : iterable of callable
-        Each is called with a ``Progress`` every ``callbacks_every`` iterations; True stops the run.
+        Each is called with a ``Progress`` every ``callbacks_every`` iterations; what is true ends
+        the run.
     callbacks_every : int
         See above.
     stop : {None, "auto"}
-        ``"auto"`` stops in the last phase when KL falls by less than KL / 5000 an iteration
+        ``"auto"`` stops in the last phase when KL falls by less than KL / 5000 per iteration
         (Belkina et al. 2019), judged over 50 iterations.
-    bar : callable or None
-        Told (iteration, last KL) after every iteration.
-    so_far : Result or None
-        What earlier iterations left; this call goes on filling it, so that it holds the map so far
-        whatever ends the call.
+    report : callable or None
+        Called with (iteration, last KL) after every iteration.
+    history : sequence of (int, float)
+        KL values of earlier iterations; the result's history begins with them.
+    keep : callable or None
+        Called with the result so far before callbacks are, which may raise, and with the last.
 
     Returns
     -------
     Result
-        ``so_far``, or a new one.
+        The map when the schedule ended or the run was stopped.
 
     Raises
     ------
@@ -142,57 +160,74 @@ def optimize(
     FloatingPointError
         The map is not finite any more, or too wide for float32.
     """
-    callbacks = tuple(callbacks)
-    result = so_far or Result(start)
-    result.state, result.stopped = start, ""
+    callbacks, keep = tuple(callbacks), keep or (lambda result: None)
     if start.iteration == 0 and schedule.max_iter > 0:
         _check_start(start.Y)
-        start = State(apart(start.Y), start.velocity, start.gains, 0)
-    engine = Engine(P, start, field)
-    kl = float("nan")
+        start = replace(start, Y=separate_coincident(start.Y))
+    engine, curve = Engine(P, start, field), list(history)
+    kl, stopped = float("nan"), ""
     try:
-        while engine.iteration < schedule.max_iter and not result.stopped:
+        while engine.iteration < schedule.max_iter and not stopped:
             engine.step(schedule(engine.iteration))
             done = engine.iteration
             measured = done % HISTORY_EVERY == 0 or done == schedule.max_iter
             called = bool(callbacks) and done % callbacks_every == 0
-            if (
-                done % HISTORY_EVERY == 0
-            ):  # never where only a callback or max_iter asks: same bytes
+            # Not where only a callback or max_iter asks: they would change the bytes that follow.
+            if done % HISTORY_EVERY == 0:
                 engine.recentre()
             if measured or called:
-                kl = _finite(engine)
+                kl = _finite_kl(engine)
             if measured:
-                result.history.append((done, kl))
-                if stop == "auto" and _flat(result.history, schedule.early_exaggeration_iter):
-                    result.stopped = "slope"
+                curve.append((done, kl))
+                if stop == "auto" and _flat(curve, schedule.early_exaggeration_iter):
+                    stopped = "slope"
             if called:
-                result.state, result.kl_divergence = engine.state(), kl  # should a callback raise
+                so_far = curve if measured else [*curve, (done, kl)]
+                keep(_result(engine, engine.state(), schedule, so_far))  # a callback may raise
                 progress = Progress("optimize", done, schedule.max_iter, kl, engine.embedding())
-                if any([callback(progress) is True for callback in callbacks]):
-                    result.stopped = "callback"
-            if bar is not None:
-                bar(done, kl)
+                if any([bool(callback(progress)) for callback in callbacks]):
+                    stopped = "callback"
+            if report is not None:
+                report(done, kl)
     except KeyboardInterrupt as error:
-        result.state, result.stopped = engine.state(), "interrupt"
-        _close(result, Engine(P, result.state, field))  # the old one may be in the midst of a step
-        done = result.state.iteration
-        interrupted = FitInterrupted(f"interrupted at iteration {done} of {schedule.max_iter}")
+        state = engine.state()
+        # The engine may be in the midst of a step: another one measures the map.
+        result = _result(Engine(P, state, field), state, schedule, curve, "interrupt")
+        keep(result)
+        interrupted = FitInterrupted(
+            f"interrupted at iteration {state.iteration} of {schedule.max_iter}"
+        )
         interrupted.result = result
         raise interrupted from error
-    result.state = engine.state()
-    _close(result, engine)
+    result = _result(engine, engine.state(), schedule, curve, stopped)
+    keep(result)
     return result
 
 
-def _close(result: Result, engine: Engine) -> None:
-    """Set the KL of the map as it stands, in the history as well."""
-    if not result.history or result.history[-1][0] != engine.iteration:
-        result.history.append((engine.iteration, _finite(engine)))
-    result.kl_divergence = result.history[-1][1]
+def _result(
+    engine: Engine,
+    state: State,
+    schedule: Schedule,
+    curve: Sequence[tuple[int, float]],
+    stopped: str = "",
+) -> Result:
+    """Return the map as it stands; its KL ends the history."""
+    if not curve or curve[-1][0] != state.iteration:
+        curve = [*curve, (state.iteration, _finite_kl(engine))]
+    field = engine.field
+    return Result(
+        state,
+        curve[-1][1],
+        tuple(curve),
+        stopped,
+        field.dof,
+        schedule(max(state.iteration - 1, 0)).learning_rate,
+        field.is_exact(*state.Y.shape),
+        record_of(field),
+    )
 
 
-def _finite(engine: Engine) -> float:
+def _finite_kl(engine: Engine) -> float:
     """Return the KL of the map as it stands, and refuse a map that is lost."""
     kl = engine.kl_divergence()
     if not np.isfinite(kl):
@@ -203,7 +238,7 @@ def _finite(engine: Engine) -> float:
     return kl
 
 
-def _flat(history: list[tuple[int, float]], plain_from: int) -> bool:
+def _flat(history: Sequence[tuple[int, float]], plain_from: int) -> bool:
     """Tell whether the KL's slope over the last two values is below the limit."""
     recent = [h for h in history if h[0] > plain_from]
     if len(recent) < 2:

@@ -1,4 +1,4 @@
-"""What does iteration t do? Exaggeration, momentum and learning rate as a pure function of t."""
+"""What iteration t does: exaggeration, momentum and learning rate as a pure function of t."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 from gputsne.base.types import StepParams
 
-__all__ = ["SCHEDULES", "Schedule"]
-
-SCHEDULES = ("classic",)
+__all__ = ["Schedule"]
 
 
 @dataclass(frozen=True)

@@ -1,38 +1,27 @@
-"""What was asked of a fit? Every parameter of TSNE, checked once, frozen."""
+"""The parameters of one fit: checked by the table and against each other, then frozen."""
 
 from __future__ import annotations
 
+import copy
 import numbers
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from gputsne.affinities import reachable
+from gputsne.affinities import n_neighbors_for, reachable
 from gputsne.base.messages import warn_user
-from gputsne.base.types import AFFINITY_DTYPES, Progress
-from gputsne.engine.schedule import SCHEDULES, Schedule
-from gputsne.initial import METHODS as INITS
+from gputsne.engine.schedule import Schedule
+from gputsne.model.callbacks import Callback, as_callbacks
+from gputsne.model.foreign import METRICS
+from gputsne.model.table import BY_NAME, CONDITIONS, TABLE
 
 __all__ = ["Parameters"]
 
-AFFINITIES = ("perplexity", "uniform", "fixed_sigma", "precomputed")
-METHODS = ("auto", "exact", "mesh")
-ELSEWHERE = ("barnes_hut", "bh", "fft", "interpolation")  # what other libraries call their methods
-UNIFORM_NEIGHBORS = (
-    15  # UMAP's default; close to perplexity 30 at a sixth of the edges (Boehm 2022)
-)
+# UMAP's default; close to perplexity 30 at a sixth of the edges (Böhm et al. 2022)
+UNIFORM_NEIGHBORS = 15
 SIGMA_NEIGHBORS = 90  # as many as perplexity 30 asks for
-FLEXIBLE = {  # name -> lower limit, is it allowed itself
-    "early_exaggeration": (0.0, False),
-    "exaggeration": (0.0, False),
-    "initial_momentum": (0.0, True),
-    "final_momentum": (0.0, True),
-    "max_step": (0.0, False),
-    "dof": (0.0, False),
-    "min_recall": (0.0, False),
-}
 
 
 @dataclass(frozen=True)
@@ -48,7 +37,6 @@ class Parameters:
     exaggeration: float
     initial_momentum: float
     final_momentum: float
-    schedule: str
     max_step: float
     stop: str | None
     dof: float
@@ -57,7 +45,7 @@ class Parameters:
     neighbors: Any
     n_neighbors: int | None
     min_recall: float
-    affinity: str
+    affinity: Any
     sigma: float | None
     init: Any
     method: str
@@ -83,126 +71,77 @@ class Parameters:
             Naming the parameter, its value and what would do.
         """
         params = cls(**given)
-        params._check_numbers()
-        params._check_names()
+        for row in TABLE:
+            row.kind.check(row.name, getattr(params, row.name))
+        as_callbacks(params.callbacks)
+        params._check_metric()
         params._check_effects()
         return params
 
-    def _check_numbers(self) -> None:
-        for name, (low, included) in FLEXIBLE.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, numbers.Real):
-                raise TypeError(f"{name}={value!r} must be a number")
-            if not np.isfinite(float(value)) or value < low or (value == low and not included):
-                sign = ">=" if included else ">"
-                raise ValueError(f"{name}={value!r} must be finite and {sign} {low:g}")
-        for name in ("initial_momentum", "final_momentum"):
-            if getattr(self, name) >= 1.0:
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r} must be below 1, or nothing ever stops"
-                )
-        if self.min_recall > 1.0:
-            raise ValueError(f"min_recall={self.min_recall!r} is a share, at most 1")
-        for name, least in (
-            ("max_iter", 0),
-            ("early_exaggeration_iter", 0),
-            ("callbacks_every", 1),
-        ):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-                raise TypeError(f"{name}={value!r} must be an integer")
-            if value < least:
-                raise ValueError(f"{name}={value} must be at least {least}")
-        c = self.n_components
-        if isinstance(c, bool) or not isinstance(c, numbers.Integral) or c not in (1, 2, 3):
-            raise ValueError(f"n_components={self.n_components!r}: maps have 1, 2 or 3 axes")
-        rate = self.learning_rate
-        if isinstance(rate, str):
-            if rate != "auto":
-                raise ValueError(f"learning_rate={rate!r} must be 'auto' or a number")
-        elif isinstance(rate, bool) or not isinstance(rate, numbers.Real):
-            raise TypeError(f"learning_rate={rate!r} must be 'auto' or a number")
-        elif not rate > 0 or not np.isfinite(float(rate)):
-            raise ValueError(f"learning_rate={rate!r} must be above 0 and finite")
-        if self.n_neighbors is not None and (
-            isinstance(self.n_neighbors, bool) or not isinstance(self.n_neighbors, numbers.Integral)
-        ):
-            raise TypeError(f"n_neighbors={self.n_neighbors!r} must be an integer or None")
-        if self.n_neighbors is not None and self.n_neighbors < 1:
-            raise ValueError(f"n_neighbors={self.n_neighbors} must be at least 1")
-        if self.sigma is not None and not isinstance(self.sigma, numbers.Real):
-            raise TypeError(f"sigma={self.sigma!r} must be a number or None")
-        limit = self.memory_limit
-        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, numbers.Real)):
-            raise TypeError(f"memory_limit={limit!r} must be a number of bytes or None")
-        if limit is not None and not limit > 0:
-            raise ValueError(f"memory_limit={limit!r} must be above 0 bytes")
-
-    def _check_names(self) -> None:
-        for name, allowed in (
-            ("schedule", SCHEDULES),
-            ("affinity", AFFINITIES),
-            ("method", METHODS),
-            ("affinity_dtype", AFFINITY_DTYPES),
-            ("stop", (None, "auto")),
-        ):
-            value = getattr(self, name)
-            if not (value is None or isinstance(value, str)) or value not in allowed:
-                hint = ""
-                if name == "method" and isinstance(value, str) and value.lower() in ELSEWHERE:
-                    hint = "; use 'auto': the mesh takes the place of trees and interpolation"
-                raise ValueError(
-                    f"{name}={value!r} is none of {', '.join(map(repr, allowed))}{hint}"
-                )
-        if isinstance(self.init, str) and self.init not in INITS:
+    def checked_later(self) -> Parameters:
+        """Check what a fitted model heeds of later values, and return the parameters."""
+        for row in TABLE:
+            if row.after_fit:
+                row.kind.check(row.name, getattr(self, row.name))
+        if not self.all_callbacks and self.callbacks_every != BY_NAME["callbacks_every"].default:
             raise ValueError(
-                f"init={self.init!r} is none of {', '.join(map(repr, INITS))}; or pass an array"
+                f"callbacks_every={self.callbacks_every} has no effect with no callbacks"
             )
-        if not (self.callbacks is None or callable(self.callbacks)):
-            if not isinstance(self.callbacks, Iterable):
-                raise TypeError(f"callbacks={self.callbacks!r} must be callable or a list of those")
-            for one in self.callbacks:
-                if not callable(one):
-                    raise TypeError(f"callbacks holds {one!r}, which can't be called")
+        return self
+
+    def _check_metric(self) -> None:
+        if isinstance(self.metric, str) and self.metric.lower() in METRICS:
+            raise ValueError(f"metric={self.metric!r} is called {METRICS[self.metric.lower()]!r}")
 
     def _check_effects(self) -> None:
         """Refuse parameters that would have no effect."""
-        if (self.sigma is not None) != (self.affinity == "fixed_sigma"):
+        if (self.sigma is not None) != (self.affinity_name == "fixed_sigma"):
             need = "needs sigma" if self.sigma is None else f"does not use sigma={self.sigma!r}"
-            raise ValueError(f"affinity={self.affinity!r} {need}")
+            raise ValueError(f"affinity={self.affinity_name!r} {need}")
+        if self.sigma is not None and not self.sigma > 0:
+            raise ValueError(f"sigma={self.sigma!r} must be above 0")
         if self.has_no_rows and isinstance(self.init, str) and self.init == "pca":
-            what = "affinity" if self.affinity == "precomputed" else "metric"
+            what = "affinity" if self.affinity_name == "precomputed" else "metric"
             raise ValueError(
                 f'The parameter init="pca" cannot be used with {what}="precomputed": '
                 "there are no features; use init='spectral', 'random' or an array"
             )
-        idle = {  # name -> (what takes its effect away, does that hold, its default)
-            "perplexity": (f"affinity={self.affinity!r}", self.affinity != "perplexity", 30.0),
-            "n_neighbors": ("affinity='precomputed'", self.affinity == "precomputed", None),
-            "neighbors": ("X of distances or P", self.has_no_rows, None),
-            "metric": ("affinity='precomputed'", self.affinity == "precomputed", "euclidean"),
-            "metric_params": ("X of distances or P", self.has_no_rows, None),
-            "scale": ("X of distances or P", self.has_no_rows, False),
-            "pca": ("X of distances or P", self.has_no_rows, None),
-            "impute": ("X of distances or P", self.has_no_rows, None),
-            "min_recall": ("X of distances or P", self.has_no_rows, 0.98),
-            "early_exaggeration": ("no early phase", self.early_exaggeration_iter == 0, 12.0),
-            "initial_momentum": ("no early phase", self.early_exaggeration_iter == 0, 0.8),
-            "affinity_dtype": (f"device={self.device!r}", not self.may_use_gpu, "float32"),
-            "callbacks_every": ("no callbacks", not self.all_callbacks, 50),
-        }
-        for name, (what, holds, default) in idle.items():
-            value = getattr(self, name)
-            plain = value is None or isinstance(value, str | numbers.Real)
-            if holds and not (plain and value == default):
-                raise ValueError(f"{name}={value!r} has no effect with {what}; leave it out")
+        for row in TABLE:
+            for condition in row.idle:
+                value = getattr(self, row.name)
+                plain = value is None or isinstance(value, str | numbers.Real)
+                if CONDITIONS[condition].holds(self) and not (plain and value == row.default):
+                    raise ValueError(
+                        f"{row.name}={value!r} has no effect with "
+                        f"{CONDITIONS[condition].words(self)}; leave it out"
+                    )
+
+    def snapshot(self) -> Parameters:
+        """Return a copy that later changes of the caller's objects don't reach.
+
+        Callbacks, a neighbour graph and a given P are left out: they belong to the call.
+        """
+        perplexity = self.perplexity
+        several = not isinstance(perplexity, str) and np.ndim(perplexity) > 0
+        return replace(
+            self,
+            callbacks=None,
+            neighbors=None,
+            affinity=self.affinity_name,
+            perplexity=[float(p) for p in perplexity] if several else perplexity,
+            metric_params=copy.deepcopy(self.metric_params),
+            init=self.init if isinstance(self.init, str) else np.array(self.init),
+        )
 
     @property
-    def all_callbacks(self) -> tuple[Callable[[Progress], Any], ...]:
+    def affinity_name(self) -> str:
+        """Return the affinity's name; "given" where P itself was given beside the rows."""
+        return self.affinity if isinstance(self.affinity, str) else "given"
+
+    @property
+    def all_callbacks(self) -> tuple[Callback, ...]:
         """Return the callbacks as a tuple; one alone may be given without a list."""
-        if self.callbacks is None:
-            return ()
-        return (self.callbacks,) if callable(self.callbacks) else tuple(self.callbacks)
+        return as_callbacks(self.callbacks)
 
     @property
     def may_use_gpu(self) -> bool:
@@ -210,9 +149,15 @@ class Parameters:
         return self.device in ("auto", "cuda")
 
     @property
+    def p_given(self) -> bool:
+        """Tell whether P is given and nothing has to be searched for."""
+        return self.affinity_name in ("precomputed", "given")
+
+    @property
     def has_no_rows(self) -> bool:
         """Tell whether X is a graph, not a table of features."""
-        return self.affinity == "precomputed" or self.metric == "precomputed"
+        precomputed = isinstance(self.metric, str) and self.metric == "precomputed"
+        return precomputed or self.affinity_name == "precomputed"
 
     def perplexity_for(self, n: int) -> float | list[float]:
         """Return the perplexity for ``n`` points, each lowered to ``(n - 1) / 3`` if it is near n.
@@ -240,7 +185,7 @@ class Parameters:
             used = f"[{used}]" if several else used
             warn_user(
                 f"perplexity={self.perplexity!r} needs more than n={n} points: it would weigh "
-                f"nearly all of them alike; {used} is used",
+                f"nearly all of them alike; {used} is used"
             )
         return kept if several else kept[0]
 
@@ -253,34 +198,33 @@ class Parameters:
             ``n_neighbors`` does not fit ``n`` or ``perplexity``.
         """
         if self.n_neighbors is None:
-            from gputsne.affinities import n_neighbors_for
-
-            if self.affinity == "uniform":
+            if self.affinity_name == "uniform":
                 return min(UNIFORM_NEIGHBORS, n - 1)
-            if self.affinity == "fixed_sigma":
+            if self.affinity_name == "fixed_sigma":
                 return min(SIGMA_NEIGHBORS, n - 1)
             return max(min(1, n - 1), n_neighbors_for(perplexity, n))
         if self.n_neighbors >= n:
             raise ValueError(
                 f"n_neighbors={self.n_neighbors} must be below n={n}: lower it to {n - 1}"
             )
-        if self.affinity == "perplexity" and np.max(perplexity) > self.n_neighbors:
+        if self.affinity_name == "perplexity" and np.max(perplexity) > self.n_neighbors:
             raise ValueError(
                 f"perplexity={self.perplexity!r} can't be reached with "
-                f"n_neighbors={self.n_neighbors}: lower perplexity, or leave n_neighbors out for "
-                "3 * perplexity"
+                f"n_neighbors={self.n_neighbors}: lower perplexity, leave n_neighbors out for "
+                "3 * perplexity, or write affinity='uniform' for a graph as UMAP's"
             )
         return self.n_neighbors
 
     def schedule_for(self, n: int) -> Schedule:
         """Return what each iteration does for ``n`` points."""
+        rate = self.learning_rate
         return Schedule(
             n=n,
-            max_iter=self.max_iter,
-            early_exaggeration_iter=self.early_exaggeration_iter,
+            max_iter=int(self.max_iter),
+            early_exaggeration_iter=int(self.early_exaggeration_iter),
             early_exaggeration=float(self.early_exaggeration),
             exaggeration=float(self.exaggeration),
-            learning_rate=self.learning_rate,
+            learning_rate=rate if isinstance(rate, str) else float(rate),
             initial_momentum=float(self.initial_momentum),
             final_momentum=float(self.final_momentum),
             max_step=float(self.max_step),

@@ -1,102 +1,278 @@
-"""How does a fitted run become a file, and a file a run? Arrays by name, the rest as JSON."""
+"""A fit to a file and back: arrays by name, the rest as JSON; nothing in the file is believed.
+
+What belongs to the machine or the session (threads, progress, memory, callbacks) isn't kept.
+"""
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gputsne.backends import DEVICES
 from gputsne.base.types import Affinities, Array, State
+from gputsne.engine.kept import MeshRecord
 from gputsne.engine.optimize import Result
 from gputsne.model import storage
+from gputsne.model.fitted import rechoose
 from gputsne.model.parameters import Parameters
-from gputsne.model.pipeline import Run, field_of, rechoose
-from gputsne.model.progress import Watch
+from gputsne.model.records import Fit, Prepared, read_only
+from gputsne.model.table import TABLE
 from gputsne.preparation import Preparation
 
-__all__ = ["load", "save"]
+__all__ = ["read", "write"]
 
-# Functions and how often they are called, and a graph that is in P already.
-NOT_KEPT = ("callbacks", "callbacks_every", "neighbors")
+# Functions and how often they are called, a graph that is in P already, and what another machine
+# has more or less of.
+NOT_KEPT = ("callbacks", "callbacks_every", "neighbors", "n_jobs", "verbose", "memory_limit")
+GONE = ("schedule",)  # parameters of older versions that had one value
 STATE = ("Y", "velocity", "gains")
 EDGES = ("indptr", "indices", "data")
+LONGEST = 1 << 40  # iterations and counts that a file may claim
 
 
-def save(
-    parameters: Mapping[str, Any], run: Run, path: str | Path, *, affinities: bool = False
-) -> None:
-    """Write a fitted model; see ``TSNE.save``."""
-    result = run.result
-    assert result is not None
-    parameters = {k: v for k, v in parameters.items() if k not in NOT_KEPT}
-    if callable(parameters["metric"]):
-        raise ValueError(
-            f"metric={parameters['metric']!r} is a function, which a file can't hold; "
-            "pickle the model"
-        )
+def write(fit: Fit, path: str | Path, *, affinities: bool = False) -> None:
+    """Write a fit that has a map; see ``TSNE.save``."""
+    result, prepared = fit.result, fit.prepared
+    if result is None:
+        raise ValueError("there is no map to save")
     arrays: dict[str, Array] = {f"state.{name}": getattr(result.state, name) for name in STATE}
-    for name in ("init", "perplexity"):
-        if not isinstance(parameters[name], str | int | float):
-            arrays[f"parameter.{name}"] = np.asarray(parameters.pop(name))
-    if not isinstance(parameters["random_state"], int | np.integer | None):
-        parameters["random_state"] = None  # a generator; it has moved on
-    if run.rows is not None and run.preparation is not None:
-        arrays["rows"] = run.rows
-        arrays |= {f"preparation.{k}": v for k, v in run.preparation.arrays().items()}
-    if affinities and run.P is not None:
-        arrays |= {f"P.{name}": getattr(run.P, name) for name in EDGES}
     meta = {
-        "parameters": parameters,
+        "parameters": _kept_parameters(fit.params, arrays),
         "iteration": result.state.iteration,
         "kl_divergence": result.kl_divergence,
         "history": result.history,
         "stopped": result.stopped,
-        "recall": run.recall,
-        "graph_source": run.graph_source,
-        "perplexity": run.perplexity,
-        "timings": run.watch.timings,
-        "device": run.choice.device,
+        "dof": result.dof,
+        "learning_rate": result.learning_rate,
+        "exact": result.exact,
+        "mesh": None if result.mesh is None else vars(result.mesh),
+        "recall": prepared.recall,
+        "graph_source": prepared.graph_source,
+        "perplexity": prepared.perplexity,
+        "timings": fit.timings,
+        "device": fit.device,
     }
-    storage.save(path, meta, arrays)
+    if prepared.rows is not None and prepared.preparation is not None:
+        arrays["rows"] = prepared.rows
+        arrays |= {f"preparation.{k}": v for k, v in prepared.preparation.arrays().items()}
+    if affinities and fit.P is not None:
+        arrays |= {f"P.{name}": getattr(fit.P, name) for name in EDGES}
+        meta["unreached"] = fit.P.unreached
+    storage.write(path, meta, arrays)
 
 
-def load(path: str | Path, device: str | None = None) -> tuple[dict[str, Any], Run]:
-    """Return the parameters and the run that a file holds; see ``TSNE.load``."""
-    meta, arrays = storage.load(path)
+def _kept_parameters(params: Parameters, arrays: dict[str, Array]) -> dict[str, Any]:
+    """Return the parameters as JSON has them; arrays among them go into ``arrays``."""
+    kept = {k: v for k, v in vars(params).items() if k not in NOT_KEPT}
+    if not isinstance(kept["random_state"], int | np.integer | None):
+        kept["random_state"] = None  # a generator; it has moved on
+    return {name: _plain(value, name, arrays) for name, value in kept.items()}
+
+
+def _plain(value: Any, where: str, arrays: dict[str, Array]) -> Any:
+    """Return a parameter's value without numpy's and other libraries' types.
+
+    Raises
+    ------
+    ValueError
+        Naming the parameter, where a file can't hold the value.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.bool_):
+        return bool(value)
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
+    if isinstance(value, Mapping) and all(str(k).isidentifier() for k in value):
+        return {k: _plain(v, f"{where}.{k}", arrays) for k, v in value.items()}
+    if isinstance(value, np.ndarray) or hasattr(value, "__array__"):
+        array = np.asarray(value)
+        if array.ndim == 0:
+            return _plain(array.item(), where, arrays)
+        if array.dtype.kind in storage.KINDS:
+            arrays[f"parameter.{where}"] = array
+            return None
+    if isinstance(value, list | tuple):
+        return [_plain(v, f"{where}[{i}]", arrays) for i, v in enumerate(value)]
+    what = "a function" if callable(value) else f"of type {type(value).__name__}"
+    raise ValueError(f"{where}={value!r} is {what}, which a file can't hold; pickle the model")
+
+
+def read(path: str | Path, device: str | None = None) -> tuple[dict[str, Any], Fit]:
+    """Return the estimator's parameters and the fit that a file holds; see ``TSNE.load``."""
+    if device is not None and device not in DEVICES:
+        raise ValueError(f"device={device!r} is none of {', '.join(map(repr, DEVICES))}")
+    meta, arrays = storage.read(path)
     try:
         return _restored(meta, arrays, device)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is no complete model of gputsne: {error!r}") from error
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as e:
+        raise ValueError(f"{path} is no complete model of gputsne: {e!r}") from e
 
 
 def _restored(
     meta: dict[str, Any], arrays: dict[str, Array], device: str | None
-) -> tuple[dict[str, Any], Run]:
-    parameters = dict(meta["parameters"])
-    for name in ("init", "perplexity"):
-        if f"parameter.{name}" in arrays:
-            parameters[name] = arrays[f"parameter.{name}"]
-    if device is not None:
-        parameters["device"] = device
-    defaults = {"callbacks": None, "callbacks_every": 50, "neighbors": None}
-    params = Parameters.of(defaults | parameters)
-    watch = Watch(params.verbose)
-    watch.timings = dict(meta["timings"])
-    run = Run(rechoose(params.device, params.n_jobs), watch)
-    run.recall, run.graph_source = float(meta["recall"]), str(meta["graph_source"])
-    run.perplexity = meta["perplexity"]
-    if "rows" in arrays:
-        run.rows = arrays["rows"]
-        prefix = "preparation."
-        parts = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
-        run.preparation = Preparation.from_arrays(parts)
+) -> tuple[dict[str, Any], Fit]:
+    given, params = _parameters(meta, arrays, device)
+    state = _state(meta, arrays, params.n_components)
+    n = len(state.Y)
+    prepared = _prepared(meta, arrays, n)
+    if (prepared.rows is None) != params.has_no_rows:
+        raise ValueError("its rows don't go with its parameters")
+    P = None
     if "P.data" in arrays:
-        run.P = Affinities(arrays["P.indptr"], arrays["P.indices"], arrays["P.data"])
+        indptr, indices, data = (arrays[f"P.{name}"] for name in EDGES)
+        _check_edges(indptr, indices, data, n=n)
+        unreached = _count(meta.get("unreached", 0))
+        P = read_only(Affinities(indptr, indices, data, unreached))
+    if given["affinity"] == "given":
+        given["affinity"] = "perplexity" if P is None else P
+    choice = rechoose(params.device, None)
+    timings = {str(k): float(v) for k, v in meta["timings"].items()}
+    result = _result(meta, state, params)
+    return given, Fit(params, choice.device, choice.reason, timings, prepared, P, result)
+
+
+def _parameters(
+    meta: dict[str, Any], arrays: dict[str, Array], device: str | None
+) -> tuple[dict[str, Any], Parameters]:
+    """Return what the estimator is to be made with, and the parameters of the fit, checked."""
+    given = {k: v for k, v in meta["parameters"].items() if k not in (*NOT_KEPT, *GONE)}
+    for name, array in arrays.items():
+        prefix, _, place = name.partition(".")
+        if prefix == "parameter":
+            *outer, last = place.split(".")
+            target = given
+            for key in outer:
+                target = target[key]
+            target[last] = array.item() if array.ndim == 0 else array
+    if device is not None:
+        given["device"] = device
+    defaults = {row.name: row.default for row in TABLE if row.name in NOT_KEPT}
+    if not isinstance(given["affinity"], str) or not isinstance(given["metric"], str):
+        raise ValueError("affinity and metric must be names")
+    if not isinstance(given["metric_params"], dict | None):
+        raise ValueError(f"metric_params={given['metric_params']!r} is no table")
+    stands_for_P = {"affinity": ()} if given["affinity"] == "given" else {}  # what is no name
+    params = Parameters.of(defaults | given | stands_for_P)
+    params.perplexity_for(LONGEST)
+    return given, params.snapshot()
+
+
+def _state(meta: dict[str, Any], arrays: dict[str, Array], c: int) -> State:
     Y, velocity, gains = (arrays[f"state.{name}"] for name in STATE)
-    state = State(Y, velocity, gains, int(meta["iteration"]))
-    history = [(int(t), float(kl)) for t, kl in meta["history"]]
-    run.result = Result(state, float(meta["kl_divergence"]), history, str(meta["stopped"]))
-    run.field = field_of(params, run.choice)
-    return parameters, run
+    for name, array in zip(STATE, (Y, velocity, gains), strict=True):
+        if array.dtype != np.float32 or array.shape != Y.shape or array.shape[1:] != (c,):
+            raise ValueError(f"state.{name} is {array.dtype} of shape {array.shape}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"state.{name} isn't finite")
+    if not len(Y):
+        raise ValueError("its map has no points")
+    Y.flags.writeable = False
+    return State(Y, velocity, gains, _count(meta["iteration"]))
+
+
+def _prepared(meta: dict[str, Any], arrays: dict[str, Array], n: int) -> Prepared:
+    perplexity = meta["perplexity"]
+    several = isinstance(perplexity, list)
+    used = [_positive(p) for p in perplexity] if several else _positive(perplexity)
+    told = Prepared(
+        recall=float(meta["recall"]), graph_source=str(meta["graph_source"]), perplexity=used
+    )
+    if "rows" not in arrays:
+        return told
+    prefix = "preparation."
+    parts = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+    learned = Preparation.from_arrays(parts)
+    _check_preparation(learned)
+    rows = arrays["rows"]
+    if rows.dtype != np.float32 or rows.shape != (n, learned.n_features_out):
+        raise ValueError(f"rows is {rows.dtype} of shape {rows.shape}")
+    if not np.isfinite(rows).all():
+        raise ValueError("rows isn't finite")
+    rows.flags.writeable = False
+    return replace(told, rows=rows, preparation=learned)
+
+
+def _check_preparation(learned: Preparation) -> None:
+    """Raise ValueError for parts that don't fit together or aren't numbers."""
+    d = learned.n_features_in
+    if not 1 <= d <= LONGEST or not (np.isfinite(learned.factor) and learned.factor > 0):
+        raise ValueError(f"preparation has n_features_in={d} and factor={learned.factor}")
+    if learned.feature_names is not None and len(learned.feature_names) != d:
+        raise ValueError("preparation.feature_names has another length than n_features_in")
+    if learned.pca_mean is not None and learned.components is None:
+        raise ValueError("preparation.pca_mean has no components")
+    for name in ("fill", "mean", "scale", "pca_mean", "components"):
+        part = getattr(learned, name)
+        if part is None:
+            continue
+        shape = (learned.n_features_out, d) if name == "components" else (d,)
+        if part.dtype != np.float64 or part.shape != shape or not np.isfinite(part).all():
+            raise ValueError(f"preparation.{name} is {part.dtype} of {part.shape} or isn't finite")
+    if learned.scale is not None and not (learned.scale > 0).all():
+        raise ValueError("preparation.scale holds values that aren't above 0")
+
+
+def _check_edges(indptr: Array, indices: Array, data: Array, *, n: int) -> None:
+    """Raise ValueError for arrays that are no CSR matrix of probabilities of n points."""
+    if [a.dtype for a in (indptr, indices, data)] != [np.int64, np.int32, np.float32]:
+        raise ValueError(f"P has dtypes {indptr.dtype}, {indices.dtype}, {data.dtype}")
+    if indptr.shape != (n + 1,) or indices.ndim != 1 or indices.shape != data.shape:
+        raise ValueError(f"P has shapes {indptr.shape}, {indices.shape}, {data.shape}")
+    if indptr[0] != 0 or indptr[-1] != len(indices) or (np.diff(indptr) < 0).any():
+        raise ValueError("P.indptr doesn't rise from 0 to the number of edges")
+    if len(indices) and not (indices.min() >= 0 and indices.max() < n):
+        raise ValueError(f"P.indices has points outside 0 ... {n - 1}")
+    if not (np.isfinite(data).all() and (data >= 0).all()):
+        raise ValueError("P.data has values that are negative or not finite")
+
+
+def _result(meta: dict[str, Any], state: State, params: Parameters) -> Result:
+    history = tuple((_count(t), float(kl)) for t, kl in meta["history"])
+    schedule = params.schedule_for(len(state.Y))
+    first = schedule(max(state.iteration - 1, 0))
+    dof = _positive(meta.get("dof", params.dof))
+    mesh = meta.get("mesh")
+    return Result(
+        state,
+        float(meta["kl_divergence"]),
+        history,
+        str(meta["stopped"]),
+        dof,
+        _positive(meta.get("learning_rate", first.learning_rate)),
+        bool(meta.get("exact", mesh is None)),
+        None if mesh is None else _mesh(mesh, state.Y.shape[1]),
+    )
+
+
+def _mesh(told: dict[str, Any], c: int) -> MeshRecord:
+    center = tuple(float(x) for x in told["center"])
+    fft_shape = tuple(_count(m) for m in told["fft_shape"])
+    if len(center) != c or len(fft_shape) != c or not np.isfinite(center).all():
+        raise ValueError(f"mesh has center={center}, fft_shape={fft_shape}")
+    if any(m % 2 or m < 2 for m in fft_shape):
+        raise ValueError(f"mesh has fft_shape={fft_shape}")
+    return MeshRecord(
+        _positive(told["h"]), fft_shape, center, bool(told["widened"]),
+        bool(told["ever_widened"]), _count(told["rebuilds"]),
+    )  # fmt: skip
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < LONGEST:
+        raise ValueError(f"{value!r} is no count")
+    return value
+
+
+def _positive(value: Any) -> float:
+    number = float(value)
+    if not (np.isfinite(number) and number > 0):
+        raise ValueError(f"{value!r} must be finite and above 0")
+    return number

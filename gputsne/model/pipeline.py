@@ -1,134 +1,134 @@
-"""How does X become a map? The stages in their order, each timed."""
+"""X to map: the stages in their order, each timed; each leaves a frozen record in the fit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gputsne import affinities, initial, neighbors, preparation
-from gputsne.backends import Choice, choose
+from gputsne.backends import Choice, Ops, choose
 from gputsne.base import resources
-from gputsne.base.arrays import device_index, returner
-from gputsne.base.errors import BackendUnavailable, FitInterrupted
+from gputsne.base.arrays import device_index
+from gputsne.base.errors import FitInterrupted
+from gputsne.base.messages import warn_user
 from gputsne.base.random import Seeds
-from gputsne.base.types import Affinities, FloatArray, KNNGraph, Reference
-from gputsne.engine import placement
+from gputsne.base.types import Affinities, FloatArray, KNNGraph, State
 from gputsne.engine.field import Field
-from gputsne.engine.optimize import Result, fresh, optimize
+from gputsne.engine.kept import MeshRecord
+from gputsne.engine.optimize import Result, initial_state, optimize
+from gputsne.engine.schedule import Schedule
+from gputsne.model.fitted import max_nodes, rechoose
 from gputsne.model.parameters import Parameters
-from gputsne.model.progress import Watch
+from gputsne.model.progress import StageTimer
+from gputsne.model.records import Fit, Prepared, read_only
 from gputsne.planning import memory as planning
-from gputsne.preparation import Preparation
 
-__all__ = ["Run", "field_of", "place", "rechoose", "resume", "run"]
+__all__ = ["Changes", "field_of", "resume", "run"]
 
 ORIGIN_MATTERS = ("cosine", "correlation", "inner_product")
 
 
-@dataclass(eq=False)
-class Run:
-    """What a fit has, stage by stage; a stage that was not reached leaves None."""
+@dataclass
+class _Stages:
+    """A fit while it is made: where it runs, and the record as far as it has come."""
 
-    choice: Choice
-    watch: Watch
-    rows: FloatArray | None = None  # X', what the neighbours were found in
-    preparation: Preparation | None = None
-    recall: float = float("nan")
-    graph_source: str = ""
-    perplexity: float | list[float] = 30.0  # as used: lowered where n is too small
-    P: Affinities | None = None
-    field: Field | None = None
-    result: Result | None = None
-    index: neighbors.ReferenceIndex | None = None  # made by the first transform, as is
-    reference: Reference | None = None
+    params: Parameters
+    ops: Ops
+    timer: StageTimer
+    fit: Fit
     others: int = 0  # bytes of everything but the mesh, as planned
-    back: Callable[[Any], Any] | None = None  # makes the map an array of X's library and device
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out what belongs to this machine, or is quickly made again."""
-        kept = {**vars(self), "choice": (self.choice.device, self.choice.ops.n_jobs)}
-        return kept | {"field": None, "index": None, "reference": None, "back": None}
+    def update(self, **parts: Any) -> None:
+        self.fit = replace(self.fit, **parts)
 
-    def __setstate__(self, kept: dict[str, Any]) -> None:
-        """Choose the device of the fit again, or the best there is here."""
-        vars(self).update(kept)
-        self.choice = rechoose(*kept["choice"])
+    def prepared(self, **parts: Any) -> Prepared:
+        self.update(prepared=replace(self.fit.prepared, **parts))
+        return self.fit.prepared
 
 
-def run(X: Any, params: Parameters, done: Callable[[Run], None]) -> Run:
-    """Run all stages; ``done`` is called with the run so far after each, and on Ctrl-C."""
-    choice = choose(params.device, params.n_jobs)
-    index, state = device_index(X), Run(choice, Watch(params.verbose), back=returner(X))
+def run(X: Any, params: Parameters, keep: Callable[[Fit], None]) -> None:
+    """Run all stages; ``keep`` gets the fit as far as it came, whatever ends it."""
+    choice = backend_of(choose(params.device, params.n_jobs), params)
+    timer = StageTimer(params.verbose)
+    stages = _Stages(
+        params, choice.ops, timer, Fit(params.snapshot(), choice.device, choice.reason)
+    )
     try:
-        with choice.ops.guard(index), resources.limit(choice.ops.n_jobs), state.watch.run():
-            _stages(X, params, state)
+        with choice.ops.guard(device_index(X)), resources.limit(choice.ops.n_jobs), timer.run():
+            _run(X, stages)
     except FitInterrupted:
         raise
     except KeyboardInterrupt as error:
-        raise FitInterrupted(f"interrupted in stage {state.watch.now!r}; no map yet") from error
+        raise FitInterrupted(f"interrupted in stage {timer.now!r}; no map yet") from error
     finally:
-        done(state)
-    return state
+        keep(replace(stages.fit, timings=dict(timer.timings)))
+    result = stages.fit.result
+    early = params.early_exaggeration_iter
+    cut_short = result is None or result.state.iteration < params.max_iter
+    if 0 < params.max_iter <= early and params.early_exaggeration != 1 and not cut_short:
+        warn_user(
+            f"all {params.max_iter} iterations were in the early phase, whose attraction is "
+            f"exaggerated by {params.early_exaggeration:g}: the map isn't finished. Raise max_iter "
+            f"above {early}, lower early_exaggeration_iter, or go on by optimize"
+        )
 
 
-def _stages(X: Any, params: Parameters, state: Run) -> None:
-    watch = state.watch
+def _run(X: Any, stages: _Stages) -> None:
+    params, timer = stages.params, stages.timer
     seeds = Seeds.of(params.random_state)
-    if params.affinity == "precomputed":
-        n = int(X.shape[0]) if hasattr(X, "shape") else len(X)
-        _check_memory(n, n, 1, params, state, getattr(X, "nnz", None))
-        with watch.stage("affinities"):
-            state.P = affinities.from_precomputed(X)
-    else:
-        graph = _graph(X, params, state, seeds)
-        with watch.stage("affinities", graph.n):
-            state.P = _joint(graph, params, state)
-        del graph
-    P, n = state.P, state.P.n
-    with watch.stage("initial"):
+    P = _given(X, stages, seeds) if params.p_given else _searched(X, stages, seeds)
+    stages.update(P=read_only(P))
+    with timer.stage("initial"):
         Y0 = initial.initial(
-            state.rows,
+            stages.fit.prepared.rows,
             P,
             init=params.init,
             n_components=params.n_components,
             random_state=seeds.initial,
         )
-    state.field = field_of(params, state.choice, state.others)
-    state.result = Result(fresh(Y0))  # filled as the loop goes: the map so far, whatever ends it
-    with watch.stage("optimize", params.max_iter) as tell:
+    field = field_of(params, stages.ops, float(params.dof), others=stages.others)
+    _optimize(P, initial_state(Y0), field, params.schedule_for(P.n), stages)
+
+
+def _optimize(
+    P: Affinities,
+    start: State,
+    field: Field,
+    schedule: Schedule,
+    stages: _Stages,
+    history: tuple[tuple[int, float], ...] = (),
+) -> None:
+    """Run the loop; whatever ends it, the fit's record has the map so far."""
+    params = stages.params
+
+    def keep(result: Result) -> None:
+        result.state.Y.flags.writeable = False
+        stages.update(result=result)
+
+    with stages.timer.stage("optimize", schedule.max_iter) as report:
         optimize(
             P,
-            state.result.state,
-            state.field,
-            params.schedule_for(n),
+            start,
+            field,
+            schedule,
             callbacks=params.all_callbacks,
             callbacks_every=params.callbacks_every,
             stop=params.stop,
-            bar=tell if watch.verbose else None,
-            so_far=state.result,
+            report=report if stages.timer.verbose else None,
+            history=history,
+            keep=keep,
         )
 
 
-def _graph(X: Any, params: Parameters, state: Run, seeds: Seeds) -> KNNGraph:
-    """Prepare X and find its neighbours, or check those that were given."""
-    watch = state.watch
-    if params.metric == "precomputed":
-        with watch.stage("neighbors"):
-            n = int(X.shape[0]) if hasattr(X, "shape") else len(X)
-            k = _neighbors_each(n, params, state)
-            _check_memory(n, n, max(k, 1), params, state, getattr(X, "nnz", None))
-            graph = neighbors.from_sparse_distances(X, k)
-        state.recall, state.graph_source = graph.recall, graph.source
-        return graph
-    shape: tuple[Any, ...] = getattr(X, "shape", ())  # a sparse X is smaller than its shape tells
-    known = len(shape) == 2 and min(shape) > 0 and not hasattr(X, "tocsr")
-    k = _sized(shape[0], shape[1], params, state) if known else 0  # before X is copied
-    with watch.stage("prepare"):
-        state.rows, state.preparation = preparation.prepare(
+def _prepare(X: Any, stages: _Stages, seeds: Seeds) -> FloatArray:
+    """Prepare X; the rows are the model's own, since transform and save read them later."""
+    params = stages.params
+    with stages.timer.stage("prepare"):
+        rows, learned = preparation.prepare(
             X,
             scale=params.scale,
             pca=params.pca,
@@ -136,167 +136,190 @@ def _graph(X: Any, params: Parameters, state: Run, seeds: Seeds) -> KNNGraph:
             random_state=seeds.prepare,
             recentre=params.metric not in ORIGIN_MATTERS,
         )
-    n = len(state.rows)
+        untouched = learned.factor == 1.0 and all(
+            part is None for part in (learned.fill, learned.mean, learned.scale, learned.components)
+        )
+        on_disk = isinstance(X, np.memmap) and not X.flags.writeable
+        if untouched and not on_disk:
+            rows = rows.copy()
+            rows.flags.writeable = False
+    stages.prepared(rows=rows, preparation=learned)
+    return rows
+
+
+def _given(X: Any, stages: _Stages, seeds: Seeds) -> Affinities:
+    """Return the P that was given: as X, or beside the rows as ``affinity``."""
+    params = stages.params
+    rows = None if params.has_no_rows else _prepare(X, stages, seeds)
+    given = X if rows is None else params.affinity
+    n, d = (_length(given), _length(given)) if rows is None else rows.shape
+    _check_memory(n, d, 1, stages, getattr(given, "nnz", None))
+    with stages.timer.stage("affinities"):
+        P = affinities.from_precomputed(given)
+    if rows is not None and P.n != len(rows):
+        raise ValueError(f"affinity is a P of {P.n} points, and X has {len(rows)} rows")
+    return P
+
+
+def _searched(X: Any, stages: _Stages, seeds: Seeds) -> Affinities:
+    """Return P by way of a neighbour graph."""
+    params = stages.params
+    precomputed = isinstance(params.metric, str) and params.metric == "precomputed"
+    graph = _of_distances(X, stages) if precomputed else _graph(X, stages, seeds)
+    prepared = stages.prepared(recall=graph.recall, graph_source=graph.source)
+    with stages.timer.stage("affinities", graph.n):
+        if graph.k == 0:
+            empty = np.empty(0, np.int32)
+            return Affinities(np.zeros(graph.n + 1, np.int64), empty, empty.astype(np.float32))
+        return affinities.joint(
+            graph,
+            stages.ops,
+            perplexity=prepared.perplexity,
+            kind=params.affinity,
+            sigma=_sigma(stages),
+        )
+
+
+def _of_distances(X: Any, stages: _Stages) -> KNNGraph:
+    """Return the graph that X, a matrix of distances, holds."""
+    params = stages.params
+    with stages.timer.stage("neighbors"):
+        n = _length(X)
+        k: int | None = _neighbors_per_point(n, stages)
+        _check_memory(n, n, max(k or 1, 1), stages, getattr(X, "nnz", None))
+        if params.affinity_name == "uniform" and params.n_neighbors is None and hasattr(X, "tocsr"):
+            k = None  # a sparse graph has as many as it has
+        return neighbors.from_sparse_distances(X, k)
+
+
+def _graph(X: Any, stages: _Stages, seeds: Seeds) -> KNNGraph:
+    """Prepare X and find its neighbours, or check those that were given."""
+    params, timer = stages.params, stages.timer
+    shape: tuple[Any, ...] = getattr(X, "shape", ())  # a sparse X is smaller than its shape tells
+    known = len(shape) == 2 and min(shape) > 0 and not hasattr(X, "tocsr")
+    k = _sized(shape[0], shape[1], stages) if known else 0  # before X is copied
+    rows = _prepare(X, stages, seeds)
+    n = len(rows)
     if not known:
-        k = _sized(n, state.rows.shape[1], params, state)
-    with watch.stage("neighbors", n) as tell:
+        k = _sized(n, rows.shape[1], stages)
+    with timer.stage("neighbors", n) as report:
         if params.neighbors is not None:
             graph = neighbors.from_user(params.neighbors, n, params.n_neighbors)
-            if (
-                params.affinity == "perplexity"
-                and np.max(state.perplexity) > graph.k
-                and graph.k < n - 1
-            ):
+            most = np.max(stages.fit.prepared.perplexity)
+            if params.affinity == "perplexity" and most > graph.k and graph.k < n - 1:
                 raise ValueError(
                     f"perplexity={params.perplexity!r} can't be reached with the {graph.k} "
                     "neighbors given: lower it, or bring 3 * perplexity neighbours"
                 )
-        elif k == 0:
-            graph = KNNGraph(
-                np.empty((n, 0), np.int32), np.empty((n, 0), np.float32), source="single"
-            )
-        else:
-            here: Any = {"cuda": partial(neighbors.on_device, ops=state.choice.ops)}
-            graph = here.get(state.choice.device, neighbors.knn)(
-                state.rows,
-                k,
-                metric=params.metric,
-                metric_params=params.metric_params,
-                min_recall=params.min_recall,
-                n_jobs=state.choice.ops.n_jobs,
-                random_state=seeds.neighbors,
-                progress=tell if watch.verbose else None,
-            )
-    state.recall, state.graph_source = graph.recall, graph.source
-    return graph
+            return graph
+        if k == 0:
+            none = np.empty((n, 0), np.int32)
+            return KNNGraph(none, none.astype(np.float32), source="single")
+        here: Any = {"cuda": partial(neighbors.on_device, ops=stages.ops)}
+        found: KNNGraph = here.get(stages.fit.device, neighbors.knn)(
+            rows,
+            k,
+            metric=params.metric,
+            metric_params=params.metric_params,
+            min_recall=params.min_recall,
+            n_jobs=stages.ops.n_jobs,
+            random_state=seeds.neighbors,
+            progress=report if timer.verbose else None,
+        )
+        return found
 
 
-def _joint(graph: KNNGraph, params: Parameters, state: Run) -> Affinities:
-    if graph.k == 0:
-        empty = np.empty(0, np.int32)
-        return Affinities(np.zeros(graph.n + 1, np.int64), empty, empty.astype(np.float32))
-    return affinities.joint(
-        graph,
-        state.choice.ops,
-        perplexity=state.perplexity,
-        kind=params.affinity,
-        sigma=_sigma(params, state),
-    )
-
-
-def _sigma(params: Parameters, state: Run) -> float | None:
+def _sigma(stages: _Stages) -> float | None:
     """Return sigma in the unit of the prepared rows: extreme data are rescaled on the way in."""
-    if params.sigma is None or state.preparation is None or params.neighbors is not None:
+    params, learned = stages.params, stages.fit.prepared.preparation
+    if params.sigma is None or learned is None or params.neighbors is not None:
         return params.sigma
-    factor = float(state.preparation.factor)
+    factor = float(learned.factor)
     return params.sigma * (factor**2 if params.metric == "sqeuclidean" else factor)
 
 
-def _neighbors_each(n: int, params: Parameters, state: Run) -> int:
-    if params.affinity == "perplexity":
-        state.perplexity = params.perplexity_for(n)
-    return params.k_for(n, state.perplexity)
+def _neighbors_per_point(n: int, stages: _Stages) -> int:
+    params, perplexity = stages.params, stages.fit.prepared.perplexity
+    if params.affinity_name == "perplexity":
+        perplexity = params.perplexity_for(n)
+        stages.prepared(perplexity=perplexity)
+    return params.k_for(n, perplexity)
 
 
-def _sized(n: int, d: int, params: Parameters, state: Run) -> int:
+def _sized(n: int, d: int, stages: _Stages) -> int:
     """Return the neighbours per point, and refuse what memory can't hold."""
-    k = _neighbors_each(n, params, state)
-    _check_memory(n, d, max(k, 1), params, state)
+    k = _neighbors_per_point(n, stages)
+    _check_memory(n, d, max(k, 1), stages)
     return k
 
 
-def _check_memory(
-    n: int, d: int, k: int, params: Parameters, state: Run, entries: int | None = None
-) -> None:
+def _check_memory(n: int, d: int, k: int, stages: _Stages, entries: int | None = None) -> None:
     """Refuse what memory can't hold; ``entries`` are those of a sparse matrix that is given."""
     if min(n, d) < 1:
         return  # an error of its own
+    params = stages.params
     pca = params.pca if isinstance(params.pca, int | np.integer) and params.pca > 0 else None
     plan = planning.plan(
         n, d, n_components=params.n_components, n_neighbors=k, pca=pca,
-        device=state.choice.device, affinity_dtype=params.affinity_dtype, metric=params.metric,
-        affinity=params.affinity, init=params.init, entries=entries or None,
+        device=stages.fit.device, affinity_dtype=params.affinity_dtype, metric=params.metric,
+        affinity=params.affinity_name, init=params.init, entries=entries or None,
     )  # fmt: skip
-    plan.check(params.memory_limit, device_limit=state.choice.ops.memory()[0])
-    state.others = plan.others
+    plan.check(params.memory_limit, device_limit=stages.ops.memory()[0])
+    stages.others = plan.others
 
 
-def field_of(params: Parameters, choice: Choice, others: int = 0) -> Field:
-    """Return the field of a map; its mesh stays within the memory that ``others`` leave."""
+def _length(X: Any) -> int:
+    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
+
+
+def backend_of(choice: Choice, params: Parameters) -> Choice:
+    """Return the backend, told how it may keep P."""
     choice.ops.half = params.affinity_dtype == "float16"
-    device = choice.ops.memory()[0]
-    if device or params.memory_limit is None:
-        nodes = planning.mesh_nodes(params.n_components, device or planning.available_memory())
-    else:
-        nodes = planning.mesh_nodes(params.n_components, params.memory_limit, others)
-    return Field(choice.ops, dof=params.dof, method=params.method, max_nodes=nodes)
+    return choice
 
 
-def resume(state: Run, params: Parameters, n_iter: int) -> None:
-    """Do ``n_iter`` more iterations, momentum kept; ``state.result`` holds the map so far."""
-    assert state.P is not None
-    assert state.result is not None
-    state.field = state.field or field_of(params, state.choice, state.others)
-    state.reference = None  # the map moves
-    max_iter = state.result.state.iteration + n_iter
-    schedule = replace(params.schedule_for(state.P.n), max_iter=max_iter)
-    watch = state.watch
-    watch.verbose = bool(params.verbose)
-    with (
-        state.choice.ops.guard(),
-        resources.limit(state.choice.ops.n_jobs),
-        watch.run(),
-        watch.stage("optimize", max_iter) as tell,
+def field_of(
+    params: Parameters, ops: Ops, dof: float, before: MeshRecord | None = None, others: int = 0
+) -> Field:
+    """Return the field of a map; its mesh stays within the memory that ``others`` leave."""
+    nodes = max_nodes(params.n_components, ops, params.memory_limit, others)
+    return Field(ops, dof=dof, method=params.method, max_nodes=nodes, before=before)
+
+
+class Changes(NamedTuple):
+    """What ``optimize`` may do otherwise than the fit; None leaves what the fit had."""
+
+    exaggeration: float | None = None
+    learning_rate: float | str | None = None
+    momentum: float | None = None
+    dof: float | None = None
+
+
+def resume(
+    fit: Fit, params: Parameters, n_iter: int, changes: Changes, keep: Callable[[Fit], None]
+) -> None:
+    """Do ``n_iter`` more iterations, momentum kept; ``keep`` gets the fit as far as it came.
+
+    ``params`` are those of the fit but for what a fitted model heeds, such as callbacks.
+    """
+    P, result = fit.P, fit.result
+    if P is None or result is None:
+        raise ValueError("this model has no P: save it with affinities=True to go on from a file")
+    other: dict[str, Any] = {"max_iter": result.state.iteration + n_iter}
+    for names, value in (
+        (("exaggeration", "early_exaggeration"), changes.exaggeration),
+        (("learning_rate",), changes.learning_rate),
+        (("initial_momentum", "final_momentum"), changes.momentum),
     ):
-        optimize(
-            state.P,
-            state.result.state,
-            state.field,
-            schedule,
-            callbacks=params.all_callbacks,
-            callbacks_every=params.callbacks_every,
-            stop=params.stop,
-            bar=tell if watch.verbose else None,
-            so_far=state.result,
-        )
-
-
-def rechoose(device: str, n_jobs: int | None) -> Choice:
-    """Choose a backend for a model from elsewhere: its own device, or the best there is here."""
+        other |= {} if value is None else dict.fromkeys(names, value)
+    schedule = replace(params.schedule_for(P.n), **other)
+    dof = float(params.dof if changes.dof is None else changes.dof)
+    choice = backend_of(rechoose(fit.device, params.n_jobs), params)
+    timer = StageTimer(params.verbose, fit.timings)
+    stages = _Stages(params, choice.ops, timer, fit)
+    field = field_of(params, choice.ops, dof, result.mesh if result.dof == dof else None)
     try:
-        return choose(device, n_jobs)
-    except BackendUnavailable as error:
-        best = choose("auto", n_jobs)
-        return best._replace(reason=f"{error}; {best.device} instead")
-
-
-def place(
-    state: Run, params: Parameters, X: Any, *, perplexity: float, exaggeration: float
-) -> FloatArray:
-    """Return the places of new rows on the fitted map, shape (m, c), float32."""
-    assert state.preparation is not None
-    assert state.rows is not None
-    assert state.result is not None
-    ops = state.choice.ops
-    n = len(state.rows)
-    with ops.guard(), resources.limit(ops.n_jobs):
-        rows = state.preparation.apply(X)
-        if state.index is None:
-            state.index = neighbors.ReferenceIndex(
-                state.rows,
-                metric=params.metric,
-                metric_params=params.metric_params,
-                min_recall=params.min_recall,
-                n_jobs=ops.n_jobs,
-                random_state=0,  # the same fitted model always searches alike
-            )
-        if state.reference is None:
-            limit = field_of(params, state.choice, state.others).max_nodes
-            Y = state.result.state.Y
-            state.reference = placement.reference(Y, ops, dof=params.dof, max_nodes=limit)
-        k = min(n, max(1, affinities.n_neighbors_for(perplexity, n + 1)))
-        lower = affinities.reachable(perplexity, k, "fitted neighbours")
-        indices, distances = state.index.query(rows, k)
-        return placement.place(
-            state.reference, indices, distances, ops, perplexity=lower, exaggeration=exaggeration
-        )
+        with choice.ops.guard(), resources.limit(choice.ops.n_jobs), timer.run():
+            _optimize(P, result.state, field, schedule, stages, result.history)
+    finally:
+        keep(replace(stages.fit, timings=dict(timer.timings)))

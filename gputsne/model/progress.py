@@ -1,22 +1,29 @@
-"""What does the user see while waiting? A tqdm bar or a line for each stage, on stderr, if asked.
+"""Seconds per stage, and with ``verbose`` a tqdm bar or a line for each stage on stderr.
 
-A stage that never tells how far it is gets one line with its time when it has ended: its bar would
-stand at 0 %.
+A stage that never reports how far it is gets one line with its time when it has ended: its bar
+would stand at 0 %.
 """
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["Watch"]
+__all__ = ["StageTimer"]
 
 
-class Watch:
+class StageTimer:
     """Times the stages and, when ``verbose``, shows them.
+
+    Parameters
+    ----------
+    verbose : int
+        Above 0: show the stages.
+    timings : mapping of str to float
+        Seconds of an earlier run of the same model, to which this one's are added.
 
     Attributes
     ----------
@@ -26,9 +33,9 @@ class Watch:
         The stage that runs, or that ran last.
     """
 
-    def __init__(self, verbose: int = 0) -> None:
+    def __init__(self, verbose: int = 0, timings: Mapping[str, float] | None = None) -> None:
         self.verbose = bool(verbose)
-        self.timings: dict[str, float] = {}
+        self.timings: dict[str, float] = dict(timings or {})
         self.now = ""
 
     @contextmanager
@@ -43,10 +50,10 @@ class Watch:
 
     @contextmanager
     def stage(self, name: str, total: int = 0) -> Iterator[Callable[..., None]]:
-        """Time one stage; yields ``tell(done, total or KL)``."""
+        """Time one stage; yields ``report(done, total or KL)``."""
         bar: Any = None
 
-        def tell(done: int, more: float = 0) -> None:
+        def report(done: int, more: float = 0) -> None:
             nonlocal bar
             if not self.verbose:
                 return
@@ -64,7 +71,7 @@ class Watch:
 
         begin, self.now = time.perf_counter(), name
         try:
-            yield tell
+            yield report
             if self.verbose and bar is None:
                 print(f"{name}: {time.perf_counter() - begin:.2f} s", file=sys.stderr)
         finally:

@@ -1,4 +1,4 @@
-"""How is a fitted model kept in a file? As plain arrays and JSON in one zip, with no pickle in it.
+"""The file of a fitted model: plain arrays and JSON in one zip, with no pickle in it.
 
 The layout is that of .npz (numpy reads the arrays) plus model.json, which lists the arrays with
 dtype and shape. A file is written whole or not at all, and believed only where every part agrees.
@@ -22,7 +22,7 @@ import numpy as np
 from gputsne.base.files import replacing
 from gputsne.base.types import Array
 
-__all__ = ["VERSION", "load", "save"]
+__all__ = ["VERSION", "read", "write"]
 
 FORMAT = "gputsne-model"
 VERSION = 1
@@ -48,7 +48,7 @@ DAMAGE = (
 )
 
 
-def save(path: str | Path, meta: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+def write(path: str | Path, meta: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
     """Write metadata and arrays to one file; the old file stands until the new one is whole.
 
     Parameters
@@ -84,8 +84,8 @@ def save(path: str | Path, meta: Mapping[str, Any], arrays: Mapping[str, Array])
                 np.lib.format.write_array(out, array, version=(1, 0), allow_pickle=False)
 
 
-def load(path: str | Path) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Read what ``save`` wrote; nothing in the file is ever executed.
+def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Read what ``write`` wrote; nothing in the file is ever executed.
 
     Returns
     -------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -85,7 +86,12 @@ class ReferenceIndex:
         self._clear()
 
     def query(
-        self, X_new: Any, k: int, *, progress: Callable[[int, int], None] | None = None
+        self,
+        X_new: Any,
+        k: int,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        n_jobs: int | None = None,
     ) -> tuple[IntArray, FloatArray]:
         """Find the k nearest fitted rows of each new row.
 
@@ -97,6 +103,8 @@ class ReferenceIndex:
             From 1 to n; a fitted row that equals the new one counts.
         progress : callable or None
             Called as ``progress(done, m)``.
+        n_jobs : int or None
+            Threads of this call; None for those of the index.
 
         Returns
         -------
@@ -113,7 +121,7 @@ class ReferenceIndex:
             raise ValueError(f"k={k} neighbours can't be found among n_samples={n} fitted rows")
         m = Q.shape[0]
         ids, lengths = np.empty((m, k), np.int32), np.empty((m, k), np.float32)
-        jobs = resources.resolve_n_jobs(self.n_jobs)
+        jobs = resources.resolve_n_jobs(self.n_jobs if n_jobs is None else n_jobs)
         if isinstance(self.metric, str) and self.metric in NAMES:
             import faiss  # noqa: F401  before the limit, which caps only what is loaded
         with resources.limit(jobs):
@@ -130,7 +138,8 @@ class ReferenceIndex:
         if not (isinstance(self.metric, str) and self.metric in NAMES):
             if self._pairs is None:
                 self._pairs = Pairwise(self.X, self.metric, self.metric_params, jobs)
-            pairs = self._pairs
+            pairs = copy.copy(self._pairs)
+            pairs.n_jobs = 1 if callable(self.metric) else jobs
             return lambda Q: smallest(pairs.distances(Q), k), pairs.rows_per_block()
 
         if self._geometry is None or self._database is None:

@@ -42,19 +42,25 @@ def caption_of(model: Any, n: int) -> str:
 
 def _of_model(model: Any) -> list[str]:
     parts = []
-    affinity = getattr(model, "affinity", "perplexity")
-    perplexity = getattr(model, "perplexity", None)
-    if affinity != "perplexity":
+    asked = getattr(model, "parameters_", None)  # of the fit, whatever set_params changed later
+    if not isinstance(asked, dict):
+        names = ("affinity", "perplexity", "exaggeration", "dof", "random_state")
+        asked = {name: getattr(model, name) for name in names if hasattr(model, name)}
+    affinity = asked.get("affinity", "perplexity")
+    perplexity = asked.get("perplexity")
+    if affinity == "given":
+        parts.append("P given")
+    elif affinity != "perplexity":
         parts.append(f"affinity {affinity}".replace("_", " "))
     elif isinstance(perplexity, Real):
         parts.append(f"perplexity {number(float(perplexity))}")
     elif isinstance(perplexity, Iterable):
         parts.append("perplexity " + ", ".join(number(float(p)) for p in perplexity))
     for name in ("exaggeration", "dof"):
-        value = getattr(model, name, 1.0)
+        value = asked.get(name, 1.0)
         if isinstance(value, Real) and value != 1:
             parts.append(f"{name} {number(float(value))}")
-    seed = getattr(model, "random_state", None)
+    seed = asked.get("random_state")
     if isinstance(seed, Integral):
         parts.append(f"seed {int(seed)}")
     else:

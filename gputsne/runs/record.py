@@ -166,6 +166,7 @@ def describe(model: Any) -> dict[str, Any]:
     True
     """
     parameters = model.get_params(deep=False) if hasattr(model, "get_params") else {}
+    parameters = parameters | getattr(model, "parameters_", {})  # of the fit, not set later
     embedding = getattr(model, "embedding_", None)
     history = getattr(model, "kl_history_", None)
     facts = {

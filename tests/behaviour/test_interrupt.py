@@ -21,17 +21,17 @@ CHILD = """
 import sys, threading, time
 import numpy as np
 from gputsne import TSNE
-from gputsne.model.progress import Watch
+from gputsne.model.progress import StageTimer
 from gputsne.base.errors import FitInterrupted
 import faiss, threadpoolctl, sklearn.decomposition, scipy.sparse.linalg
 wanted, rows, columns = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 given = eval(sys.argv[4])
-begin = Watch.stage
-def stage(watch, name, total=0):
+begin = StageTimer.stage
+def stage(timer, name, total=0):
     if name == wanted:
         print("ready", flush=True)
-    return begin(watch, name, total)
-Watch.stage = stage
+    return begin(timer, name, total)
+StageTimer.stage = stage
 X = np.random.default_rng(0).normal(size=(rows, columns)).astype(np.float32)
 model = TSNE(max_iter=1_000_000, random_state=0, **given)
 try:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from gputsne import TSNE
+from gputsne.model.foreign import PARAMETERS
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs/migrating.md").read_text(encoding="utf-8")
 TABLES = re.findall(r"^\| theirs \| here \|\n\|---\|---\|\n((?:\|.*\n)+)", TEXT, re.MULTILINE)
@@ -29,6 +30,11 @@ def test_what_is_to_be_dropped_is_refused_by_name(name, value):
     assert len(TABLES) == 5
     with pytest.raises((TypeError, ValueError), match=name):
         TSNE(**{"max_iter": 1, name: value}).fit(X)
+
+
+def test_what_is_to_be_dropped_is_explained_by_the_error_too():
+    own = set(TSNE().get_params())
+    assert {name for name, _ in pairs(0)} - own <= set(PARAMETERS)
 
 
 @pytest.mark.parametrize(("name", "value"), pairs(1))

@@ -17,7 +17,7 @@ from gputsne.base.errors import OverMemory
 from gputsne.base.types import Affinities, StepParams
 from gputsne.engine.field import Field
 from gputsne.engine.iteration import Engine
-from gputsne.engine.optimize import fresh
+from gputsne.engine.optimize import initial_state
 
 N, EARLY, ITERATIONS = 300, 110, 290
 X = gputsne.datasets.load_digits().X[: N + 40].astype(np.float32)
@@ -80,7 +80,7 @@ def test_the_map_is_the_cpus_and_itself(cuda, emulated, tmp_path):
     # 2. What was to happen has happened.
     assert cuda[0].orders == 3
     assert one.mesh_["rebuilds"] > 5
-    assert one._run.graph_source == "tiles-device"
+    assert one._fit.prepared.graph_source == "tiles-device"
     assert one.neighbors_recall_ == 1.0
     # 3. The CPU's map. numpy's and the native backend's own differ by 6e-3 on this data: meshes of
     # 1 % accuracy, and roundings that grow while the map unfolds from 1e-4. When the early phase
@@ -109,7 +109,7 @@ def test_an_iteration_waits_for_nothing(cuda, monkeypatch):
     P = affinities.joint(graph, ops, perplexity=10.0)
     Y = np.random.default_rng(0).normal(size=(N, 2)).astype(np.float32) * 20
     field = Field(ops, method="mesh")
-    engine = Engine(P, fresh(Y), field)
+    engine = Engine(P, initial_state(Y), field)
     params = StepParams(1.0, 0.5, 1.0)
     for _ in range(40):  # until the map is calm and looks are far between
         engine.step(params)
@@ -129,7 +129,7 @@ def test_a_point_that_leaves_the_mesh_is_noticed(cuda):
     P = Affinities(np.zeros(N + 1, np.int64), empty, empty.astype(np.float32))
     Y = np.random.default_rng(0).normal(size=(N, 2)).astype(np.float32) * 20
     field = Field(ops, method="mesh")
-    engine = Engine(P, fresh(Y), field)
+    engine = Engine(P, initial_state(Y), field)
     params = StepParams(1.0, 0.0, 1.0)
     for _ in range(10):
         engine.step(params)

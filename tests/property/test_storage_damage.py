@@ -24,14 +24,14 @@ ARRAYS = {
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("whole") / "m"
-    storage.save(path, META, ARRAYS)
+    storage.write(path, META, ARRAYS)
     return path.read_bytes()
 
 
 def check(path: Path, data: bytes) -> None:
     path.write_bytes(data)
     try:
-        meta, arrays = storage.load(path)
+        meta, arrays = storage.read(path)
     except ValueError:
         return
     assert meta == META
@@ -43,7 +43,7 @@ def check(path: Path, data: bytes) -> None:
 
 def test_the_whole_file_loads(tmp_path: Path, whole: bytes):
     check(tmp_path / "m", whole)
-    assert storage.load(tmp_path / "m")[0] == META
+    assert storage.read(tmp_path / "m")[0] == META
 
 
 def test_every_byte_changed(tmp_path: Path, whole: bytes):
@@ -57,7 +57,7 @@ def test_a_shorter_file_is_refused(tmp_path: Path, whole: bytes):
     for length in [*range(0, len(whole), 3), *range(len(whole) - 60, len(whole))]:
         (tmp_path / "m").write_bytes(whole[:length])
         with pytest.raises(ValueError, match=r"no model of gputsne|damaged or cut short"):
-            storage.load(tmp_path / "m")
+            storage.read(tmp_path / "m")
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])

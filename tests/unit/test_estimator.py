@@ -18,7 +18,7 @@ from gputsne import TSNE
 from gputsne.backends import Choice
 from gputsne.base.errors import BackendUnavailable
 from gputsne.base.types import Affinities
-from gputsne.model import pipeline
+from gputsne.model import fitted as fitted_maps
 
 SMALL = {"max_iter": 60, "perplexity": 5.0, "random_state": 0}
 # Every check of scikit-learn that TSNE does not pass, and why it should not.
@@ -156,18 +156,18 @@ def test_a_pickle_names_no_backend(fitted):
 
 def test_pickle_from_a_machine_with_another_backend(X, fitted, monkeypatch):
     written = pickle.dumps(fitted)
-    real = pipeline.choose
+    real = fitted_maps.choose
 
     def without(device, n_jobs=None) -> Choice:
         if device != "auto":
             raise BackendUnavailable(f"device={device!r}: there is none here")
         return real("numpy", n_jobs)
 
-    monkeypatch.setattr(pipeline, "choose", without)
+    monkeypatch.setattr(fitted_maps, "choose", without)
     model = pickle.loads(written)
-    monkeypatch.undo()
-    assert model._run.choice.device == "numpy"
-    assert "there is none here" in model._run.choice.reason
+    choice = model.fitted_map_.backend()
+    assert choice.device == "numpy"
+    assert "there is none here" in choice.reason
     np.testing.assert_array_equal(model.embedding_, fitted.embedding_)
     # Two backends, one problem: the search ends within a hundredth of the map's size.
     places = fitted.transform(X[:9] + 0.1)

@@ -90,10 +90,9 @@ def _load(path: Path, device: str | None, n_jobs: int | None) -> Any:
     if not path.is_file():
         raise BadInput(f"{path}: no such file")
     try:
-        fitted = gputsne.TSNE.load(path)
+        if device is not None:
+            backends.choose(device)  # what is asked for by name never falls back
+        fitted = gputsne.TSNE.load(path, device=device)
     except (ValueError, KeyError, OSError) as error:
         raise BadInput(f"{path} isn't a model that gputsne saved: {error}") from error
-    if device is not None or n_jobs is not None:
-        choice = backends.choose(device or fitted.device_, n_jobs)
-        fitted._run.choice, fitted.device_ = choice, choice.device
-    return fitted
+    return fitted.set_params(n_jobs=n_jobs)

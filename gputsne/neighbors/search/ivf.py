@@ -113,10 +113,12 @@ class Lists:
         """
         import faiss
 
-        self._index.nprobe = min(nprobe, self.cells)
         m = Q.shape[0]
+        # nprobe of this call: the index is shared by threads that may ask for other k.
+        wanted = faiss.SearchParametersIVF()
+        wanted.nprobe = min(nprobe, self.cells)
         with resources.faiss_without_blas(faiss):
-            squared, ids = self._index.search(padded(Q, faiss), k)
+            squared, ids = self._index.search(padded(Q, faiss), k, params=wanted)
         squared, ids = squared[:m], ids[:m]
         short = np.flatnonzero(ids[:, -1] < 0)
         if short.size:

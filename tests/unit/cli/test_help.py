@@ -35,7 +35,6 @@ def test_parameters_without_an_option_are_those_no_shell_can_say():
         "neighbors",  # arrays
         "callbacks",  # functions
         "callbacks_every",
-        "schedule",  # one choice so far
         "initial_momentum",
         "final_momentum",
         "max_step",

@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from pyarrow import parquet
 
 import gputsne
-import gputsne.model.pipeline
+import gputsne.engine.placement
 from gputsne.cli import main
 
 SHORT = ("--max-iter", "60", "--perplexity", "10", "--early-exaggeration-iter", "30")
@@ -113,13 +113,13 @@ def test_transform_runs_where_it_is_told(digits, monkeypatch):
     np.save("x.npy", X)
     assert run("embed", "x.npy", "-o", "m.npy", "--model", "model.npz", *SHORT).exit_code == 0
     seen = []
-    place = gputsne.model.pipeline.place
+    place = gputsne.engine.placement.place
 
-    def watched(state, *args, **more):
-        seen.append((state.choice.device, state.choice.ops.n_jobs))
-        return place(state, *args, **more)
+    def watched(reference, indices, distances, ops, **more):
+        seen.append((ops.name, ops.n_jobs))
+        return place(reference, indices, distances, ops, **more)
 
-    monkeypatch.setattr("gputsne.model.pipeline.place", watched)
+    monkeypatch.setattr("gputsne.engine.placement.place", watched)
     options = ("--device", "numpy", "--n-jobs", "1", "--json")
     result = run("transform", "model.npz", "x.npy", "-o", "new.npy", *options)
     assert result.exit_code == 0, result.output
@@ -147,7 +147,8 @@ def test_transform_finds_the_columns_by_name(digits):
 
 def test_a_warning_is_one_line_too(digits):
     np.save("x.npy", digits[0])
-    result = run("embed", "x.npy", "-o", "map.npy", "--perplexity", "500", "--max-iter", "20")
+    short = ("--max-iter", "20", "--early-exaggeration-iter", "10")
+    result = run("embed", "x.npy", "-o", "map.npy", "--perplexity", "500", *short)
     assert result.exit_code == 0, result.output
     assert re.fullmatch("gputsne: perplexity=500.*\n", result.stderr)
 

@@ -10,10 +10,12 @@ import oracle
 import pytest
 
 from gputsne import TSNE
+from gputsne.backends import choose
 from gputsne.base.errors import DeadlineExceeded
 from gputsne.base.types import Progress
 from gputsne.data.datasets import load_digits
-from gputsne.engine.optimize import apart, fresh, optimize
+from gputsne.engine.field import Field
+from gputsne.engine.optimize import initial_state, optimize, separate_coincident
 from gputsne.engine.schedule import Schedule
 
 X = load_digits().X[:300]
@@ -98,8 +100,11 @@ def test_a_callback_may_write_into_what_it_is_given():
     assert same_map(plain, TSNE(max_iter=60, callbacks=vandal, callbacks_every=20, **QUICK).fit(X))
 
 
-@pytest.mark.parametrize(("answer", "done"), [(True, 40), (1, 120), (None, 120)])
-def test_only_true_stops(answer, done):
+@pytest.mark.parametrize(
+    ("answer", "done"),
+    [(True, 40), (1, 40), (np.True_, 40), (np.False_, 120), (0, 120), (None, 120)],
+)
+def test_what_is_true_stops(answer, done):
     model = TSNE(max_iter=120, callbacks=lambda p: answer, callbacks_every=40, **QUICK).fit(X)
     assert model.n_iter_ == done
     assert model.kl_history_[-1, 0] == done
@@ -189,20 +194,20 @@ def test_no_iterations_return_the_first_map():
     assert init.tobytes() == kept.tobytes()
 
 
-def test_first_maps_are_centred_and_taken_apart():
+def test_first_maps_are_centred_and_taken_separate_coincident():
     Y = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
     Y[10:20] = Y[0]
-    moved = apart(Y)
+    moved = separate_coincident(Y)
     assert len(np.unique(moved, axis=0)) == 50
-    assert np.array_equal(moved, apart(Y))
+    assert np.array_equal(moved, separate_coincident(Y))
     # centring rounds once; the hair is a thousandth of the sd, five of its own sd are rare
     assert np.abs(moved - (Y - Y.mean(axis=0))).max() < 0.005 * Y.std()
     assert np.abs(moved.mean(axis=0)).max() < 0.001
     one = np.float32(7) * np.ones((30, 2), np.float32)
-    assert len(np.unique(apart(one), axis=0)) == 30
+    assert len(np.unique(separate_coincident(one), axis=0)) == 30
     alone = Y - Y.mean(axis=0)
     alone[10:20] += np.arange(1, 11, dtype=np.float32)[:, None]
-    again = apart(alone)
+    again = separate_coincident(alone)
     np.testing.assert_allclose(again, alone - alone.mean(axis=0), atol=1e-6)
 
 
@@ -222,9 +227,9 @@ def test_a_map_that_flies_apart_is_an_error(method):
 
 def test_the_loop_leaves_its_start_alone():
     model = TSNE(max_iter=0, **QUICK).fit(X)
-    start = fresh(model.embedding_)
+    start = initial_state(model.embedding_)
     before = [a.copy() for a in (start.Y, start.velocity, start.gains)]
-    P, field = model.affinities_, model._run.field
+    P, field = model.affinities_, Field(choose("auto", 1).ops)
     result = optimize(P, start, field, Schedule(n=300, max_iter=20))
     assert result.state.iteration == 20
     assert start.iteration == 0

@@ -10,7 +10,7 @@ from gputsne.affinities import joint
 from gputsne.base.types import StepParams
 from gputsne.engine.field import Field
 from gputsne.engine.iteration import Engine
-from gputsne.engine.optimize import fresh
+from gputsne.engine.optimize import initial_state
 from gputsne.neighbors import knn
 
 DEVICES = [device for device, there, _ in backends.explain() if there]
@@ -30,7 +30,7 @@ def test_an_engine_that_relabels_gives_the_same_bytes(device, c):
     maps = []
     for at in ((), (3, 7)):
         ops.relabel_from = 1
-        engine = Engine(P, fresh(Y), Field(ops, method="mesh"))
+        engine = Engine(P, initial_state(Y), Field(ops, method="mesh"))
         for t in range(12):
             if t in at:
                 engine.relabel()

@@ -10,7 +10,7 @@ from gputsne import affinities, initial, neighbors
 from gputsne.backends import BACKENDS, choose
 from gputsne.engine import placement
 from gputsne.engine.field import Field
-from gputsne.engine.optimize import fresh, optimize
+from gputsne.engine.optimize import initial_state, optimize
 from gputsne.engine.schedule import Schedule
 
 DEVICES = [b.device for b in BACKENDS if not b.why_not()]
@@ -34,7 +34,7 @@ def test_training_rows_land_where_they_are(c):
     X = load_digits().data[:600].astype(np.float32)
     P = affinities.joint(neighbors.knn(X, 60, random_state=0), ops, perplexity=20.0)
     Y0 = initial.initial(X, P, init="pca", n_components=c, random_state=0)
-    Y = optimize(P, fresh(Y0), Field(ops), Schedule(len(X), max_iter=400)).state.Y
+    Y = optimize(P, initial_state(Y0), Field(ops), Schedule(len(X), max_iter=400)).state.Y
     squares = ((X[:, None, :] - X[None]) ** 2).sum(axis=2)
     ids = np.argsort(squares, axis=1, kind="stable")[:, :15].astype(np.int32)
     distances = np.sqrt(np.take_along_axis(squares, ids.astype(np.int64), axis=1))

@@ -18,7 +18,6 @@ WRONG = {
     "exaggeration": [0, np.inf],
     "initial_momentum": [-0.1, 1.0, "x"],
     "final_momentum": [1.5],
-    "schedule": ["fast", None],
     "max_step": [0, -1, np.nan],
     "stop": ["never", 3],
     "dof": [0, -1, np.inf, "1"],

@@ -8,22 +8,22 @@ import numpy as np
 import pytest
 
 from gputsne import TSNE
-from gputsne.model.progress import Watch
+from gputsne.model.progress import StageTimer
 
 X = np.random.default_rng(0).normal(size=(60, 4))
 
 
 def test_a_stage_that_tells_nothing_gets_one_line(capsys):
-    watch = Watch(verbose=1)
-    with watch.stage("affinities", 60):
+    timer = StageTimer(verbose=1)
+    with timer.stage("affinities", 60):
         pass
     assert re.fullmatch(r"affinities: \d+\.\d\d s\n", capsys.readouterr().err)
 
 
 def test_a_stage_that_tells_gets_a_bar(capsys):
-    with Watch(verbose=1).stage("neighbors", 60) as tell:
-        tell(30, 60)
-        tell(60, 60)
+    with StageTimer(verbose=1).stage("neighbors", 60) as report:
+        report(30, 60)
+        report(60, 60)
     shown = capsys.readouterr().err
     assert "neighbors: 100%" in shown
     assert "60/60" in shown
@@ -31,11 +31,11 @@ def test_a_stage_that_tells_gets_a_bar(capsys):
 
 
 def test_a_stage_that_fails_says_nothing_of_its_time(capsys):
-    watch = Watch(verbose=1)
-    with pytest.raises(KeyError), watch.stage("prepare"):
+    timer = StageTimer(verbose=1)
+    with pytest.raises(KeyError), timer.stage("prepare"):
         raise KeyError
     assert capsys.readouterr().err == ""
-    assert watch.timings["prepare"] >= 0
+    assert timer.timings["prepare"] >= 0
 
 
 @pytest.mark.parametrize("verbose", [0, 1])

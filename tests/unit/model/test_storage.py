@@ -37,7 +37,7 @@ def model() -> tuple[dict, dict]:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "map.gputsne"
-    storage.save(path, *model())
+    storage.write(path, *model())
     return path
 
 
@@ -60,7 +60,7 @@ def edited(path: Path, **changes) -> Path:
 
 
 def test_what_was_kept_comes_back(path: Path):
-    meta, arrays = storage.load(path)
+    meta, arrays = storage.read(path)
     wanted_meta, wanted = model()
     assert np.isnan(meta.pop("kl"))
     del wanted_meta["kl"]
@@ -80,14 +80,14 @@ def test_numpy_reads_the_arrays_without_pickle(path: Path):
 
 
 def test_equal_models_make_equal_files(path: Path, tmp_path: Path):
-    storage.save(tmp_path / "again", *model())
+    storage.write(tmp_path / "again", *model())
     assert (tmp_path / "again").read_bytes() == path.read_bytes()
 
 
 def test_arrays_of_the_other_byte_order_arrive_in_ours(tmp_path: Path):
     other = np.arange(5, dtype=np.float64).astype(np.dtype("f8").newbyteorder("S"))
-    storage.save(tmp_path / "m", {}, {"a": other})
-    got = storage.load(tmp_path / "m")[1]["a"]
+    storage.write(tmp_path / "m", {}, {"a": other})
+    got = storage.read(tmp_path / "m")[1]["a"]
     assert got.dtype == np.float64
     assert np.array_equal(got, np.arange(5))
 
@@ -108,7 +108,7 @@ def test_what_can_not_be_kept_is_named_and_the_old_file_stands(
 ):
     before = path.read_bytes()
     with pytest.raises(error, match=words):
-        storage.save(path, meta, arrays)
+        storage.write(path, meta, arrays)
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
 
@@ -121,43 +121,43 @@ def test_a_full_disk_leaves_the_old_file(path: Path, monkeypatch):
 
     monkeypatch.setattr(np.lib.format, "write_array", full)
     with pytest.raises(OSError, match="No space left"):
-        storage.save(path, *model())
+        storage.write(path, *model())
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_missing_file_is_an_os_error(tmp_path: Path):
     with pytest.raises(FileNotFoundError):
-        storage.load(tmp_path / "nothing")
+        storage.read(tmp_path / "nothing")
 
 
 @pytest.mark.parametrize("data", [b"", b"P", b"hello, world", pickle.dumps({"a": 1})])
 def test_another_kind_of_file_is_told_apart(tmp_path: Path, data: bytes):
     (tmp_path / "f").write_bytes(data)
     with pytest.raises(ValueError, match="is no model of gputsne"):
-        storage.load(tmp_path / "f")
+        storage.read(tmp_path / "f")
 
 
 def test_an_npz_of_somebody_else_is_told_apart(tmp_path: Path):
     np.savez(tmp_path / "f.npz", a=np.ones(3))
     with pytest.raises(ValueError, match=r"no model of gputsne: it has no model\.json"):
-        storage.load(tmp_path / "f.npz")
+        storage.read(tmp_path / "f.npz")
 
 
 def test_json_of_something_else_is_told_apart(path: Path):
     with pytest.raises(ValueError, match="no model of gputsne"):
-        storage.load(edited(path, format="other"))
+        storage.read(edited(path, format="other"))
 
 
 def test_a_newer_format_asks_for_an_upgrade(path: Path):
     with pytest.raises(ValueError, match=r"is of format 2, .* reads up to 1: upgrade it"):
-        storage.load(edited(path, version=2))
+        storage.read(edited(path, version=2))
 
 
 @pytest.mark.parametrize("version", [0, None, "1", 1.5, [1]])
 def test_a_version_that_never_was_is_damage(path: Path, version):
     with pytest.raises(ValueError, match="damaged"):
-        storage.load(edited(path, version=version))
+        storage.read(edited(path, version=version))
 
 
 def npy(array) -> bytes:
@@ -191,7 +191,7 @@ def lies(members):
 )
 def test_parts_that_do_not_agree_are_damage(path: Path, change):
     with pytest.raises(ValueError, match="damaged or cut short"):
-        storage.load(rewritten(path, change))
+        storage.read(rewritten(path, change))
 
 
 class Bomb:
@@ -210,7 +210,7 @@ def test_a_pickle_inside_is_never_opened(path: Path):
         members["model.json"] = json.dumps(head)
 
     with pytest.raises(ValueError, match="damaged"):
-        storage.load(rewritten(path, change))
+        storage.read(rewritten(path, change))
 
 
 def test_a_packed_member_is_refused_before_it_grows(path: Path):
@@ -219,4 +219,4 @@ def test_a_packed_member_is_refused_before_it_grows(path: Path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("model.json", head + b" " * 10_000_000)
     with pytest.raises(ValueError, match="packed"):
-        storage.load(path)
+        storage.read(path)
