@@ -187,6 +187,8 @@ class TSNE(Fitted):
             The fit would not fit in memory; nothing was allocated.
         FitInterrupted
             On Ctrl-C; ``embedding_`` holds the map so far where there is one.
+        DeadlineExceeded
+            Inside ``gputsne.base.deadline.limit``; ``embedding_`` as above.
         """
         params = self._parameters()
         for name in [a for a in vars(self) if a == "_run" or a.endswith("_")]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gputsne.base import deadline
 from gputsne.base.errors import FitInterrupted
 from gputsne.base.types import Affinities, FloatArray, Progress, State
 from gputsne.engine.field import Field
@@ -39,7 +40,7 @@ class Result:
     history : list of (int, float)
         Iteration and KL, every 50 iterations and at the end.
     stopped : str
-        ``""``, ``"slope"``, ``"callback"`` or ``"interrupt"``.
+        ``""``, ``"slope"``, ``"callback"``, ``"deadline"`` or ``"interrupt"``.
     """
 
     state: State
@@ -139,6 +140,8 @@ def optimize(
     ------
     FitInterrupted
         On Ctrl-C; its ``result`` attribute holds the map so far.
+    DeadlineExceeded
+        A deadline of ``gputsne.base.deadline`` has passed; ``so_far`` holds the map so far.
     ValueError
         ``start`` is far wider than any map.
     FloatingPointError
@@ -175,6 +178,8 @@ def optimize(
                     result.stopped = "callback"
             if bar is not None:
                 bar(done, kl)
+            if done < schedule.max_iter and not result.stopped and deadline.passed():
+                result.stopped = "deadline"
     except KeyboardInterrupt as error:
         result.state, result.stopped = engine.state(), "interrupt"
         _close(result, Engine(P, result.state, field))  # the old one may be in the midst of a step
@@ -184,6 +189,8 @@ def optimize(
         raise interrupted from error
     result.state = engine.state()
     _close(result, engine)
+    if result.stopped == "deadline":
+        deadline.check(f"at iteration {engine.iteration} of {schedule.max_iter}")
     return result
 
 

@@ -161,7 +161,7 @@ def _graph(X: Any, params: Parameters, state: Run, seeds: Any) -> KNNGraph:
                 min_recall=params.min_recall,
                 n_jobs=state.choice.ops.n_jobs,
                 random_state=int(seeds[1]),
-                progress=tell if watch.verbose else None,
+                progress=tell,
             )
     state.recall, state.graph_source = graph.recall, graph.source
     return graph
