@@ -94,6 +94,8 @@ class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator): 
                 "transform needs features, and this map was fitted on "
                 f"{'P' if self.affinity == 'precomputed' else 'distances'}"
             )
+        if self.n_jobs is not None and self.n_jobs != self._run.choice.ops.n_jobs:
+            self._run.choice = pipeline.rechoose(self.device_, self.n_jobs)
         Y = pipeline.place(
             self._run, self._parameters(), X, perplexity=perplexity, exaggeration=exaggeration
         )

@@ -2,7 +2,7 @@
 
 On a terminal a stage that never tells how far it is gets one line with its time when it has ended:
 its bar would stand at 0 %. Off a terminal the lines go to the logger ``gputsne``, or to standard
-error where nobody has set logging up.
+error where logging isn't set up for them.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def _on_terminal() -> bool:
 
 
 def _say(text: str) -> None:
-    if LOGGER.hasHandlers():
+    if LOGGER.hasHandlers() and LOGGER.isEnabledFor(logging.INFO):
         LOGGER.info(text)
     elif sys.stderr is not None:  # print would take standard output instead
         print(text, file=sys.stderr)

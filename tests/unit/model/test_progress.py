@@ -25,12 +25,6 @@ def terminal(monkeypatch, capsys):
     return capsys
 
 
-@pytest.fixture
-def unset(monkeypatch):
-    """Do as if nobody had set logging up; pytest has."""
-    monkeypatch.setattr(progress.LOGGER, "hasHandlers", lambda: False)
-
-
 def test_a_stage_that_tells_nothing_gets_one_line(terminal):
     watch = Watch(verbose=1)
     with watch.stage("affinities", 60):
@@ -67,7 +61,7 @@ def test_a_fit_shows_every_stage_once_or_none(terminal, verbose):
     assert not any(" 0%" in line for line in lines)
 
 
-def test_off_a_terminal_every_stage_is_one_line_without_a_bar(capsys, unset):
+def test_off_a_terminal_every_stage_is_one_line_without_a_bar(capsys):
     TSNE(max_iter=20, perplexity=5.0, verbose=1).fit(X)
     shown = capsys.readouterr().err
     assert "\r" not in shown
@@ -82,7 +76,7 @@ def test_lines_go_through_logging_where_it_is_set_up(capsys, caplog):
     assert capsys.readouterr().err == ""
 
 
-def test_a_long_stage_tells_how_far_it_is_now_and_then(capsys, unset, monkeypatch):
+def test_a_long_stage_tells_how_far_it_is_now_and_then(capsys, monkeypatch):
     clock = iter([100.0, 105.0, 111.0, 112.0, 125.0, 125.0])
     monkeypatch.setattr(progress.time, "perf_counter", lambda: next(clock))
     with Watch(verbose=1).stage("neighbors", 60) as tell:
@@ -95,7 +89,7 @@ def test_a_long_stage_tells_how_far_it_is_now_and_then(capsys, unset, monkeypatc
     ]
 
 
-def test_without_a_standard_error_nothing_is_said_anywhere(capsys, unset, monkeypatch):
+def test_without_a_standard_error_nothing_is_said_anywhere(capsys, monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     TSNE(max_iter=20, perplexity=5.0, verbose=1).fit(X)
     assert capsys.readouterr().out == ""
