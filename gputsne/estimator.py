@@ -225,6 +225,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
             The fit would not fit in memory; nothing was allocated.
         FitInterrupted
             On Ctrl-C; ``embedding_`` holds the map so far where there is one.
+        DeadlineExceeded
+            Inside ``gputsne.base.deadline.limit``; ``embedding_`` as above.
 
         Warns
         -----
@@ -477,15 +479,6 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     @property
     def _n_features_out(self) -> int:
         return int(self.embedding_.shape[1])
-
-    def _set_feature_names(self, names: tuple[str, ...] | None) -> None:
-        """Give the columns of the fit other names, or none: for those who read X from files."""
-        fit: Fit = self._fit
-        if fit.prepared.preparation is None:
-            return
-        learned = replace(fit.prepared.preparation, feature_names=names)
-        self.__dict__.pop("feature_names_in_", None)
-        self._keep(replace(fit, prepared=replace(fit.prepared, preparation=learned)))
 
     def _keep(self, fit: Fit) -> None:
         """Take over what a fit has so far; called at its end, and on Ctrl-C."""

@@ -1,4 +1,4 @@
-"""A file appears under its name only when it is whole: written beside it, then renamed.
+"""Writing files whole or not at all: written beside their name, then renamed; devices written to.
 
 Whatever stops the writing (an error, Ctrl-C, a full disk), the old file stands and nothing is left.
 """
@@ -7,14 +7,69 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+# Links to what this process has open: opened and written to, never replaced.
+_OPEN_ALREADY = ("/dev/fd/", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/proc/")
 
 
 def _beside(path: Path) -> Path:
     """Return an unused hidden name in the folder of `path`, with its suffix (writers look)."""
     return path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
+
+
+def resolved(path: str | Path) -> Path:
+    """Return the absolute path with its links followed.
+
+    Parameters
+    ----------
+    path : str or Path
+        It need not exist.
+
+    Returns
+    -------
+    Path
+        What the name stands for.
+
+    Raises
+    ------
+    OSError
+        The links lead round in a circle.
+    """
+    try:
+        found = Path(path).resolve()
+    except RuntimeError as error:  # how Python before 3.13 says it
+        raise OSError(f"{path} is a link that leads round in a circle") from error
+    if found.is_symlink():  # Python 3.13 leaves the links of a circle where they are
+        raise OSError(f"{path} is a link that leads round in a circle")
+    return found
+
+
+def is_stream(path: str | Path) -> bool:
+    """Tell whether a name stands for a device, pipe or open file, which is written to in place.
+
+    Parameters
+    ----------
+    path : str or Path
+        It need not exist.
+
+    Returns
+    -------
+    bool
+        False for a regular file, and for a name that is free.
+    """
+    if str(path).startswith(_OPEN_ALREADY):
+        return True
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
 
 
 @contextmanager
@@ -24,12 +79,19 @@ def replacing(path: str | Path) -> Iterator[Path]:
     Parameters
     ----------
     path : str or Path
-        The file to make or replace; a link is followed, so that what it points to is replaced.
+        The file to make or replace; a link is followed, so that what it points to is replaced. A
+        file that was there leaves its mode and, where the process may, its owner. A character
+        device or FIFO stays and gets the bytes.
 
     Yields
     ------
     Path
         In the same folder and with the same suffix, so that the rename is atomic.
+
+    Raises
+    ------
+    OSError
+        Naming `path`, whatever the writer's own error names.
 
     Examples
     --------
@@ -40,22 +102,70 @@ def replacing(path: str | Path) -> Iterator[Path]:
     >>> target.read_text()
     'whole'
     """
-    path = Path(path).resolve()
-    part = _beside(path)
+    with _naming(Path(path)):
+        if is_stream(path):
+            with tempfile.TemporaryDirectory(prefix="gputsne-") as folder:
+                part = Path(folder, f"part{Path(path).suffix}")
+                yield part
+                with part.open("rb") as written, Path(path).open("wb") as stream:
+                    shutil.copyfileobj(written, stream)
+            return
+        target = resolved(path)
+        part = _beside(target)
+        try:
+            _as_private(part, target)
+            yield part
+            with part.open("rb") as written:
+                os.fsync(written.fileno())
+            _take_over(part, target)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Make an OSError that names no file, or the temporary one, name `path`."""
     try:
-        yield part
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if error.errno is not None:
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+        if str(path) in str(error):
+            raise
+        raise OSError(f"{path}: {error}") from error
+
+
+def _as_private(part: Path, target: Path) -> None:
+    """Make the temporary file, if it replaces one, so that others can't read more than before."""
+    with suppress(FileNotFoundError):
+        mode = stat.S_IMODE(target.stat().st_mode)
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode & 0o700 | 0o600))
+
+
+def _take_over(part: Path, target: Path) -> None:
+    """Give the temporary file the owner and mode of the one that it replaces."""
+    try:
+        old = target.stat()
+    except FileNotFoundError:
+        return
+    for user, group in ((-1, old.st_gid), (old.st_uid, -1)):
+        with suppress(PermissionError):  # only root may give files away
+            os.chown(part, user, group)
+    part.chmod(stat.S_IMODE(old.st_mode))  # after chown, which clears the set-user-ID bits
 
 
 def check_writable(path: str | Path) -> None:
     """Raise OSError unless a file could be made at `path` now; makes and removes one to be sure."""
-    path = Path(path).resolve()
+    if is_stream(path):
+        if not os.access(path, os.W_OK):
+            raise PermissionError(f"{path} can't be written to")
+        return
+    path = resolved(path)
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; give a file name")
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is a block device or a socket; give a file name")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"the folder {path.parent} doesn't exist")
     part = _beside(path)

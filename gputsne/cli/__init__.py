@@ -12,7 +12,7 @@ from gputsne.cli.commands.demo import demo
 from gputsne.cli.commands.embed import embed
 from gputsne.cli.commands.info import info, plan
 from gputsne.cli.commands.transform import transform
-from gputsne.cli.errors import EXIT_CODES, Judged
+from gputsne.cli.errors import EXIT_CODES, ErrorGroup
 
 __all__ = ["main"]
 
@@ -24,6 +24,9 @@ Examples:
   gputsne transform model.npz new.npy -o new.csv
   gputsne plan 1000000 50
 
+Completion of commands and options by the tab key, in bash (zsh, fish alike):
+  eval "$(_GPUTSNE_COMPLETE=bash_source gputsne)"
+
 {EXIT_CODES}
 """
 
@@ -31,12 +34,12 @@ Examples:
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.group(cls=Judged, examples=EXAMPLES, context_settings=SETTINGS)
+@click.group(cls=ErrorGroup, examples=EXAMPLES, context_settings=SETTINGS)
 @click.version_option(__version__, prog_name="gputsne", message="%(prog)s %(version)s")
 def main() -> None:
     """t-SNE maps of tables, from the command line.
 
-    Results go to the files you name and a summary to standard output; progress, remarks and errors
+    Results go to the files you name and a summary to standard output; progress, notes and errors
     go to standard error.
     """
 

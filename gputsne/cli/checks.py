@@ -1,4 +1,4 @@
-"""Do the options of `embed` make sense together? Known before anything is read: usage, not input.
+"""Checks of `embed`'s options that need no data: what makes no sense is usage, not bad input.
 
 TSNE's own checks decide; here they are asked early and their answer names the option.
 """

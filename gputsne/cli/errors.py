@@ -1,76 +1,92 @@
-"""How a command ends: which exit code an error means, and the one line that is said of it.
+"""Errors of a command as one line and an exit code, and signals as Ctrl-C.
 
-What the command line alone decides is usage (2); what lies in the input is bad input (3).
+What each exception means is gputsne.runs.outcome's to say; here click's own are added.
 """
 
 from __future__ import annotations
 
+import signal
+import threading
 import traceback
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any, Final
 
 import click
 
-from gputsne.base.errors import BackendUnavailable, DeadlineExceeded, DependencyMissing
+from gputsne.cli.output import open_standard_streams, say, silence_standard_output
+from gputsne.runs.outcome import INTERRUPTED, Outcome, Terminated, outcome_of
 
-DONE: Final = 0
-FAILED: Final = 1
-USAGE: Final = 2
-BAD_INPUT: Final = 3
-OVER_MEMORY: Final = 4
-DEADLINE: Final = 5
-INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
-
-STATUS: Final = {
-    DONE: "done",
-    FAILED: "failed",
-    USAGE: "usage",
-    BAD_INPUT: "bad input",
-    OVER_MEMORY: "over memory",
-    DEADLINE: "deadline",
-    INTERRUPTED: "interrupted",
-}
 EXIT_CODES: Final = (
     "Exit codes: 0 done, 1 failed, 2 usage, 3 bad input, 4 over memory,\n"
-    "            5 deadline passed, 130 interrupted."
+    "            5 deadline passed, 130 interrupted, 143 or 129 ended by SIGTERM or SIGHUP."
+)
+_SIGNALS: Final = tuple(
+    getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 
 
-class Stop(Exception):
-    """The end of a command that did not go as asked: an exit code and one line."""
+class Exit(Exception):
+    """The end of a command that did not go as asked.
 
-    def __init__(self, exit_code: int, message: str) -> None:
-        self.exit_code = exit_code
-        self.message = " ".join(message.split())
-        super().__init__(self.message)
+    Attributes
+    ----------
+    outcome : Outcome
+        Exit code and one line.
+    error : BaseException or None
+        What --verbose shows the traceback of.
+    """
 
-
-def judged(error: BaseException) -> Stop | None:
-    """Return how an exception ends the command; None for one that is a fault of gputsne's own."""
-    said = str(error)
-    if isinstance(error, Stop):
-        return error
-    if isinstance(error, KeyboardInterrupt | click.Abort):
-        return Stop(INTERRUPTED, "interrupted")
-    if isinstance(error, DeadlineExceeded):
-        return Stop(DEADLINE, said or "the deadline passed")
-    if isinstance(error, MemoryError):
-        return Stop(OVER_MEMORY, said or "out of memory; see gputsne plan")
-    if isinstance(error, DependencyMissing | BackendUnavailable):
-        return Stop(USAGE, said)
-    if isinstance(error, ValueError | TypeError):
-        return Stop(BAD_INPUT, said or type(error).__name__)
-    if isinstance(error, OSError):
-        return Stop(FAILED, said)
-    return None
+    def __init__(self, outcome: Outcome, error: BaseException | None = None) -> None:
+        self.outcome, self.error = outcome, error
+        super().__init__(outcome.message)
 
 
-def _remark(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+def exit_for(error: BaseException) -> Outcome | None:
+    """Return how an exception ends a command; None for one that is a fault of gputsne's own."""
+    if isinstance(error, Exit):
+        return error.outcome
+    if isinstance(error, click.Abort):
+        return Outcome(INTERRUPTED, "interrupted")
+    return outcome_of(error)
+
+
+@contextmanager
+def signals_as_interrupts() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end what runs inside as Ctrl-C does; the first of them counts.
+
+    A signal that is ignored, as SIGHUP under nohup, stays so. Only the main thread gets signals:
+    in another one this does nothing.
+    """
+    heard: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if not heard:  # schedulers repeat themselves, and the map is being written
+            heard.append(number)
+            raise Terminated(number)
+
+    before: dict[int, Any] = {}
+    try:
+        if threading.current_thread() is threading.main_thread():
+            for number in _SIGNALS:
+                if signal.getsignal(number) == signal.SIG_DFL:
+                    before[number] = signal.signal(number, interrupt)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], *where: Any, **more: Any
+) -> None:
     """Show a warning as one line without the place in the code it came from."""
-    click.echo(f"gputsne: {' '.join(str(message).split())}", err=True)
+    say(f"gputsne: {' '.join(str(message).split())}", err=True)
 
 
-class Judged(click.Group):
+class ErrorGroup(click.Group):
     """A group whose commands end with one line and the exit code that the error means."""
 
     def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
@@ -81,20 +97,34 @@ class Judged(click.Group):
         """Write the examples as they stand."""
         formatter.write(f"\n{self.examples}")
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the program; standard streams that were closed are open to nothing first."""
+        open_standard_streams()
+        return super().main(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn what it raises into a line and an exit code."""
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), signals_as_interrupts():
                 warnings.simplefilter("default", UserWarning)
-                warnings.showwarning = _remark
+                warnings.showwarning = _show_warning
                 return super().invoke(ctx)
         except (click.exceptions.Exit, click.UsageError):
             raise
+        except BrokenPipeError as error:
+            if error.filename is not None:  # an output of its own, such as a map to a pipe
+                self._end(ctx, error)
+            silence_standard_output()  # who read the summary has gone
+            ctx.exit(0)
         except BaseException as error:
-            stop = judged(error)
-            if stop is None:
-                raise
-            if ctx.meta.get("gputsne.verbose") and stop is not error:
-                traceback.print_exception(error)
-            click.echo(f"gputsne: {stop.message}", err=True)
-            ctx.exit(stop.exit_code)
+            self._end(ctx, error)
+
+    def _end(self, ctx: click.Context, error: BaseException) -> None:
+        outcome = exit_for(error)
+        if outcome is None:
+            raise error
+        cause = error.error if isinstance(error, Exit) else error
+        if ctx.meta.get("gputsne.verbose") and cause is not None:
+            say("".join(traceback.format_exception(cause)), err=True)
+        say(f"gputsne: {outcome.message}", err=True)
+        ctx.exit(outcome.exit_code)

@@ -1,4 +1,4 @@
-"""The options that commands share, in sections, and their types; TSNE's own names as destinations.
+"""Options that commands share, in sections, and their types; destinations have TSNE's own names.
 
 An option that isn't given is not passed on, so that every default lives in one place: TSNE.
 """
@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import fields
 from decimal import Decimal, InvalidOperation
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from gputsne.data import Selection
+
 _POWERS: Final = ("", "K", "M", "G", "T")
 _BYTES = re.compile(r"^(\d+(?:\.\d+)?)\s*([KMGT]?)(i?B)?$", re.IGNORECASE)
+_LARGEST: Final = 2**63  # beyond it nothing can be counted or addressed
 _NOISE: Final = re.compile(r"\s+\[(?:required|[^\[\]]*[<>][^\[\]]*)\]$")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -26,10 +31,24 @@ def bytes_of(text: str) -> int:
     """Return an amount of memory in bytes: ``8G`` and ``8GiB`` are 8 x 1024^3, ``8GB`` is 8e9."""
     match = _BYTES.match(text.strip())
     base = 1000 if match and match[3] and match[3].upper() == "B" else 1024
-    amount = 0 if match is None else int(float(match[1]) * base ** _POWERS.index(match[2].upper()))
-    if amount < 1:
+    amount = 0.0 if match is None else float(match[1]) * base ** _POWERS.index(match[2].upper())
+    if not 1 <= amount < _LARGEST:
         raise click.BadParameter(f"{text!r} isn't an amount of memory such as 8G or 500M")
-    return amount
+    return int(amount)
+
+
+class Number(click.FloatRange):
+    """A finite number in a range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number; infinity and NaN are in no range."""
+        number = super().convert(value, param, ctx)
+        if not isfinite(number):
+            self.fail(f"{value} isn't a finite number.", param, ctx)
+        return number
+
+
+ABOVE_0: Final = Number(min=0, min_open=True)
 
 
 def rate(text: str) -> str | float:
@@ -49,7 +68,7 @@ def count_of(text: str) -> int:
     """Return a whole number from 1; ``1e6`` is one."""
     with suppress(InvalidOperation, ValueError, OverflowError):
         number = Decimal(text)
-        if number == int(number) >= 1:
+        if 1 <= number < _LARGEST and number == int(number):
             return int(number)
     raise click.BadParameter(f"{text!r} isn't a whole number from 1, such as 1000000 or 1e6")
 
@@ -123,7 +142,9 @@ def split_commas(
 # Twins of gputsne.backends and gputsne.types, which would import numpy for a --help; tested.
 DEVICES: Final = ("auto", "cuda", "cpu", "numpy")
 AFFINITY_DTYPES: Final = ("float32", "float16")
-PATH: Final = click.Path(path_type=Path, dir_okay=False)
+PATH: Final = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+STREAM_FORMATS: Final = ("csv", "tsv", "npy", "npz", "parquet", "h5ad")
+MAP_FORMATS: Final = ("csv", "parquet", "npy")
 
 
 def input_options(labels: str) -> Decorator:
@@ -161,14 +182,42 @@ def input_options(labels: str) -> Decorator:
             is_flag=True,
             help="Read an array of images (n, h, w) as n rows of h x w features.",
         ),
+        option(
+            "--keep",
+            multiple=True,
+            metavar="NAMES",
+            callback=split_commas,
+            help="Further columns to write beside the map, no features; as --columns.",
+        ),
+        option(
+            "--input-format",
+            type=click.Choice(STREAM_FORMATS),
+            help="Format of IN where it is - or a pipe. [csv]",
+        ),
     )
 
 
-speech_options = options(
-    "Speech",
+def selection_of(given: Mapping[str, Any]) -> Selection:
+    """Return what to read, by a command's input options."""
+    names = {f.name for f in fields(Selection)} - {"memory_limit"}  # which isn't of the file
+    return Selection(**{name: given[name] for name in names if name in given})
+
+
+output_options: Final = (
+    option("-o", "--output", type=PATH, required=True, metavar="OUT", help="The map. Required."),
+    option(
+        "--output-format",
+        type=click.Choice(MAP_FORMATS),
+        help="Format of OUT where it is -. [csv]",
+    ),
+)
+
+
+print_options = options(
+    "What is printed",
     option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
     option("-q", "--quiet", is_flag=True, help="Print nothing but errors (and --json)."),
     option(
-        "-v", "--verbose", is_flag=True, help="Show progress off a terminal too, and tracebacks."
+        "-v", "--verbose", is_flag=True, help="Log progress off a terminal too, and tracebacks."
     ),
 )

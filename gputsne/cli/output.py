@@ -1,29 +1,86 @@
-"""What a person is told: a summary on standard output, remarks on standard error.
+"""What a command prints: a summary on standard output, notes on standard error.
 
 Numbers are rounded for reading; the run record and ``--json`` hold them in full.
 """
 
 from __future__ import annotations
 
+import io
 import json
+import logging
+import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import click
 
-from gputsne.data.table import counted
-from gputsne.runs import record
+from gputsne.runs.outcome import shown
+
+SCORES: Final = {"knn_preservation": "10 nearest", "trustworthiness": "trust"}  # in a summary
+
+
+def open_standard_streams() -> None:
+    """Open standard streams that were closed (``2>&-``) to nothing.
+
+    Otherwise the next file that is opened would get the number of the closed one, and messages of
+    libraries would land in it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number is taken: this one, as those below are open by now.
+            os.open(os.devnull, os.O_RDONLY if number == 0 else os.O_WRONLY)
+        if getattr(sys, name) is None:
+            stream = open(number, "r" if number == 0 else "w", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
+
+
+def silence_standard_output() -> None:
+    """Let what is still to be printed go nowhere: its reader has gone."""
+    with suppress(io.UnsupportedOperation, OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print text, whatever characters a file's name has; on standard error, never fail.
+
+    Raises
+    ------
+    OSError
+        Standard output can't be written; BrokenPipeError where its reader has gone.
+    """
+    try:
+        click.echo(shown(text), err=err)
+    except (OSError, ValueError) as error:
+        if err:
+            return
+        if isinstance(error, BrokenPipeError) or not isinstance(error, OSError):
+            raise
+        silence_standard_output()  # or Python tries once more at its end
+        raise OSError(error.errno, error.strerror, "standard output") from error
 
 
 @dataclass(frozen=True)
-class Speech:
-    """How much is said."""
+class Output:
+    """How much a command prints.
+
+    Attributes
+    ----------
+    as_json, quiet, verbose : bool
+        The options of these names.
+    aside : bool
+        Whether the summary goes to standard error, since standard output has the map.
+    """
 
     as_json: bool = False
     quiet: bool = False
     verbose: bool = False
+    aside: bool = False
 
     def __post_init__(self) -> None:
         if self.quiet and self.verbose:
@@ -31,20 +88,37 @@ class Speech:
 
     @property
     def progress(self) -> bool:
-        """Whether progress bars are wanted: on a terminal, or when asked."""
+        """Whether progress is wanted: bars on a terminal, lines elsewhere when asked for."""
         return self.verbose or (not self.quiet and sys.stderr.isatty())
 
-    def remark(self, text: str) -> None:
+    def note(self, text: str) -> None:
         """Say something on standard error."""
         if not self.quiet:
-            click.echo(f"gputsne: {text}", err=True)
+            say(f"gputsne: {text}", err=True)
 
     def result(self, text: str, facts: Mapping[str, Any]) -> None:
-        """Print a command's result on standard output."""
+        """Print a command's result."""
+        from gputsne.runs import record
+
         if self.as_json:
-            click.echo(json.dumps(record.plain(facts), allow_nan=False))
+            say(json.dumps(record.plain(facts), allow_nan=False), err=self.aside)
         elif not self.quiet:
-            click.echo(text)
+            say(text, err=self.aside)
+
+
+def output_of(ctx: click.Context, given: Mapping[str, Any], *, aside: bool = False) -> Output:
+    """Return how much a command prints, by its options; log lines have the time when verbose."""
+    output = Output(given["as_json"], given["quiet"], given["verbose"], aside)
+    ctx.meta["gputsne.verbose"] = output.verbose
+    logger = logging.getLogger("gputsne")
+    if output.verbose and not logger.hasHandlers():
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        ctx.call_on_close(partial(logger.removeHandler, handler))
+        ctx.call_on_close(partial(logger.setLevel, logger.level))
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    return output
 
 
 def seconds(value: float) -> str:
@@ -56,6 +130,8 @@ def seconds(value: float) -> str:
 
 def summary(facts: Mapping[str, Any]) -> str:
     """Return the story of a fit in a few lines, from what `record.describe` tells."""
+    from gputsne.data.table import counted
+
     lines = []
     if facts.get("map"):
         n, c = facts["map"]
@@ -69,9 +145,12 @@ def summary(facts: Mapping[str, Any]) -> str:
         lines.append(f"KL            {facts['kl_divergence']:.4f}{after}")
     if facts.get("neighbors_recall") is not None:
         lines.append(f"recall        {facts['neighbors_recall']:.3f} of the neighbours")
+    for name, value in (facts.get("scores") or {}).items():
+        lines.append(f"{SCORES.get(name, name):<14}{value:.3f}")
     if facts.get("device") is not None:
-        why = f" ({facts['device_reason']})" if facts.get("device_reason") else ""
-        lines.append(f"device        {facts['device']}{why}")
+        # A CPU is what one expects without a GPU; numpy, that the compiled kernels are missing.
+        reason = facts.get("device_reason") if facts["device"] == "numpy" else None
+        lines.append(f"device        {facts['device']}{f' ({reason})' if reason else ''}")
     if facts.get("timings"):
         parts = [f"{k} {seconds(v)}" for k, v in facts["timings"].items() if v is not None]
         lines.append(f"time          {', '.join(parts)}")

@@ -12,16 +12,24 @@ from typing import Any, Final
 
 import click
 
-from gputsne.cli.options import AFFINITY_DTYPES, DEVICES, bytes_of, option, options, rate
+from gputsne.cli.options import (
+    ABOVE_0,
+    AFFINITY_DTYPES,
+    DEVICES,
+    Number,
+    bytes_of,
+    option,
+    options,
+    rate,
+)
+from gputsne.runs.outcome import shown
 
-PERPLEXITY: Final = click.FloatRange(min=0, min_open=True)
-POSITIVE: Final = click.FloatRange(min=0, min_open=True)
 COUNT: Final = click.IntRange(min=0)
 
 SPECS: Final = (
     option(
         "--perplexity",
-        type=PERPLEXITY,
+        type=ABOVE_0,
         multiple=True,
         metavar="P",
         help="Effective number of neighbours; repeat for several at once. [30]",
@@ -52,7 +60,7 @@ SPECS: Final = (
     ),
     option(
         "--min-recall",
-        type=click.FloatRange(0, 1, min_open=True),
+        type=Number(0, 1, min_open=True),
         metavar="R",
         help="Least share of true neighbours in an approximate search. [0.98]",
     ),
@@ -61,7 +69,7 @@ SPECS: Final = (
         type=click.Choice(["perplexity", "uniform", "fixed_sigma"]),
         help="How distances become similarities. [perplexity]",
     ),
-    option("--sigma", type=POSITIVE, metavar="S", help="Width for --affinity fixed_sigma."),
+    option("--sigma", type=ABOVE_0, metavar="S", help="Width for --affinity fixed_sigma."),
     option("--init", metavar="HOW", help="First map: pca, spectral, random or an .npy file. [pca]"),
     option(
         "--learning-rate",
@@ -69,10 +77,10 @@ SPECS: Final = (
         metavar="auto|RATE",
         help="In scikit-learn's convention. [auto]",
     ),
-    option("--early-exaggeration", type=POSITIVE, metavar="F", help="Attraction at first. [12]"),
+    option("--early-exaggeration", type=ABOVE_0, metavar="F", help="Attraction at first. [12]"),
     option("--early-exaggeration-iter", type=COUNT, metavar="N", help="For how long. [250]"),
-    option("--exaggeration", type=POSITIVE, metavar="F", help="Attraction afterwards. [1]"),
-    option("--dof", type=POSITIVE, metavar="A", help="Tails of the map kernel. [1: t-SNE]"),
+    option("--exaggeration", type=ABOVE_0, metavar="F", help="Attraction afterwards. [1]"),
+    option("--dof", type=ABOVE_0, metavar="A", help="Tails of the map kernel. [1: t-SNE]"),
     option("--stop", type=click.Choice(["auto"]), help="Stop once the KL no longer falls."),
     option(
         "--method", type=click.Choice(["auto", "exact", "mesh"]), help="Repulsive forces. [auto]"
@@ -135,4 +143,4 @@ def _first_map(path: Path) -> Any:
     try:
         return read_map(path)
     except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--init") from error
+        raise click.BadParameter(shown(error), param_hint="--init") from error

@@ -1,40 +1,55 @@
-"""Are the files that a command will write possible? Known before the long computation begins.
-
-And drawing and saving, once there is something to draw and save.
-"""
+"""Checks of the files that a command reads and writes, before the long computation begins."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import click
 
-from gputsne.base.files import check_writable, replacing
-from gputsne.base.types import FloatArray
-from gputsne.data import OUTPUT_SUFFIXES, BadInput, Data, require, write
+from gputsne.base.files import check_writable, is_stream, resolved
+from gputsne.data import OUTPUT_SUFFIXES, BadInput, require
+from gputsne.data.columns import find_label_file
 from gputsne.data.table import INPUT_SUFFIXES, format_of
+from gputsne.runs.outcome import shown
+from gputsne.runs.reading import STANDARD
 
 PLOTTERS = {".html": "plotly", ".png": "matplotlib", ".svg": "matplotlib", ".pdf": "matplotlib"}
 
 
-def check_input(path: Path) -> None:
-    """Raise UsageError if no reader knows the suffix."""
-    try:
-        format_of(path, INPUT_SUFFIXES)
-    except BadInput as error:
-        raise click.UsageError(str(error)) from error
+def check_inputs(paths: Iterable[Path], format_name: str | None) -> None:
+    """Raise UsageError if no reader knows the suffix, or a format is given that nobody asks for."""
+    streams = [path for path in paths if path == STANDARD or is_stream(path)]
+    for path in paths:
+        if path in streams:
+            continue
+        if format_name is not None and not streams:
+            raise click.BadParameter(
+                f"{shown(path)} is a file, whose suffix names its format; leave it out",
+                param_hint="--input-format",
+            )
+        try:
+            format_of(path, INPUT_SUFFIXES)
+        except BadInput as error:
+            raise click.UsageError(shown(error)) from error
+    if streams.count(STANDARD) > 1:
+        raise click.UsageError("standard input (-) can be read only once")
 
 
-def check_map(path: Path) -> None:
+def check_map(path: Path, format_name: str | None) -> None:
     """Raise UsageError if a map can't be written as this kind of file here."""
-    try:
-        suffix = format_of(path, OUTPUT_SUFFIXES)
-    except BadInput as error:
-        raise click.BadParameter(str(error), param_hint="-o") from error
+    if path == STANDARD:
+        suffix = f".{format_name or 'csv'}"
+    elif format_name is not None:
+        said = f"{shown(path)} is a file, whose suffix names its format; leave it out"
+        raise click.BadParameter(said, param_hint="--output-format")
+    else:
+        try:
+            suffix = format_of(path, OUTPUT_SUFFIXES)
+        except BadInput as error:
+            raise click.BadParameter(shown(error), param_hint="-o") from error
     if suffix == ".parquet":
-        require("pyarrow", f"writing {path.name}")
+        require("pyarrow", f"writing {shown(path.name)}")
 
 
 def check_plots(paths: Iterable[Path]) -> None:
@@ -43,44 +58,46 @@ def check_plots(paths: Iterable[Path]) -> None:
         plotter = PLOTTERS.get(path.suffix.lower())
         if plotter is None:
             known = " ".join(PLOTTERS)
-            raise click.BadParameter(f"{path}: plots are {known}", param_hint="--plot")
-        require(plotter, f"drawing {path.name}")
+            raise click.BadParameter(f"{shown(path)}: plots are {known}", param_hint="--plot")
+        require(plotter, f"drawing {shown(path.name)}")
 
 
-def check_targets(targets: Iterable[Path | None], sources: Iterable[Path]) -> None:
-    """Raise UsageError if a file can't be written, is named twice or would replace the input."""
-    taken = {source.resolve() for source in sources}
+def check_targets(targets: Iterable[Path | None], sources: Iterable[Path | None]) -> None:
+    """Raise UsageError if a file can't be written, is named twice or would replace an input."""
+    read = [source for source in sources if source is not None and source != STANDARD]
+    taken: list[Path] = []
     for target in targets:
-        if target is None:
+        if target is None or target == STANDARD:
             continue
-        if target.resolve() in taken:
-            raise click.UsageError(f"{target} is named twice; every file needs its own name")
-        taken.add(target.resolve())
         try:
             check_writable(target)
+            if any(_same(target, source) for source in read):
+                raise click.UsageError(f"{shown(target)} is read; an output needs its own name")
+            if any(_same(target, other) for other in taken):
+                said = f"{shown(target)} is named twice; every file needs its own name"
+                raise click.UsageError(said)
         except OSError as error:
-            raise click.UsageError(f"{target} can't be written: {error}") from error
+            raise click.UsageError(f"{shown(target)} can't be written: {shown(error)}") from error
+        if not is_stream(target):
+            taken.append(target)
 
 
-def write_map(path: Path, Y: FloatArray, table: Data) -> list[str]:
-    """Write a map with the table's ids and labels; return remarks on what it can't hold."""
-    write(path, Y, ids=table.ids, labels=table.labels)
-    lost = [name for name in ("ids", "labels") if getattr(table, name) is not None]
-    if path.suffix.lower() == ".npy" and lost:
-        return [f"{path}: npy holds coordinates alone; {' and '.join(lost)} are not in it"]
-    return []
+def _same(one: Path, other: Path) -> bool:
+    """Tell whether two names stand for one file: the same path, or links to the same."""
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return resolved(one) == resolved(other)
 
 
-def draw(path: Path, model: Any, table: Data, title: str) -> None:
-    """Draw the map, coloured by labels; ids appear when the pointer is over a point."""
-    from gputsne.plotting import plot
+def no_dash(paths: Iterable[tuple[str, Path | None]]) -> None:
+    """Raise UsageError for ``-`` where only a file can be named; pairs of option and path."""
+    for flag, path in paths:
+        if path == STANDARD:
+            said = "only IN and OUT may be -; name a file, or /dev/stdout"
+            raise click.BadParameter(said, param_hint=flag)
 
-    named = path.suffix.lower() == ".html" and table.ids is not None
-    hover = {"id": table.ids} if named else None
-    plot(model, table.labels, path=path, title=title, hover=hover)
 
-
-def save(path: Path, model: Any) -> None:
-    """Save the fitted model, whole or not at all."""
-    with replacing(path) as part:
-        model.save(part)
+def label_file(labels: str | None) -> Path | None:
+    """Return the file that ``--labels FILE`` or ``--labels FILE:COLUMN`` names, if there is one."""
+    found = None if labels is None else find_label_file(labels)
+    return None if found is None else found[0]

@@ -1,4 +1,4 @@
-"""Writer of maps: columns id (if any), x, y, z, label (if any), as parquet, csv or npy by suffix.
+"""Writes a map: columns id (if any), x, y, z, labels and others, as parquet, csv or npy by suffix.
 
 Every file appears whole or not at all.
 """
@@ -6,7 +6,7 @@ Every file appears whole or not at all.
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +21,13 @@ AXES: Final = ("x", "y", "z")
 
 
 def write(
-    path: str | Path, Y: FloatArray, *, ids: Array | None = None, labels: Array | None = None
+    path: str | Path,
+    Y: FloatArray,
+    *,
+    ids: Array | None = None,
+    labels: Array | None = None,
+    label_name: str = "label",
+    kept: Mapping[str, Array] | None = None,
 ) -> None:
     """Write a map to a file.
 
@@ -32,7 +38,11 @@ def write(
     Y : array, shape (n, c), float32
         The map, c in {1, 2, 3}.
     ids, labels : array, shape (n,), optional
-        Become the columns ``id`` and ``label``.
+        Become the columns ``id`` and ``label_name``.
+    label_name : str
+        Name of the column of labels; "label" takes its place where another column has the name.
+    kept : mapping of str to array of shape (n,), optional
+        Further columns. One that has the name of a coordinate, say x, becomes ``x_kept``.
 
     Raises
     ------
@@ -55,7 +65,9 @@ def write(
     columns: dict[str, Array] = {} if ids is None else {"id": as_text(np.asarray(ids))}
     columns |= {axis: Y[:, j] for j, axis in zip(range(Y.shape[1]), AXES, strict=False)}
     if labels is not None:
-        columns["label"] = as_text(np.asarray(labels))
+        columns["label" if label_name in columns else label_name] = as_text(np.asarray(labels))
+    for name, values in (kept or {}).items():
+        columns[f"{name}_kept" if name in columns else name] = as_text(np.asarray(values))
     with replacing(path) as part:
         if suffix == ".npy":
             with part.open("wb") as file:
@@ -71,7 +83,7 @@ def _cells(values: Array) -> Sequence[Any]:
     if values.dtype.kind == "f":
         digits = 9 if values.dtype.itemsize <= 4 else 17
         return [f"{v:.{digits}g}" for v in values.tolist()]
-    return list(values.tolist())
+    return [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in values.tolist()]
 
 
 def _csv(path: Path, columns: dict[str, Array]) -> None:
@@ -89,8 +101,11 @@ def _parquet(path: Path, columns: dict[str, Array]) -> None:
     for name, values in columns.items():
         if values.dtype.kind == "O":
             mixed = len({type(v) for v in values if v is not None}) > 1
-            cells = [None if v is None else str(v) for v in values] if mixed else values.tolist()
-            made[name] = pa.array(cells)
+            told = _cells(values)
+            made[name] = pa.array([None if v is None else str(v) for v in told] if mixed else told)
+        elif values.dtype.kind == "S":
+            made[name] = pa.array(_cells(values))
         else:
             made[name] = pa.array(np.ascontiguousarray(values))
-    parquet.write_table(pa.table(made), path)
+    with path.open("wb") as file:  # pyarrow takes no name that isn't UTF-8
+        parquet.write_table(pa.table(made), file)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gputsne.base import deadline
 from gputsne.base.errors import FitInterrupted
 from gputsne.base.messages import warn_user
 from gputsne.base.types import Affinities, FloatArray, Progress, State
@@ -41,7 +42,7 @@ class Result:
     history : tuple of (int, float)
         Iteration and KL, every 50 iterations and at the end.
     stopped : str
-        ``""``, ``"slope"``, ``"callback"`` or ``"interrupt"``.
+        ``""``, ``"slope"``, ``"callback"``, ``"deadline"`` or ``"interrupt"``.
     dof : float
         Degrees of freedom of the kernel that the map was made with.
     learning_rate : float
@@ -155,6 +156,8 @@ def optimize(
     ------
     FitInterrupted
         On Ctrl-C; its ``result`` attribute holds the map so far.
+    DeadlineExceeded
+        A deadline of ``gputsne.base.deadline`` has passed; ``so_far`` holds the map so far.
     ValueError
         ``start`` is far wider than any map.
     FloatingPointError
@@ -189,6 +192,8 @@ def optimize(
                     stopped = "callback"
             if report is not None:
                 report(done, kl)
+            if done < schedule.max_iter and not stopped and deadline.passed():
+                stopped = "deadline"
     except KeyboardInterrupt as error:
         state = engine.state()
         # The engine may be in the midst of a step: another one measures the map.
@@ -201,6 +206,8 @@ def optimize(
         raise interrupted from error
     result = _result(engine, engine.state(), schedule, curve, stopped)
     keep(result)
+    if stopped == "deadline":
+        deadline.check(f"at iteration {engine.iteration} of {schedule.max_iter}")
     return result
 
 

@@ -118,7 +118,7 @@ def _optimize(
             callbacks=params.all_callbacks,
             callbacks_every=params.callbacks_every,
             stop=params.stop,
-            report=report if stages.timer.verbose else None,
+            report=report,
             history=history,
             keep=keep,
         )
@@ -224,7 +224,7 @@ def _graph(X: Any, stages: _Stages, seeds: Seeds) -> KNNGraph:
             min_recall=params.min_recall,
             n_jobs=stages.ops.n_jobs,
             random_state=seeds.neighbors,
-            progress=report if timer.verbose else None,
+            progress=report,
         )
         return found
 

@@ -1,18 +1,25 @@
-"""Seconds per stage, and with ``verbose`` a tqdm bar or a line for each stage on stderr.
+"""Times the stages of a fit and, if asked, shows them: bars on a terminal, log lines elsewhere.
 
-A stage that never reports how far it is gets one line with its time when it has ended: its bar
-would stand at 0 %.
+On a terminal a stage that never reports how far it is gets one line with its time when it has ended:
+its bar would stand at 0 %. Off a terminal the lines go to the logger ``gputsne``, or to standard
+error where logging isn't set up for them.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final, Protocol
 
-__all__ = ["StageTimer"]
+from gputsne.base import deadline
+
+__all__ = ["LINE_SECONDS", "LOGGER", "StageTimer"]
+
+LOGGER: Final = logging.getLogger("gputsne")
+LINE_SECONDS: Final = 10.0  # between two lines of one stage: six per minute in a batch log
 
 
 class StageTimer:
@@ -50,31 +57,108 @@ class StageTimer:
 
     @contextmanager
     def stage(self, name: str, total: int = 0) -> Iterator[Callable[..., None]]:
-        """Time one stage; yields ``report(done, total or KL)``."""
-        bar: Any = None
+        """Time one stage; yields ``report(done, total or KL)``.
+
+        Raises
+        ------
+        DeadlineExceeded
+            Where a deadline has passed, at the start and, before the optimiser, when told.
+        """
+        deadline.check(f"before stage {name!r}")
+        begin, self.now = time.perf_counter(), name
+        display: _Display | None = None
+        if self.verbose:
+            display = (_Bar if _on_terminal() else _Lines)(name, total, begin)
 
         def report(done: int, more: float = 0) -> None:
-            nonlocal bar
-            if not self.verbose:
-                return
-            if bar is None:
-                from tqdm import tqdm
+            if name != "optimize":  # which looks itself, and closes the map it has
+                deadline.check(f"in stage {name!r}")
+            if display is not None:
+                display.show(done, more)
 
-                unit = "it" if name == "optimize" else " rows"
-                bar = tqdm(total=total or None, desc=name, unit=unit)
-                bar.start_t -= time.perf_counter() - begin  # it began with the stage
-            if name != "optimize" and more and bar.total != more:
-                bar.total = more
-            bar.update(done - bar.n)
-            if name == "optimize" and more == more:  # not NaN
-                bar.set_postfix(KL=f"{more:.4f}", refresh=False)
-
-        begin, self.now = time.perf_counter(), name
+        ended = False
         try:
             yield report
-            if self.verbose and bar is None:
-                print(f"{name}: {time.perf_counter() - begin:.2f} s", file=sys.stderr)
+            ended = True
         finally:
             self.timings[name] = self.timings.get(name, 0.0) + time.perf_counter() - begin
-            if bar is not None:
-                bar.close()
+            if display is not None:
+                display.close(ended)
+
+
+class _Display(Protocol):
+    def show(self, done: int, more: float) -> None:
+        """Show how far the stage is; ``more`` is the KL in the optimiser, else the total."""
+
+    def close(self, ended: bool) -> None:
+        """Show the end; ``ended`` is False after an error."""
+
+
+class _Bar:
+    """A bar of tqdm, from the first time the stage reports how far it is."""
+
+    def __init__(self, name: str, total: int, begin: float) -> None:
+        self.name, self.total, self.begin = name, total, begin
+        self.bar: Any = None
+
+    def show(self, done: int, more: float) -> None:
+        if self.bar is None:
+            from tqdm import tqdm
+
+            unit = "it" if self.name == "optimize" else " rows"
+            self.bar = tqdm(total=self.total or None, desc=self.name, unit=unit)
+            self.bar.start_t -= time.perf_counter() - self.begin  # it began with the stage
+        if self.name != "optimize" and more and self.bar.total != more:
+            self.bar.total = more
+        self.bar.update(done - self.bar.n)
+        if self.name == "optimize" and more == more:  # not NaN
+            self.bar.set_postfix(KL=f"{more:.4f}", refresh=False)
+
+    def close(self, ended: bool) -> None:
+        if self.bar is not None:
+            self.bar.close()
+        elif ended:
+            print(f"{self.name}: {time.perf_counter() - self.begin:.2f} s", file=sys.stderr)
+
+
+class _Lines:
+    """A line now and then, and one at the end."""
+
+    def __init__(self, name: str, total: int, begin: float) -> None:
+        self.name, self.total, self.begin = name, total, begin
+        self.last = begin
+        self.done, self.kl = 0, float("nan")
+
+    def show(self, done: int, more: float) -> None:
+        self.done = done
+        if self.name == "optimize":
+            self.kl = self.kl if more != more else more
+        elif more:
+            self.total = int(more)
+        now = time.perf_counter()
+        if now - self.last >= LINE_SECONDS and 0 < done < self.total:
+            self.last = now
+            left = (now - self.begin) * (self.total - done) / done
+            _say(f"{self.name}: {self._far()}, about {left:.0f} s left")
+
+    def close(self, ended: bool) -> None:
+        far = f"{self._far()}, " if self.done else ""
+        if ended:
+            _say(f"{self.name}: {far}{time.perf_counter() - self.begin:.2f} s")
+
+    def _far(self) -> str:
+        unit = "iterations" if self.name == "optimize" else "rows"
+        kl = f", KL {self.kl:.4f}" if self.kl == self.kl else ""
+        return f"{self.done:,} of {self.total:,} {unit}{kl}"
+
+
+def _on_terminal() -> bool:
+    """Tell whether a bar can move where standard error goes: a terminal or a notebook."""
+    return sys.stderr is not None and (sys.stderr.isatty() or "ipykernel" in sys.modules)
+
+
+def _say(text: str) -> None:
+    if LOGGER.hasHandlers() and LOGGER.isEnabledFor(logging.INFO):
+        LOGGER.info(text)
+    elif sys.stderr is not None:  # print would take standard output instead
+        print(text, file=sys.stderr)

@@ -63,6 +63,8 @@ def read(X: Any) -> Table:
         sparse = False
     else:
         values, names, sparse = _from_array(X), None, False
+    if names is None and not hasattr(X, "columns"):
+        names = getattr(X, "feature_names", None)  # of gputsne.data.named
     n, d = values.shape
     if n == 0:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What is worth knowing of a run a year later: one JSON-ready dict, and how it reaches the disk.
+"""The record of a run: what is worth knowing of it a year later, as one JSON-ready dict.
 
 Pure but for `write`: every function reads and returns; the fitted model is never changed.
 """
@@ -12,14 +12,27 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-__all__ = ["SCHEMA", "describe", "peak_memory", "plain", "sha256_file", "versions", "write"]
+from gputsne.base.files import replacing
+from gputsne.runs.outcome import Outcome, shown
+
+__all__ = [
+    "SCHEMA",
+    "assemble",
+    "describe",
+    "describe_input",
+    "peak_memory",
+    "plain",
+    "sha256_file",
+    "versions",
+    "write",
+]
 
 SCHEMA: Final = "gputsne.run/1"
 _DISTRIBUTIONS: Final = {
@@ -125,8 +138,10 @@ def plain(value: Any) -> Any:
     >>> plain({"kl": np.float32(0.5), "seed": np.int64(3), "bad": float("nan")})
     {'kl': 0.5, 'seed': 3, 'bad': None}
     """
-    if value is None or isinstance(value, bool | int | str):
+    if value is None or isinstance(value, bool | int):
         return value
+    if isinstance(value, str):
+        return shown(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, np.generic):
@@ -141,7 +156,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(v) for v in value]
     if isinstance(value, Path):
-        return str(value)
+        return shown(value)
     return repr(value)
 
 
@@ -187,6 +202,102 @@ def describe(model: Any) -> dict[str, Any]:
     return described
 
 
+def describe_input(
+    path: Path, name: str, selection: Mapping[str, Any], *, hashed: bool
+) -> dict[str, Any]:
+    """Return what a run read.
+
+    Parameters
+    ----------
+    path : Path
+        The file that was read.
+    name : str
+        What it was called.
+    selection : mapping
+        What was asked of it; None and empty values are left out.
+    hashed : bool
+        Whether to add the file's SHA-256, which reads it again.
+
+    Returns
+    -------
+    dict
+        ``path, selection, bytes, sha256``; None where there is no file.
+    """
+    there = path.is_file()
+    return {
+        "path": name,
+        "selection": {k: v for k, v in selection.items() if v not in (None, ())},
+        "bytes": path.stat().st_size if there else None,
+        "sha256": sha256_file(path) if there and hashed else None,
+    }
+
+
+def assemble(
+    model: Any,
+    outcome: Outcome,
+    *,
+    started: datetime,
+    inputs: list[dict[str, Any]],
+    X: Any,
+    output: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    scores: Mapping[str, float],
+) -> dict[str, Any]:
+    """Return the whole record of a run that ends now.
+
+    Parameters
+    ----------
+    model : TSNE or None
+        As far as it came.
+    outcome : Outcome
+        How the run ended.
+    started : datetime
+        When it began, in UTC.
+    inputs : list of dict
+        From `describe_input`, at least one.
+    X : array, sparse matrix or None
+        The features that were read.
+    output : mapping
+        Files asked for and files written.
+    parameters : mapping
+        What was asked of TSNE; the model's own are told where there is one.
+    scores : mapping of str to float
+        Measures of the map.
+
+    Returns
+    -------
+    dict
+        Of the schema ``SCHEMA``; with several inputs ``input`` tells of the first, and
+        ``further_inputs`` of the others.
+    """
+    ended = datetime.now(UTC)
+    told = describe(model)
+    first, *others = inputs
+    shape = {
+        "shape": None if X is None else list(X.shape),
+        "dtype": None if X is None else str(X.dtype),
+    }
+    return {
+        "schema": SCHEMA,
+        "status": outcome.status,
+        "exit_code": outcome.exit_code,
+        "error": outcome.message or None,
+        "started": stamp(started),
+        "ended": stamp(ended),
+        "seconds": (ended - started).total_seconds(),
+        "input": first | shape,
+        "further_inputs": others,
+        "output": dict(output),
+        **told,
+        "parameters": told["parameters"] or dict(parameters),
+        "seed": parameters.get("random_state"),
+        "scores": dict(scores),
+        "versions": versions(),
+        "machine": machine(),
+        "peak_memory_bytes": peak_memory(),
+    }
+
+
 def machine() -> dict[str, Any]:
     """Return the platform and the processors a run was given."""
     return {"platform": platform.platform(), "processors": os.cpu_count()}
@@ -220,8 +331,6 @@ def write(path: str | Path, record: Mapping[str, Any]) -> None:
     >>> json.loads(path.read_text())
     {'seed': 3}
     """
-    from gputsne.base.files import replacing
-
     text = json.dumps(plain(record), indent=1, allow_nan=False) + "\n"
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")

@@ -10,11 +10,14 @@ from typing import Any
 
 import click
 
-from gputsne.cli.options import DEVICES, Command, option, options, speech_options
-from gputsne.cli.output import Speech, summary
-from gputsne.cli.targets import check_plots, check_targets, draw
+from gputsne.cli.options import DEVICES, Command, option, options, print_options
+from gputsne.cli.output import output_of, summary
+from gputsne.cli.plots import Style
+from gputsne.cli.targets import check_plots, check_targets
 from gputsne.data import Data
 from gputsne.runs import record
+from gputsne.runs.outcome import shown
+from gputsne.runs.reading import Points
 
 K = 10  # neighbours compared before and after
 
@@ -31,7 +34,7 @@ K = 10  # neighbours compared before and after
     ),
     option("--device", type=click.Choice(DEVICES), help="Where to run. [auto]"),
 )
-@speech_options
+@print_options
 @click.pass_context
 def demo(ctx: click.Context, /, out: Path, device: str | None, **given: Any) -> None:
     """Map 1,797 handwritten digits and draw the map.
@@ -39,30 +42,31 @@ def demo(ctx: click.Context, /, out: Path, device: str | None, **given: Any) -> 
     Writes DIR/demo.html (open it in a browser: hover, zoom) and DIR/demo.png, and prints the KL
     divergence, the time of each stage and how many neighbours the map preserves.
     """
-    speech = Speech(given["as_json"], given["quiet"], given["verbose"])
-    ctx.meta["gputsne.verbose"] = speech.verbose
+    shell = output_of(ctx, given)
     pictures = [out / "demo.html", out / "demo.png"]
     check_plots(pictures)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise click.UsageError(f"--out {out}: {error.strerror}") from error
+        raise click.UsageError(shown(f"--out {out}: {error.strerror}")) from error
     check_targets(pictures, [])
 
     import gputsne
 
     data = gputsne.datasets.load_digits()
     settings: dict[str, Any] = {} if device is None else {"device": device}
-    model = gputsne.TSNE(random_state=0, verbose=int(speech.progress), **settings).fit(data.X)
+    model = gputsne.TSNE(random_state=0, verbose=int(shell.progress), **settings).fit(data.X)
     kept = gputsne.metrics.knn_preservation(data.X, model.embedding_, k=K)
+    style = Style("Handwritten digits", {}, ())
+    points = Points(Data(data.X, labels=data.labels))
     for path in pictures:
-        draw(path, model, Data(data.X, labels=data.labels), "Handwritten digits")
+        style.draw(path, model, points)
     facts = record.describe(model) | {
         "neighbour_preservation": {"k": K, "share": kept},
         "pictures": pictures,
     }
     text = (
-        f"written       {', '.join(map(str, pictures))}\n{summary(facts)}\n"
+        f"written       {', '.join(map(shown, pictures))}\n{summary(facts)}\n"
         f"neighbours    {kept:.3f} of each point's {K} nearest stay among its {K} nearest"
     )
-    speech.result(text, facts)
+    shell.result(text, facts)

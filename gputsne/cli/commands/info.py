@@ -17,12 +17,13 @@ from gputsne.cli.options import (
     AFFINITY_DTYPES,
     DEVICES,
     Command,
+    Number,
     bytes_of,
     count_of,
     option,
     options,
 )
-from gputsne.cli.output import Speech, seconds
+from gputsne.cli.output import Output, seconds
 from gputsne.runs import record
 
 MODELS = ("h100",)  # GPUs that gputsne/planning/roofline.py has a model of
@@ -60,7 +61,7 @@ def info(as_json: bool) -> None:
             for name in names
         },
     }
-    Speech(as_json).result(_told(facts), facts)
+    Output(as_json).result(_as_text(facts), facts)
 
 
 def _version(name: str) -> str | None:
@@ -70,7 +71,7 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _told(facts: dict[str, Any]) -> str:
+def _as_text(facts: dict[str, Any]) -> str:
     found = facts["versions"]
     lines = [
         f"gputsne       {facts['gputsne']}",
@@ -105,7 +106,7 @@ Examples:
 @options(
     "Options",
     option("--components", type=click.IntRange(1, 3), metavar="C", help="Map axes. [2]"),
-    option("--perplexity", type=click.FloatRange(1), metavar="P", help="As in embed. [30]"),
+    option("--perplexity", type=Number(1), metavar="P", help="As in embed. [30]"),
     option("--n-neighbors", type=click.IntRange(1), metavar="K", help="[3 x perplexity]"),
     option("--pca", type=click.IntRange(1), metavar="D", help="Features kept. [all]"),
     option(
@@ -151,7 +152,7 @@ def plan(
         lines.append(f"{amount(planned.device_bytes):>10}  in all, device memory")
     if planned.seconds is not None:
         lines.append(f"{seconds(planned.seconds):>10}  about")
-    Speech(as_json).result("\n".join(lines), facts)
+    Output(as_json).result("\n".join(lines), facts)
     if memory_limit is not None:
         planned.check(memory_limit)
 
@@ -167,7 +168,7 @@ def _model(
     gpu, k = MACHINES[device], n_neighbors or int(3 * (perplexity or 30))
     c, half = components or 2, affinity_dtype == "float16"
     models = [roofline.model(Case(n, k, c, half=half), gpu) for n in roofline.SIZES]
-    Speech(as_json).result(roofline.table(models, gpu), {"device": gpu.name, "models": models})
+    Output(as_json).result(roofline.table(models, gpu), {"device": gpu.name, "models": models})
 
 
 def amount(size: float) -> str:

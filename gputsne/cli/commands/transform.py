@@ -6,13 +6,14 @@ The model is only read: the map it was fitted to never moves.
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gputsne.cli.finite import explained
-from gputsne.cli.names import recall
+from gputsne.cli.config import config_option
 from gputsne.cli.options import (
     DEVICES,
     PATH,
@@ -20,14 +21,22 @@ from gputsne.cli.options import (
     input_options,
     option,
     options,
-    speech_options,
+    output_options,
+    print_options,
+    selection_of,
 )
-from gputsne.cli.output import Speech, seconds
-from gputsne.cli.targets import check_input, check_map, check_targets, write_map
-from gputsne.data import BadInput, Selection, read
-from gputsne.data.table import counted
+from gputsne.cli.output import output_of, seconds
+from gputsne.cli.targets import check_inputs, check_map, check_targets, label_file, no_dash
+from gputsne.data import BadInput, Selection
+from gputsne.data.named import with_names
+from gputsne.data.table import counted, format_of
 from gputsne.planning.memory import available_memory
+from gputsne.runs.job import write_points
+from gputsne.runs.nonfinite import nonfinite_as_bad_input
+from gputsne.runs.outcome import shown
+from gputsne.runs.reading import STANDARD, Source, opened, read_points
 
+NAMED = (".csv", ".tsv", ".parquet", ".h5ad")  # formats whose columns have names
 REMEDY = "fit the model anew by embed with --impute mean"
 
 EXAMPLES = """\
@@ -42,57 +51,77 @@ their order. Each row's place depends on that row and the model alone, not on ot
 
 @click.command(cls=Command, examples=EXAMPLES)
 @click.argument("model", metavar="MODEL", type=PATH)
-@click.argument("source", metavar="IN", type=PATH)
-@options(
-    "Output",
-    option("-o", "--output", type=PATH, required=True, metavar="OUT", help="The map. Required."),
-)
+@click.argument("sources", metavar="IN...", type=PATH, nargs=-1, required=True)
+@options("Output", *output_options)
 @input_options("kept beside the map")
 @options(
     "Computation",
     option("--device", type=click.Choice(DEVICES), help="Where to run. [the model's]"),
     option("--n-jobs", type=int, metavar="N", help="Threads. [all this process may use]"),
 )
-@speech_options
+@config_option
+@print_options
 @click.pass_context
-def transform(ctx: click.Context, /, model: Path, source: Path, output: Path, **given: Any) -> None:
+def transform(
+    ctx: click.Context, /, model: Path, sources: tuple[Path, ...], output: Path, **given: Any
+) -> None:
     """Place the rows of the table IN in the map of MODEL."""
-    speech = Speech(given["as_json"], given["quiet"], given["verbose"])
-    ctx.meta["gputsne.verbose"] = speech.verbose
-    check_input(source)
-    check_map(output)
-    check_targets([output], [source, model])
+    shell = output_of(ctx, given, aside=output == STANDARD)
+    no_dash([("MODEL", model)])
+    check_inputs(sources, given["input_format"])
+    check_map(output, given["output_format"])
+    also_read = [model, label_file(given["labels"]), ctx.meta.get("gputsne.config")]
+    check_targets([output], [*sources, *also_read])
     began = time.perf_counter()
     fitted = _load(model, given["device"], given["n_jobs"])
-    wanted = (
-        "columns", "vector", "key", "labels", "ids", "header", "decimal", "encoding", "flatten",
-    )  # fmt: skip
-    want = recall(fitted, source, Selection(**{name: given[name] for name in wanted}))
-    table = read(source, want, memory_limit=available_memory())
-    for said in table.remarks:
-        speech.remark(f"{source}: {said}")
-    with explained(source, table, imputed=fitted.impute is not None, remedy=REMEDY):
-        Y = fitted.transform(table.X)
-    for said in write_map(output, Y, table):
-        speech.remark(said)
+    names = getattr(fitted, "feature_names_in_", None)
+    with ExitStack() as stack:
+        form = given["input_format"]
+        inputs = [stack.enter_context(opened(path, form)) for path in sources]
+        limited = replace(selection_of(given), memory_limit=available_memory())
+        want = columns_of_fit(names, inputs, limited)
+        points = read_points(inputs, want, keep=given["keep"])
+        for said in points.notes:
+            shell.note(said)
+        name = " and ".join(source.name for source in inputs)
+        imputed = fitted.impute is not None
+        with nonfinite_as_bad_input(name, points.table, imputed=imputed, remedy=REMEDY):
+            Y = fitted.transform(_as_fitted(points.table.X, names))
+    for said in write_points(output, Y, points, given["output_format"]):
+        shell.note(said)
     took = time.perf_counter() - began
-    speech.result(
-        f"written       {output}\nmap           {counted(len(Y), 'point')}, {seconds(took)}",
-        {"output": output, "map": list(Y.shape), "seconds": took, "device": fitted.device_},
+    where = "standard output" if output == STANDARD else shown(output)
+    shell.result(
+        f"written       {where}\nmap           {counted(len(Y), 'point')}, {seconds(took)}",
+        {"output": where, "map": list(Y.shape), "seconds": took, "device": fitted.device_},
     )
+
+
+def columns_of_fit(names: Any, inputs: list[Source], want: Selection) -> Selection:
+    """Return what to read: by default the columns that the model was fitted to, by their names."""
+    chosen = want.columns or want.vector is not None or want.key is not None
+    if names is None or chosen or format_of(inputs[0].path) not in NAMED:
+        return want
+    return replace(want, columns=tuple(map(str, names)))
+
+
+def _as_fitted(X: Any, names: Any) -> Any:
+    """Return X under the names of the fit: found by them, chosen by the user, or by their order."""
+    return X if names is None or len(names) != X.shape[1] else with_names(X, list(names))
 
 
 def _load(path: Path, device: str | None, n_jobs: int | None) -> Any:
     """Return the fitted model; whatever is wrong with the file is bad input."""
-    import gputsne
     from gputsne import backends
+    from gputsne.estimator import TSNE
 
     if not path.is_file():
-        raise BadInput(f"{path}: no such file")
+        raise BadInput(f"{shown(path)}: no such file")
+    if device is not None:
+        backends.choose(device, n_jobs)  # a device asked for by name never falls back
     try:
-        if device is not None:
-            backends.choose(device)  # what is asked for by name never falls back
-        fitted = gputsne.TSNE.load(path, device=device)
+        fitted = TSNE.load(path, device=device)
     except (ValueError, KeyError, OSError) as error:
-        raise BadInput(f"{path} isn't a model that gputsne saved: {error}") from error
-    return fitted.set_params(n_jobs=n_jobs)
+        said = f"{shown(path)} isn't a model that gputsne saved: {shown(error)}"
+        raise BadInput(said) from error
+    return fitted if n_jobs is None else fitted.set_params(n_jobs=n_jobs)

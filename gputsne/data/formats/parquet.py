@@ -7,6 +7,7 @@ column holds lists (the usual layout of exported embeddings) it is the features.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -30,18 +31,20 @@ _NOT_CSV: Final = {
 
 def read(path: Path, want: Selection) -> Data:
     """Read a parquet file; see gputsne.data.read."""
+    import pyarrow as pa
     from pyarrow import parquet
 
     want.refuse(path, _NOT_CSV)
-    with parquet.ParquetFile(path) as file:
+    with pa.OSFile(os.fsencode(path)) as raw, parquet.ParquetFile(raw) as file:
         return _read(_Reader(file, path, want.memory_limit), want)
 
 
 def read_column(path: Path, column: str | None) -> Array:
     """Return one column of labels, shape (n,)."""
+    import pyarrow as pa
     from pyarrow import parquet
 
-    with parquet.ParquetFile(path) as file:
+    with pa.OSFile(os.fsencode(path)) as raw, parquet.ParquetFile(raw) as file:
         source = _Reader(file, path, None)
         return source.column(source.names[only_column(source.names, column, path)])
 

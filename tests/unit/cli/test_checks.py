@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import re
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,7 @@ def unread(monkeypatch):
     def read(*args: object, **more: object) -> None:
         raise AssertionError("the input was read")
 
-    monkeypatch.setattr(sys.modules["gputsne.cli.commands.embed"], "read", read)
+    monkeypatch.setattr("gputsne.runs.job.read_points", read)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_what_makes_no_sense_is_usage(unread, arguments, flag, said):
     result = run("x.npy", *arguments.split())
     assert result.exit_code == 2, result.output
     told = " ".join(result.stderr.split())
-    assert f"Invalid value for {flag}: " in told
+    assert re.search(f"Invalid value for '?{flag}'?: ", told)
     assert said in told
     assert not Path("map.csv").exists()
 
@@ -89,6 +89,51 @@ def test_what_depends_on_the_data_is_bad_input():
     assert (result.exit_code, "pca=9" in result.stderr) == (3, True)
     result = run("x.npy", "--n-neighbors", "40")
     assert (result.exit_code, "n_neighbors=40" in result.stderr) == (3, True)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\x93NUMPY", b"\x93NUMPY\x01\x00\x10\x00{'descr': (((((((", b"PK\x03\x04damaged"],
+)
+def test_a_damaged_first_map_is_usage(unread, content):
+    Path("start.npy").write_bytes(content)
+    result = run("x.npy", "--init", "start.npy")
+    assert result.exit_code == 2, result.output
+    assert "Invalid value for --init: start.npy: " in " ".join(result.stderr.split())
+
+
+def test_a_first_map_that_declares_more_than_it_holds_takes_no_memory(unread):
+    header = str({"descr": "<f8", "fortran_order": False, "shape": (10**12, 2)}).ljust(117) + "\n"
+    Path("start.npy").write_bytes(b"\x93NUMPY\x01\x00" + b"\x76\x00" + header.encode())
+    result = run("x.npy", "--init", "start.npy")
+    assert (result.exit_code, "--init" in result.stderr) == (2, True), result.output
+
+
+NUMBERS = ("--deadline", "--perplexity", "--sigma", "--early-exaggeration", "--dof", "--min-recall")
+
+
+@pytest.mark.parametrize("flag", NUMBERS)
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan"])
+def test_infinity_and_nan_are_no_numbers(unread, flag, value):
+    result = run("x.npy", f"{flag}={value}")
+    assert result.exit_code == 2, result.output
+    assert f"Invalid value for '{flag}'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("1000", "50", "--perplexity", "inf"),
+        ("1000", "50", "--perplexity", "nan"),
+        ("1e400", "50"),
+        ("1e999999999", "50"),
+        ("1000", "50", "--memory-limit", "9" * 400 + "G"),
+    ],
+)
+def test_plan_takes_no_infinity(arguments):
+    result = CliRunner().invoke(main, ["plan", *arguments])
+    assert result.exit_code == 2, result.output
+    assert isinstance(result.exception, SystemExit)
 
 
 def test_every_option_that_is_probed_exists():

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-import gputsne
 from gputsne.cli import main
 
 CSV = "name,a,b,kind\n" + "".join(f"p{i},{i},{i * i},k{i % 2}\n" for i in range(6))
@@ -41,7 +40,7 @@ class Stand:
 @pytest.fixture
 def stand(monkeypatch, tmp_path):
     made = type("Shaped", (Stand,), {"fits": 0})
-    monkeypatch.setitem(vars(gputsne), "TSNE", made)
+    monkeypatch.setattr("gputsne.runs.job.make_model", lambda given: made(**given))
     monkeypatch.chdir(tmp_path)
     Path("x.csv").write_text(CSV)
     Path("spoilt.csv").write_text("a,b\n1,2\n3,oops\n5,6\n")
@@ -115,7 +114,7 @@ def test_ids_and_labels_travel_and_are_no_features(stand):
     assert result.exit_code == 0, result.output
     assert stand.X.shape == (6, 2)
     lines = Path("map.csv").read_text().splitlines()
-    assert lines[0] == "id,x,y,label"
+    assert lines[0] == "id,x,y,kind"
     assert lines[3] == "p2,2,4,k0"
 
 
@@ -158,7 +157,7 @@ def test_plots_are_drawn(stand):
         ("x.npy -o map.xls", 2, "known are .parquet .csv .npy"),
         ("x.npy -o no/map.csv", 2, "no doesn't exist"),
         ("x.npy -o .", 2, "is a directory"),
-        ("x.npy -o x.npy", 2, "named twice"),
+        ("x.npy -o x.npy", 2, "is read; an output needs its own name"),
         ("x.npy -o map.npy --run-record map.npy", 2, "named twice"),
         ("x.npy -o map.npy --plot map.gif", 2, "plots are .html"),
         ("x.npy -o map.npy --plot no/map.png", 2, "no doesn't exist"),
@@ -186,6 +185,32 @@ def test_mistakes_are_found_before_anything_is_computed(stand, arguments, code, 
     assert said in " ".join(result.stderr.split())
     assert not hasattr(stand, "X")
     assert set(Path().iterdir()) == there
+
+
+def test_a_cpu_run_does_not_excuse_the_missing_gpu(stand):
+    stand.device_, stand.device_reason_ = "cpu", "no CUDA driver"
+    result = run("x.npy", "-o", "map.npy", "--run-record", "run.json")
+    assert "device        cpu\n" in result.stdout
+    assert json.loads(Path("run.json").read_text())["device_reason"] == "no CUDA driver"
+    stand.device_, stand.device_reason_ = "numpy", "not compiled"
+    assert "device        numpy (not compiled)\n" in run("x.npy", "-o", "map.npy").stdout
+
+
+def test_labels_keep_their_name_unless_a_coordinate_has_it(stand):
+    Path("x.csv").write_text("x,a,b,kind\n" + "".join(f"k{i},{i},{i * i},0\n" for i in range(6)))
+    assert run("x.csv", "-o", "map.csv", "--labels", "x", "--keep", "kind").exit_code == 0
+    assert Path("map.csv").read_text().splitlines()[0] == "x,y,label,kind"
+    assert run("x.csv", "-o", "map.csv", "--labels", "3").exit_code == 0
+    assert Path("map.csv").read_text().splitlines()[0] == "x,y,label"
+    Path("kinds.csv").write_text("sort,other\n" + "a,b\n" * 6)
+    assert run("x.csv", "-o", "map.csv", "--labels", "kinds.csv:sort").exit_code == 0
+    assert Path("map.csv").read_text().splitlines()[:2] == ["x,y,sort", "0,0,a"]
+
+
+def test_a_kept_column_with_the_name_of_a_coordinate_is_renamed(stand):
+    Path("x.csv").write_text("y,a,b\n" + "".join(f"k{i},{i},{i * i}\n" for i in range(6)))
+    assert run("x.csv", "-o", "map.csv", "--keep", "y").exit_code == 0
+    assert Path("map.csv").read_text().splitlines()[:2] == ["x,y,y_kept", "0,0,k0"]
 
 
 def test_the_record_tells_what_was_read(stand):

@@ -106,3 +106,18 @@ def test_labels_that_are_no_plain_text(tmp_path, suffix, labels, expected):
         expected = ["" if label is None else label for label in expected]
     assert list(back.labels) == expected
     assert list(back.ids) == expected
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("dtype", ["S", object])
+def test_bytes_are_written_as_text(tmp_path, suffix, dtype):
+    labels = np.array([b"Iris-setosa", "caf\xe9".encode(), b"\xff"], dtype=dtype)
+    path = tmp_path / f"map{suffix}"
+    write(path, Y, ids=labels, labels=labels, label_name="kind", kept={"more": labels})
+    want = ["Iris-setosa", "caf\xe9", "\ufffd"]
+    if suffix == ".csv":
+        rows = [line.split(",") for line in path.read_text(encoding="utf-8").splitlines()]
+        columns = dict(zip(rows[0], zip(*rows[1:], strict=True), strict=True))
+    else:
+        columns = parquet.read_table(path).to_pydict()
+    assert [list(columns[name]) for name in ("id", "kind", "more")] == [want] * 3

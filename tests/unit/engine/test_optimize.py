@@ -244,4 +244,4 @@ def test_silent_unless_asked_and_then_on_stderr(capfd):
     TSNE(max_iter=60, verbose=1, **QUICK).fit(X)
     out, err = capfd.readouterr()
     assert out == ""
-    assert all(word in err for word in ("neighbors", "optimize", "60/60", "KL="))
+    assert all(word in err for word in ("neighbors", "optimize", "60 of 60 iterations, KL "))

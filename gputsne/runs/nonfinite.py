@@ -1,4 +1,4 @@
-"""Which columns of the file hold NaN or infinity? Said in the file's words once a fit refused them.
+"""The refusal of NaN and infinity in the file's own words: which columns hold them.
 
 The estimator finds them; this looks again, only then, for what the columns are called in the file.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -16,35 +15,44 @@ from gputsne.base.types import Array
 from gputsne.data import BadInput, Data
 from gputsne.data.table import counted
 
+__all__ = ["nonfinite_as_bad_input"]
+
 _BLOCK: Final = 1 << 20  # numbers looked at in one go
-_SHOWN: Final = 8
+_SHOWN: Final = 8  # columns named in a message
 
 
 @contextmanager
-def explained(path: Path, table: Data, *, imputed: bool, remedy: str) -> Iterator[None]:
+def nonfinite_as_bad_input(
+    source: str, table: Data, *, imputed: bool, remedy: str
+) -> Iterator[None]:
     """Turn the refusal of a table with NaN or infinity into one that names the file's columns.
 
     Parameters
     ----------
-    path : Path
-        What the table was read from.
+    source : str
+        What the message calls what the table was read from.
     table : Data
         What is fitted or placed inside the block.
     imputed : bool
         Whether NaN is filled, so that only infinity can be in the way.
     remedy : str
         What to do about NaN besides removing the rows.
+
+    Raises
+    ------
+    BadInput
+        In place of a ValueError inside the block, where the table holds such values.
     """
     try:
         yield
     except ValueError as error:
-        said = _not_finite(path, table, imputed, remedy)
+        said = _not_finite(source, table, imputed, remedy)
         if said is None:
             raise
         raise BadInput(said) from error
 
 
-def _not_finite(path: Path, table: Data, imputed: bool, remedy: str) -> str | None:
+def _not_finite(source: str, table: Data, imputed: bool, remedy: str) -> str | None:
     if table.X.dtype.kind != "f":
         return None
     nan, inf = _counts(table.X)
@@ -59,7 +67,7 @@ def _not_finite(path: Path, table: Data, imputed: bool, remedy: str) -> str | No
     more = f", ... ({bad.size} columns)" if bad.size > _SHOWN else ""
     do = "correct or remove those rows" if inf.any() else f"remove those rows, or {remedy}"
     noun = "column" if bad.size == 1 else "columns"
-    return f"{path} has {' and '.join(what)} in {noun} {where}{more}: {do}"
+    return f"{source} has {' and '.join(what)} in {noun} {where}{more}: {do}"
 
 
 def _counts(X: Any) -> tuple[Array, Array]:

@@ -1,0 +1,372 @@
+"""One run from files to files: read, fit, score, write, record; with a deadline, in any thread.
+
+Nothing here knows of a command line: a server may run jobs in threads of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from gputsne.base import deadline
+from gputsne.base.errors import DeadlineExceeded
+from gputsne.base.files import replacing
+from gputsne.data import Data, Selection, write
+from gputsne.data.named import with_names
+from gputsne.planning.memory import available_memory
+from gputsne.runs import record
+from gputsne.runs.nonfinite import nonfinite_as_bad_input
+from gputsne.runs.outcome import DONE_OUTCOME, FAILED, Outcome, outcome_of, shown
+from gputsne.runs.reading import STANDARD, Points, Source, opened, read_points
+
+__all__ = ["Job", "Report", "Request", "View", "write_points"]
+
+LOGGER: Final = logging.getLogger("gputsne")
+SCORE_K: Final = 10  # neighbours compared before and after, as in gputsne.metrics
+
+
+@dataclass(frozen=True)
+class View:
+    """A picture that a job draws of its map.
+
+    Attributes
+    ----------
+    path : Path
+        Where it goes.
+    draw : callable
+        Called as ``draw(path, model, points)``; writes the file.
+    check : callable
+        Called as ``check(points)`` before the fit; raises ValueError for what can't be drawn.
+    """
+
+    path: Path
+    draw: Callable[[Path, Any, Points], None]
+    check: Callable[[Points], None] = lambda points: None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a job is asked to do.
+
+    Attributes
+    ----------
+    sources : tuple of Path
+        Inputs, one below the other; ``-`` is standard input.
+    output : Path
+        The map's file; ``-`` is standard output.
+    selection : Selection
+        What to read.
+    keep, hover : tuple of str
+        Further columns: for the map's file, and for pictures.
+    input_format, output_format : str or None
+        Format of streams, csv by default.
+    parameters : mapping
+        Keyword arguments of TSNE.
+    views : tuple of View
+        Pictures.
+    model, run_record : Path or None
+        Files for the fitted model and the record.
+    seconds : float or None
+        Deadline, from the start of the job.
+    score : bool
+        Whether to measure neighbours kept and trustworthiness.
+    """
+
+    sources: tuple[Path, ...]
+    output: Path
+    selection: Selection = field(default_factory=Selection)
+    keep: tuple[str, ...] = ()
+    hover: tuple[str, ...] = ()
+    input_format: str | None = None
+    output_format: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    views: tuple[View, ...] = ()
+    model: Path | None = None
+    run_record: Path | None = None
+    seconds: float | None = None
+    score: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a job ended.
+
+    Attributes
+    ----------
+    outcome : Outcome
+        Exit code and one line.
+    facts : dict
+        The run's record, without the hash of the input; see `gputsne.runs.record.assemble`.
+    error : BaseException or None
+        What ended the job, where something did.
+    written : tuple of str
+        Files written.
+    """
+
+    outcome: Outcome
+    facts: dict[str, Any]
+    error: BaseException | None
+    written: tuple[str, ...]
+
+
+class Job:
+    """One run, step by step; `run` does all of it.
+
+    Parameters
+    ----------
+    request : Request
+        What to do.
+    note : callable, optional
+        Called with each remark, one sentence; by default it goes to the logger ``gputsne``.
+    """
+
+    def __init__(self, request: Request, note: Callable[[str], None] = LOGGER.warning) -> None:
+        self.request, self.note = request, note
+        self.started = datetime.now(UTC)
+        self.sources: tuple[Source, ...] = ()
+        self.points = Points(Data(None))
+        self.model: Any = None
+        self.written: list[str] = []
+        self.scores: dict[str, float] = {}
+
+    @property
+    def map(self) -> Any:
+        """The map, if there is one yet; shape (n, c)."""
+        return getattr(self.model, "embedding_", None)
+
+    def run(self) -> Report:
+        """Do the job; whatever ends it, the record is written and the report tells of it.
+
+        Returns
+        -------
+        Report
+            Also of errors and interrupts, none of which is raised.
+        """
+        error: BaseException | None = None
+        with ExitStack() as stack:
+            try:
+                outcome = self._do(stack)
+            except BaseException as raised:
+                error = raised
+                outcome = outcome_of(raised) or Outcome(FAILED, _said(raised))
+            facts = self._facts(outcome)
+            if self.request.run_record is not None:
+                try:
+                    self._record(self.request.run_record, outcome)
+                except OSError as raised:
+                    error = error or raised
+                    outcome = _and_failed(outcome, f"no run record was written: {_said(raised)}")
+        return Report(outcome, facts, error, tuple(self.written))
+
+    def _record(self, path: Path, outcome: Outcome) -> None:
+        """Write the record; interrupted while it hashes a large input or writes, without hashes."""
+        try:
+            record.write(path, self._facts(outcome, hashed=True))
+        except KeyboardInterrupt:
+            record.write(path, self._facts(outcome))
+
+    def _do(self, stack: ExitStack) -> Outcome:
+        request = self.request
+        cut: BaseException | None = None
+        failures: list[str] = []
+        try:
+            with deadline.limit(request.seconds):
+                form = request.input_format
+                self.sources = tuple(stack.enter_context(opened(p, form)) for p in request.sources)
+                limit = request.parameters.get("memory_limit") or available_memory()
+                want = replace(request.selection, memory_limit=limit)
+                self.points = read_points(
+                    self.sources, want, keep=request.keep, hover=request.hover
+                )
+                for said in self.points.notes:
+                    self.note(said)
+                for view in request.views:
+                    view.check(self.points)
+                self._fit()
+                if request.score:
+                    self._score(failures)
+            self._write_map(failures)
+        except (KeyboardInterrupt, DeadlineExceeded) as error:
+            cut = error
+            if self.map is None:
+                return _cut_short(error, "no map yet, nothing was written")
+            if not self.written:
+                self._write_map(failures)
+        try:
+            if not isinstance(cut, KeyboardInterrupt):
+                self._write_others(failures)
+        except KeyboardInterrupt as error:
+            cut = error
+        if failures:
+            there = f"written: {', '.join(self.written)}" if self.written else "nothing was written"
+            return Outcome(FAILED, f"{'; '.join(failures)}; {there}")
+        if cut is not None:
+            return _cut_short(cut, f"{self._output} holds the map so far")
+        return DONE_OUTCOME
+
+    @property
+    def _output(self) -> str:
+        output = self.request.output
+        return "standard output" if output == STANDARD else shown(output)
+
+    def _fit(self) -> None:
+        table, parameters = self.points.table, self.request.parameters
+        self.model = make_model(parameters)
+        if parameters.get("metric") == "precomputed":
+            self.model.fit(table.X)
+        else:
+            name = " and ".join(source.name for source in self.sources)
+            imputed = parameters.get("impute") is not None
+            with nonfinite_as_bad_input(
+                name, table, imputed=imputed, remedy="fill them: --impute mean"
+            ):
+                self.model.fit(with_names(table.X, table.names))
+
+    def _score(self, failures: list[str]) -> None:
+        from gputsne import metrics
+
+        deadline.check("before the map was scored")
+        try:
+            for name in ("knn_preservation", "trustworthiness"):
+                score = getattr(metrics, name)(self.points.table.X, self.map, k=SCORE_K)
+                self.scores[name] = float(score)
+        except Exception as error:  # too few rows, or no memory: the map is there all the same
+            failures.append(f"the map was not scored: {_said(error)}")
+
+    def _write_map(self, failures: list[str]) -> None:
+        request = self.request
+        with self._collecting(failures, self._output, "written"):
+            for said in write_points(request.output, self.map, self.points, request.output_format):
+                self.note(said)
+
+    def _write_others(self, failures: list[str]) -> None:
+        """Save the model, then draw; what fails is noted in `failures` and takes nothing along."""
+        if self.request.model is not None:
+            path = self.request.model
+            with self._collecting(failures, shown(path), "saved"), replacing(path) as part:
+                self.model.save(part)
+        for view in self.request.views:
+            with self._collecting(failures, shown(view.path), "drawn"):
+                view.draw(view.path, self.model, self.points)
+
+    @contextmanager
+    def _collecting(self, failures: list[str], name: str, done: str) -> Iterator[None]:
+        """Note a file as written, or as one clause among the failures."""
+        try:
+            yield
+        except Exception as error:
+            LOGGER.info("%s was not %s", name, done, exc_info=error)
+            failures.append(f"{name} was not {done}: {_said(error)}")
+        else:
+            self.written.append(name)
+
+    def _facts(self, outcome: Outcome, *, hashed: bool = False) -> dict[str, Any]:
+        request = self.request
+        sources = self.sources or tuple(Source(p, shown(p)) for p in request.sources)
+        chosen = {**request.selection.given(), "keep": request.keep, "hover": request.hover}
+        return record.assemble(
+            self.model,
+            outcome,
+            started=self.started,
+            inputs=[record.describe_input(s.path, s.name, chosen, hashed=hashed) for s in sources],
+            X=self.points.table.X,
+            output={
+                "map": self._output,
+                "plots": [view.path for view in request.views],
+                "model": request.model,
+                "written": list(self.written),
+            },
+            parameters=request.parameters,
+            scores=self.scores,
+        )
+
+
+def _said(error: BaseException) -> str:
+    """Return an error in one line; with its type where it is a fault of gputsne's own."""
+    ended = outcome_of(error)
+    return ended.message if ended else shown(f"{type(error).__name__}: {error}")
+
+
+def _cut_short(error: BaseException, rest: str) -> Outcome:
+    """Return the end of a run that an interrupt or a deadline ended."""
+    ended = outcome_of(error) or Outcome(FAILED, _said(error))
+    return Outcome(ended.exit_code, f"{ended.message}; {rest}")
+
+
+def _and_failed(outcome: Outcome, more: str) -> Outcome:
+    """Return an end with one more failure."""
+    message = f"{outcome.message}; {more}" if outcome.message else more
+    return Outcome(outcome.exit_code or FAILED, message)
+
+
+def make_model(parameters: Mapping[str, Any]) -> Any:
+    """Return a TSNE with these parameters, not fitted; imported only here, since that is heavy."""
+    from gputsne.estimator import TSNE
+
+    return TSNE(**parameters)
+
+
+def write_points(path: Path, Y: Any, points: Points, format_name: str | None = None) -> list[str]:
+    """Write a map with what is kept beside it.
+
+    Parameters
+    ----------
+    path : Path
+        ``-`` stands for standard output.
+    Y : array, shape (n, c)
+        The map.
+    points : Points
+        Ids, labels and kept columns.
+    format_name : str or None
+        Format of standard output, csv by default.
+
+    Returns
+    -------
+    list of str
+        Remarks on what the file can't hold.
+
+    Raises
+    ------
+    OSError
+        It can't be written.
+    """
+    table = points.table
+    beside: dict[str, Any] = {
+        "ids": table.ids,
+        "labels": table.labels,
+        "label_name": points.label_name,
+        "kept": points.kept,
+    }
+    if path == STANDARD:
+        suffix = f".{format_name or 'csv'}"
+        _to_standard_output(suffix, lambda part: write(part, Y, **beside))
+    else:
+        suffix = path.suffix.lower()
+        write(path, Y, **beside)
+    lost = [name for name in ("ids", "labels") if getattr(table, name) is not None]
+    lost += ["kept columns"] if points.kept else []
+    if suffix == ".npy" and lost:
+        name = "standard output" if path == STANDARD else shown(path)
+        return [f"{name}: npy holds coordinates alone; {' and '.join(lost)} are not in it"]
+    return []
+
+
+def _to_standard_output(suffix: str, make: Callable[[Path], None]) -> None:
+    import shutil
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="gputsne-") as folder:
+        part = Path(folder, f"map{suffix}")
+        make(part)
+        try:
+            with part.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, "standard output") from error
