@@ -1,6 +1,6 @@
 """Times the stages of a fit and, if asked, shows them: bars on a terminal, log lines elsewhere.
 
-On a terminal a stage that never reports how far it is gets one line with its time when it has ended:
+On a terminal a stage that never reports how far it is gets one line with its time at its end:
 its bar would stand at 0 %. Off a terminal the lines go to the logger ``gputsne``, or to standard
 error where logging isn't set up for them.
 """
