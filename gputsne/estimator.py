@@ -106,7 +106,8 @@ class TSNE(Fitted):
     timings_ : dict
         Seconds by stage: prepare, neighbors, affinities, initial, optimize, total.
     mesh_ : dict
-        Spacing ``h``, spline ``order``, nodes per axis, ``widened``, ``rebuilds``; "exact" method.
+        Spacing ``h``, spline ``order``, nodes per axis, ``pair`` (two meshes, for points nearer to
+        each other than ``h``), ``widened``, ``rebuilds``; "exact" method.
     affinities_ : Affinities
         P.
 

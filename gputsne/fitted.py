@@ -205,6 +205,7 @@ class Fitted(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator): 
                 "h": mesh.h,
                 "order": mesh.order,
                 "nodes": mesh.shape,
+                "pair": run.field.pair,
                 "widened": run.field.widened,
             }
 

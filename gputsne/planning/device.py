@@ -47,7 +47,7 @@ def device_stages(
         "device: neighbour lists": 2 * lists,
         "device: transposed lists": 4 * lists,
         "device: joint P": kept,
-        "device: map and state": 4 * n * (5 * c + 3),
+        "device: map and state": 4 * n * (6 * c + 4),
         "device: mesh": int(NODE_BYTES * nodes),
     }
     stages = {

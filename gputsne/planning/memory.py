@@ -158,7 +158,7 @@ def plan(
         "conditional p": 4 * n * k,
         "transposed lists": 8 * n * k,
         "joint P": 8 * edges + 8 * (n + 1),
-        "map and state": 4 * n * (5 * c + 1),
+        "map and state": 4 * n * (6 * c + 2),
         "mesh": int(NODE_BYTES * nodes),
     }
     held = parts["data"] + parts["prepared data"]
