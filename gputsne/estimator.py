@@ -133,7 +133,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         Seconds by stage: prepare, neighbors, affinities, initial, optimize, total.
     mesh_ : dict
         ``method``, "mesh" or "exact", and ``rebuilds``, meshes made; for a mesh its spacing ``h``,
-        spline ``order``, ``nodes`` per axis, and ``widened``: memory made it coarser than promised.
+        spline ``order``, ``nodes`` per axis, ``pair`` (two meshes, for points nearer to each other
+        than ``h``) and ``widened``: memory made it coarser than promised.
     affinities_ : Affinities
         P; its arrays are read-only, ``to_csr()`` is a copy.
     fitted_map_ : FittedMap
@@ -515,6 +516,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
                 "h": mesh.h,
                 "order": ORDER,
                 "nodes": tuple(m // 2 for m in mesh.fft_shape),
+                "pair": mesh.pair,
                 "widened": mesh.ever_widened,
             }
 

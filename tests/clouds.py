@@ -1,4 +1,4 @@
-"""Which maps are forces measured on? Clusters, a ring, a finished t-SNE map, a far outlier."""
+"""Which maps are forces measured on? Clusters, a ring, a finished map, an outlier, tight groups."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from pathlib import Path
 import numpy as np
 
 SHAPES = ("clusters", "ring", "finished", "outlier")
+# Groups of 30, as t-SNE draws near copies and photos of one person, and their widths in map units:
+# far below the mesh's spacing of about 0.4.
+GROUPS = {"loose": 0.3, "groups": 0.1, "tight": 0.03, "specks": 0.001, "copies": 0.0}
+IN_GROUP = 30
 # 3,000 points of openTSNE 1.0.4's map of MNIST (70,000 digits, perplexity 30, 750 iterations).
 FINISHED = Path(__file__).parent / "data" / "finished_map.npy"
 
@@ -14,6 +18,8 @@ FINISHED = Path(__file__).parent / "data" / "finished_map.npy"
 def cloud(shape, n, c, span, seed=0):
     """Return a map (n, c) float32 whose longest axis is ``span`` map units long."""
     rng = np.random.default_rng(seed)
+    if shape in GROUPS:
+        return _in_groups(n, c, span, GROUPS[shape], rng)
     Y = globals()[f"_{shape}"](n, c, rng).astype(np.float64)
     Y = Y - (Y.min(axis=0) + Y.max(axis=0)) / 2
     return np.ascontiguousarray(Y * (span / np.ptp(Y, axis=0).max()), dtype=np.float32)
@@ -45,3 +51,10 @@ def _finished(n, c, rng):
 def _outlier(n, c, rng):
     """Return one Gaussian and, fifty of its widths away, one point."""
     return np.concatenate([0.02 * rng.normal(size=(n - 1, c)), np.ones((1, c))])
+
+
+def _in_groups(n, c, span, width, rng):
+    """Groups drawn in a cube, ``width`` map units wide whatever the span."""
+    centers = rng.uniform(-span / 2, span / 2, size=(-(-n // IN_GROUP), c))
+    Y = centers[np.arange(n) // IN_GROUP] + width * rng.normal(size=(n, c))
+    return np.ascontiguousarray(Y, dtype=np.float32)

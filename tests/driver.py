@@ -8,6 +8,7 @@ import pytest
 from gputsne.backends import choose, explain
 from gputsne.base.types import Affinities
 from gputsne.engine import mesh as meshes
+from gputsne.engine.field import Field
 
 
 def _mark(device, available, reason):
@@ -51,19 +52,26 @@ class Driver:
         self.ops.deposit(self.put(Y), mesh, center, charge)
         return charge
 
+    def _outs(self, Y):
+        return self.out(len(Y)), self.out(*Y.shape)
+
     def gather(self, Y, mesh, center, potential):
-        phi, grad = self.out(len(Y)), self.out(*Y.shape)
+        phi, grad = self._outs(Y)
         Z = float(self.ops.gather(self.put(Y), mesh, center, self.put(potential), phi, grad))
         return host(phi), host(grad), Z
 
-    def by_mesh(self, Y, dof=1.0, h=None, order=meshes.ORDER):
-        """phi, grad phi and Z by the particle mesh, as the engine does it."""
-        mesh, center = self.mesh(Y, dof, h, order)
+    def by_mesh(self, Y, dof=1.0, h=None):
+        """phi, grad phi and Z by the particle mesh, as the engine does it unless h is given."""
+        if h is None:
+            field, phi, grad = Field(self.ops, dof=dof, method="mesh"), *self._outs(Y)
+            Z = float(field.evaluate(self.put(Y), phi, grad))
+            return host(phi), host(grad), Z
+        mesh, center = self.mesh(Y, dof, h)
         charge = self.deposit(Y, mesh, center)
         return self.gather(Y, mesh, center, self.ops.convolve(charge, mesh))
 
     def exact(self, Y, dof=1.0):
-        phi, grad = self.out(len(Y)), self.out(*Y.shape)
+        phi, grad = self._outs(Y)
         Z = float(self.ops.exact(self.put(Y), dof, phi, grad))
         return host(phi), host(grad), Z
 

@@ -86,6 +86,16 @@ class Ops(Protocol):
     ) -> SupportsFloat:
         """Fill ``phi`` (n,) and ``grad`` (n, c); return Z, which may stay on a device."""
 
+    def spare(self, Y: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return arrays for ``phi`` (n,) and ``grad`` (n, c) on another mesh."""
+
+    def mean(
+        self,
+        one: tuple[FloatArray, FloatArray, Any],
+        two: tuple[FloatArray, FloatArray, Any],
+    ) -> SupportsFloat:
+        """Write the mean of two (phi, grad, Z) into the arrays of the first; return that of Z."""
+
     def exact(self, Y: FloatArray, dof: float, phi: FloatArray, grad: FloatArray) -> SupportsFloat:
         """Fill ``phi`` and ``grad`` by definition; return Z."""
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 
 from gputsne.base.types import Affinities, FloatArray, Mesh
 
 __all__ = ["HostFFT", "convolve"]
+
+Parts = tuple[FloatArray, FloatArray, SupportsFloat]  # phi, its gradient, Z
 
 
 class HostFFT:
@@ -59,6 +61,17 @@ class HostFFT:
         if self._grid is None or self._grid.shape != mesh.shape:
             self._grid = np.empty(mesh.shape, np.float32)
         return self._grid
+
+    def spare(self, Y: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return arrays for phi (n,) and its gradient (n, c) on another mesh."""
+        return np.empty(len(Y), np.float32), np.empty_like(Y)
+
+    def mean(self, one: Parts, two: Parts) -> float:
+        """Write the mean of two fields into the arrays of the first; return that of Z."""
+        for a, b in zip(one[:2], two[:2], strict=True):
+            a += b
+            a *= np.float32(0.5)
+        return 0.5 * (float(one[2]) + float(two[2]))
 
     def convolve(self, charge: FloatArray, mesh: Mesh) -> FloatArray:
         """Return charge * (K - offset), shape (M0, .., G_last), float32."""

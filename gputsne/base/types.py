@@ -156,7 +156,8 @@ class Mesh:
     self_terms : tuple of float
         Cosine coefficients of a point's own image (``Correction`` in csrc/kernels/gather.hpp).
     widened : bool
-        True where the memory allowed made ``h`` larger than the accuracy goal asks.
+        True where the memory allowed, or a reasonable cost, made ``h`` larger than the accuracy
+        goal asks.
     """
 
     h: float

@@ -20,6 +20,9 @@ __all__ = ["Field"]
 # Where the extent is read once an epoch, the mesh has room on every side, in shares of the span: so
 # much when it is built, and another is built when there is less than the second.
 ROOM, LEAST_ROOM = 0.125, 0.05
+CHECK_EVERY = 50  # evaluations between two looks at what near mates do to the forces
+FORGETS = 0.7  # share of the last look's finding that counts: at the limit a mesh stays a while
+SAMPLE = 1 << 16  # points that are compared then
 
 
 class Field:
@@ -37,6 +40,8 @@ class Field:
         FFT nodes that memory allows; above them the spacing widens.
     before : MeshRecord or None
         The mesh of the run that this one continues; taken up where it still suits the map.
+    pairs : bool
+        Whether the forces may be the mean over two meshes; else one is made finer instead.
     """
 
     def __init__(
@@ -47,10 +52,14 @@ class Field:
         method: str = "auto",
         max_nodes: int | None = None,
         before: MeshRecord | None = None,
+        pairs: bool = True,
     ) -> None:
         self.ops, self.dof, self.method, self.max_nodes = ops, float(dof), method, max_nodes
+        self.pairs = pairs
         self.mesh: Mesh | None = None
         self.center: tuple[float, ...] = ()
+        # whether the forces are the mean over two meshes half a cell apart
+        self.pair = before is not None and before.pair
         self.before = before
         self.widened = before is not None and before.ever_widened  # at any time so far
         self.rebuilds = 0 if before is None else before.rebuilds
@@ -58,6 +67,10 @@ class Field:
         self._seen: list[float] | None = None  # the map's spans then
         self.version = object()  # stands for mesh and centre: another one after each look
         self.escapes = 0  # looks that found that a point had left the mesh
+        # what near mates' images did to the forces, over meshes.push; evaluations since; h then
+        self.burden = 0.0 if before is None else before.burden
+        self.since = CHECK_EVERY if before is None else before.since
+        self.clean_at = 0.0 if before is None else before.clean_at
 
     def is_exact(self, n: int, c: int) -> bool:
         """Tell whether the sums of ``n`` points are taken by definition."""
@@ -87,20 +100,58 @@ class Field:
             return
         if self.mesh is None or self._looked >= self._epoch:
             box = self.ops.extent(Y)
-            before = self.mesh, self.center
-            self.fit(box, len(Y))
+            before = self.mesh, self.center, self.pair
+            mesh = self.fit(box, len(Y))
+            if self.since >= CHECK_EVERY or mesh.h > self.clean_at:
+                self.burden = max(self._measure(Y), FORGETS * self.burden)
+                self.since, self.clean_at = 0, mesh.h
+                self.fit(box, len(Y))
             self._epoch, self._looked = self._good_for(box), 0
-            if before != (self.mesh, self.center):
+            if before != (self.mesh, self.center, self.pair):
                 self.version = object()
         self._looked += 1
+        self.since += 1
 
     def forces(self, Y: FloatArray, phi: FloatArray, grad: FloatArray) -> SupportsFloat:
         """Do what ``evaluate`` does after a look: the same launches all through an epoch."""
         if self.is_exact(*Y.shape):
             return self.ops.exact(Y, self.dof, phi, grad)
-        assert self.mesh is not None
-        potential = self.potential(Y)
-        return self.ops.gather(Y, self.mesh, self.center, potential, phi, grad)
+        if not self.pair:
+            return self._through(Y, 0.0, phi, grad)
+        Z = self._through(Y, -0.25, phi, grad)
+        phi_2, grad_2 = self.ops.spare(Y)
+        Z_2 = self._through(Y, 0.25, phi_2, grad_2)
+        return self.ops.mean((phi, grad, Z), (phi_2, grad_2, Z_2))
+
+    def _through(
+        self, Y: FloatArray, shift: float, phi: FloatArray, grad: FloatArray
+    ) -> SupportsFloat:
+        """Fill ``phi`` and ``grad`` from the mesh moved by ``shift`` cells an axis; return Z."""
+        mesh = self.mesh
+        assert mesh is not None
+        center = tuple(x + shift * mesh.h for x in self.center)
+        potential = self.potential(Y, center)
+        return self.ops.gather(Y, mesh, center, potential, phi, grad)
+
+    def _measure(self, Y: FloatArray) -> float:
+        """Return how much the forces owe to images of near mates, over ``meshes.push``.
+
+        Half a cell further, the images push the other way: half the difference between two such
+        meshes is what they do.
+        """
+        mesh = self.mesh
+        assert mesh is not None
+        if mesh.h < meshes.CLEAN * meshes.width(self.dof):
+            return 0.0
+        phi, grad = self.ops.spare(Y)
+        some = slice(None, None, max(1, len(Y) // SAMPLE))
+        found = []
+        for shift in (-0.25, 0.25):
+            self._through(Y, shift, phi, grad)
+            found.append(np.array(self.ops.host(grad[some]), dtype=np.float64))
+        whole = float(np.linalg.norm(found[0] + found[1]))
+        share = float(np.linalg.norm(found[0] - found[1])) / whole if whole > 0.0 else 0.0
+        return share / meshes.push(Y.shape[1], mesh.h, self.dof, pair=False)
 
     def fit(self, box: Sequence[tuple[float, float]], n: int, *, room: float = 0.0) -> Mesh:
         """Centre the mesh on the box; build another where this one is too small or too coarse.
@@ -121,6 +172,10 @@ class Field:
             less = (1.0 - LEAST_ROOM / ROOM) * room
             low, high = [x + less for x in low], [x - less for x in high]
         h, widened = meshes.spacing(span, n, self.dof, self.max_nodes)
+        refine = meshes.refine if self.pairs else meshes.refine_alone
+        h, self.pair, widened = refine(h, widened, span, self.dof, self.burden, self.max_nodes)
+        if self.pair:  # each mesh is a quarter of a cell beside the centre
+            low, high = [x - 0.25 * h for x in low], [x + 0.25 * h for x in high]
         need = meshes.lengths(span, h)
         if self.mesh is None and self.before is not None and self.before.suits(h, need):
             self.mesh = meshes.of_shape(
@@ -145,11 +200,19 @@ class Field:
         self.widened = self.widened or widened
         return self.mesh
 
+    def fit_for_good(
+        self, Y: FloatArray, box: Sequence[tuple[float, float]], n: int, *, room: float
+    ) -> Mesh:
+        """Fit a mesh to a map that stays as it is: see ``fit``, and as fine as near mates ask."""
+        self.fit(box, n, room=room)
+        self.burden = self._measure(Y)
+        return self.fit(box, n, room=room)
+
     def look_again(self, *, new_forces: bool = False) -> None:
         """Read the extent before the next evaluation: the map was moved, or will move otherwise."""
         self._epoch = 0
         if new_forces:
-            self._seen = None
+            self._seen, self.since = None, CHECK_EVERY
 
     def _good_for(self, box: Sequence[tuple[float, float]]) -> int:
         """Return how many evaluations may pass before the extent is read again.
@@ -175,12 +238,20 @@ class Field:
     def _room(self, low: Sequence[float], high: Sequence[float]) -> float:
         """Return how far the box is from the nearest edge of the mesh; below 0: beyond it."""
         assert self.mesh is not None
-        reach = [0.5 * (m - self.mesh.order - 2) * self.mesh.h for m in self.mesh.shape]
+        nodes = [m - self.mesh.order - 2 - 0.5 * self.pair for m in self.mesh.shape]
+        reach = [0.5 * m * self.mesh.h for m in nodes]
         sides = zip(low, high, self.center, reach, strict=True)
         return min(r - max(hi - at, at - lo) for lo, hi, at, r in sides)
 
-    def potential(self, Y: FloatArray) -> FloatArray:
+    def potential(self, Y: FloatArray, center: Sequence[float] | None = None) -> FloatArray:
         """Deposit Y on the mesh and convolve with the kernel.
+
+        Parameters
+        ----------
+        Y : array, shape (n, c), float32
+            Map.
+        center : sequence of float, optional
+            Of the mesh; where ``fit`` put it unless given.
 
         Returns
         -------
@@ -190,5 +261,5 @@ class Field:
         mesh = self.mesh
         assert mesh is not None
         charge = self.ops.grid(mesh)
-        self.ops.deposit(Y, mesh, self.center, charge)
+        self.ops.deposit(Y, mesh, self.center if center is None else center, charge)
         return self.ops.convolve(charge, mesh)

@@ -35,6 +35,14 @@ class MeshRecord:
         The same for any mesh of the run.
     rebuilds : int
         Meshes built in the run.
+    pair : bool
+        Whether the forces are the mean over two such meshes, half a cell apart.
+    burden : float
+        What the images of near mates did to the forces when that was last measured.
+    since : int
+        Evaluations since then.
+    clean_at : float
+        Spacing then, map units.
     """
 
     h: float
@@ -43,6 +51,10 @@ class MeshRecord:
     widened: bool
     ever_widened: bool
     rebuilds: int
+    pair: bool = False
+    burden: float = 0.0
+    since: int = 0
+    clean_at: float = 0.0
 
     def suits(self, h: float, need: Sequence[int]) -> bool:
         """Tell whether a map that needs this spacing and these FFT lengths may keep the mesh."""
@@ -57,5 +69,6 @@ def record_of(field: Field) -> MeshRecord | None:
     if mesh is None:
         return field.before
     return MeshRecord(
-        mesh.h, mesh.fft_shape, field.center, mesh.widened, field.widened, field.rebuilds
-    )
+        mesh.h, mesh.fft_shape, field.center, mesh.widened, field.widened, field.rebuilds,
+        field.pair, field.burden, field.since, field.clean_at,
+    )  # fmt: skip

@@ -23,7 +23,15 @@ NODES_PER_POINT = 1.0  # FFT nodes that cost 5 % of one point's edges: finer is 
 FREE_NODES = (4096, 192**2, 48**3)  # FFTs of this size are lost in the overhead of a call
 MAX_NODES = (2**22, 8192**2, 512**3)  # FFT nodes; 0.27 GB a copy in 2-D, 0.5 GB in 3-D
 TINY_SPAN = 2.0  # below this the spacing follows the span: K - offset is smooth there
+SAMPLES = 8  # places in a cell, an axis, at which a point's own image is computed
 MARGIN = 2  # nodes of air on either side, so that a breathing map keeps its mesh
+# What near mates' images may do to the forces, where 1 % in all is promised; a map in balance feels
+# less than that in its KL, hence what is wanted of a pair of meshes where it is not dear.
+NEAR_ERROR, WANTED_OF_PAIR, LEAST_OF_PAIR = 8e-3, 1e-3, 5e-3
+DEAR, DEAREST = 2.0, 4.0  # times the nodes of one mesh: for what is wanted, for what must be
+PAIR_COARSER = 1.2  # a pair has half of one mesh's error at this many times its spacing
+FINER = 0.85  # ratio of two spacings that are tried where that is not enough
+CLEAN = 0.15  # widths: finer meshes have images below float32's rounding
 
 
 def kernel(r2: Array, dof: float) -> Array:
@@ -97,6 +105,89 @@ def spacing(
     while np.prod(lengths(span, h), dtype=float) > limit:
         h, widened = h * 1.06, True
     return h, widened
+
+
+def push(c: int, h: float, dof: float, *, pair: bool, order: int = ORDER) -> float:
+    """Return how hard a near mate's image on the mesh pushes, K per map unit.
+
+    A charge much nearer than ``h`` has the image of the point itself, whose gradient by one of its
+    two places is ``pi / h`` times the first harmonic of ``self_terms``. A pair of meshes half a
+    cell apart on all axes leaves products of two harmonics, and every axis its second one.
+    """
+    terms = _self_terms(c, h, dof, order)
+    if not pair:
+        return float(np.pi / h * abs(terms[1]))
+    t = np.arange(SAMPLES) / SAMPLES
+    second = 2.0 * (_image(1, h, dof, order) * np.cos(4 * np.pi * t)).mean()
+    products = (c - 1) / 2 * terms[2] ** 2 if c > 1 else 0.0
+    return float(np.pi / h * np.sqrt(products + 4.0 * second**2))
+
+
+def refine(
+    h: float,
+    widened: bool,
+    span: Sequence[float],
+    dof: float,
+    burden: float,
+    max_nodes: int | None = None,
+) -> tuple[float, bool, bool]:
+    """Choose what near mates ask for: one mesh, a pair of them, or a pair of finer ones.
+
+    Parameters
+    ----------
+    h : float
+        Spacing that the map's span and density ask for, map units.
+    widened : bool
+        Whether memory allowed none as fine as they ask.
+    span : sequence of float
+        Of the box, map units.
+    dof : float
+        Degrees of freedom of the map kernel.
+    burden : float
+        Error of the forces that images cause, relative, over ``push`` (``Field`` measures it).
+    max_nodes : int or None
+        FFT nodes that memory allows.
+
+    Returns
+    -------
+    h : float
+        Spacing to use.
+    pair : bool
+        Whether the forces are the mean over two meshes half a cell apart.
+    widened : bool
+        True where memory, or a reasonable cost, allows no mesh that is fine enough.
+    """
+    c, single = len(span), h
+    if burden * push(c, h, dof, pair=False) <= NEAR_ERROR:
+        return h, False, widened
+    limit = max_nodes or MAX_NODES[c - 1]
+    if not widened:
+        h *= PAIR_COARSER
+    while (error := burden * push(c, h, dof, pair=True)) > WANTED_OF_PAIR:
+        enough = error <= LEAST_OF_PAIR
+        dear = (single / (FINER * h)) ** c > (DEAR if enough else DEAREST)
+        if dear or np.prod(lengths(span, FINER * h), dtype=float) > limit:
+            return h, True, widened or not enough
+        h *= FINER
+    return h, True, widened
+
+
+def refine_alone(
+    h: float,
+    widened: bool,
+    span: Sequence[float],
+    dof: float,
+    burden: float,
+    max_nodes: int | None = None,
+) -> tuple[float, bool, bool]:
+    """Do what ``refine`` does with one mesh only, by its spacing; ``pair`` is always False."""
+    c, coarse, limit = len(span), h, max_nodes or MAX_NODES[len(span) - 1]
+    while burden * push(c, h, dof, pair=False) > NEAR_ERROR:
+        dear = (coarse / (FINER * h)) ** c > DEAREST
+        if dear or np.prod(lengths(span, FINER * h), dtype=float) > limit:
+            return h, False, True
+        h *= FINER
+    return h, False, widened
 
 
 def build(
@@ -189,21 +280,40 @@ def _even(F: Any, xp: Any, fft: Any) -> Array:
 
 
 def _nodes(order: int) -> Array:
-    """Return the cardinal B-spline of even ``order`` at the integers, ``order - 1`` values."""
+    """Return the cardinal B-spline of ``order`` at the integers, ``order - 1`` values."""
     from scipy.interpolate import BSpline
 
     return np.asarray(BSpline.basis_element(np.arange(order + 1.0))(np.arange(1.0, order)))
 
 
 def _transfer(order: int, g: int) -> Array:
-    """Return what deposit and gather multiply, k <= G / 2: ``(sum_j b(j) cos(2 pi jk / G))**2``."""
-    k, j = np.arange(g // 2 + 1), np.arange(order - 1) - (order // 2 - 1)
-    return np.asarray((np.cos(2 * np.pi * np.outer(k, j) / g) @ _nodes(order)) ** 2)
+    """Return what deposit and gather make of a wave, k <= G / 2, in the mean over all places.
+
+    ``sum_m w(k + 2 pi m / h)**2``, w the spline's transform: that is the transform of the spline of
+    twice the order at the integers.
+    """
+    k, j = np.arange(g // 2 + 1), np.arange(2 * order - 1) - (order - 1)
+    return np.asarray(np.cos(2 * np.pi * np.outer(k, j) / g) @ _nodes(2 * order))
 
 
 @lru_cache(maxsize=64)
 def _self_terms(c: int, h: float, dof: float, order: int) -> tuple[float, ...]:
-    """Return the cosine series of a point's own image, K part only: 1, one, two, .. c cosines.
+    """Return the cosine series of a point's own image: 1, one, two, .. c cosines."""
+    S = _image(c, h, dof, order)
+    t = np.arange(SAMPLES) / SAMPLES
+    terms = [S.mean()]
+    for count in range(1, c + 1):
+        basis: Any = 1.0
+        for axis in range(c):
+            wave = np.cos(2 * np.pi * t) if axis < count else np.ones(SAMPLES)
+            basis = basis * wave.reshape([-1 if a == axis else 1 for a in range(c)])
+        terms.append(2.0**count * (S * basis).mean())
+    return tuple(float(x) for x in terms)
+
+
+@lru_cache(maxsize=64)
+def _image(c: int, h: float, dof: float, order: int) -> Array:
+    """Return a point's own image, K part only, at ``SAMPLES`` places t an axis.
 
     ``S(t) = sum_ab w_a(t) w_b(t) K~(a - b)`` is even and periodic in t on every axis and its second
     harmonics are below 1e-5. K~ is local, so a small grid gives it.
@@ -218,21 +328,14 @@ def _self_terms(c: int, h: float, dof: float, order: int) -> tuple[float, ...]:
         back = np.flip(np.take(full, np.arange(1, g // 2), axis=axis), axis=axis)
         full = np.concatenate([full, back], axis=axis)
     image = np.asarray(irfftn(full, s=(g,) * c, axes=tuple(range(c))))
-    q = 8  # samples of t an axis
-    t = np.arange(q) / q
+    t = np.arange(SAMPLES) / SAMPLES
     spline = BSpline.basis_element(np.arange(order + 1.0), extrapolate=False)
-    w = np.nan_to_num(spline(t[:, None] + np.arange(order)[::-1][None, :]))  # (q, order)
-    pair = w[:, :, None] * w[:, None, :]  # (q, order, order)
+    w = np.nan_to_num(spline(t[:, None] + np.arange(order)[::-1][None, :]))  # (samples, order)
+    pair = w[:, :, None] * w[:, None, :]  # (samples, order, order)
     shift = np.arange(order)[:, None] - np.arange(order)[None, :]
-    auto = pair.reshape(q, -1) @ np.eye(g)[(shift % g).ravel()]  # (q, g): pairs by their distance
+    # Pairs of nodes by their distance, (samples, g).
+    auto = pair.reshape(SAMPLES, -1) @ np.eye(g)[(shift % g).ravel()]
     S = image
     for _ in range(c):  # contract the first axis each time; the t axes gather at the end
         S = np.tensordot(S, auto, axes=([0], [1]))
-    terms = [S.mean()]
-    for count in range(1, c + 1):
-        basis: Any = 1.0
-        for axis in range(c):
-            wave = np.cos(2 * np.pi * t) if axis < count else np.ones(q)
-            basis = basis * wave.reshape([-1 if a == axis else 1 for a in range(c)])
-        terms.append(2.0**count * (S * basis).mean())
-    return tuple(float(x) for x in terms)
+    return S

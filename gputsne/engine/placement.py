@@ -74,8 +74,9 @@ def reference(
     if len(Y) <= SUM_BELOW and math.prod(meshes.lengths(span, h)) > NODES[1]:
         none = np.empty((0,) * len(span), np.float32)
         return Reference(Y, float(dof), none, center, h, meshes.ORDER, 0.0, TINY, low, high)
-    field = Field(ops, dof=dof, max_nodes=max_nodes)
-    mesh = field.fit(box, as_points, room=room)
+    # A new row asks for phi beside tight groups too, and where one mesh puts it, there it stays.
+    field = Field(ops, dof=dof, max_nodes=max_nodes, pairs=False)
+    mesh = field.fit_for_good(Y, box, as_points, room=room)
     inside = tuple(slice(0, m) for m in mesh.shape)
     potential = ops.xp.ascontiguousarray(field.potential(Y)[inside])
     far = mesh.offset * len(Y)

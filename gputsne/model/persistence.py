@@ -5,6 +5,7 @@ What belongs to the machine or the session (threads, progress, memory, callbacks
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Mapping
 from dataclasses import replace
@@ -261,8 +262,16 @@ def _mesh(told: dict[str, Any], c: int) -> MeshRecord:
         raise ValueError(f"mesh has fft_shape={fft_shape}")
     return MeshRecord(
         _positive(told["h"]), fft_shape, center, bool(told["widened"]),
-        bool(told["ever_widened"]), _count(told["rebuilds"]),
+        bool(told["ever_widened"]), _count(told["rebuilds"]), bool(told["pair"]),
+        _least_0(told["burden"]), _count(told["since"]), _least_0(told["clean_at"]),
     )  # fmt: skip
+
+
+def _least_0(value: Any) -> float:
+    number = float(value)
+    if not 0.0 <= number < math.inf:
+        raise ValueError(f"{value!r} must be finite and at least 0")
+    return number
 
 
 def _count(value: Any) -> int:

@@ -224,7 +224,7 @@ def plan(
     parts |= {
         "joint P": 8 * edges + 8 * (n + 1),
         "first map": SPECTRAL_EDGE_BYTES * edges + SPECTRAL_POINT_BYTES * n if spectral else 0,
-        "map and state": 4 * n * (5 * c + 1),
+        "map and state": 4 * n * (6 * c + 2),
         "mesh": int(NODE_BYTES * _usual_nodes(n, c)),
     }
     held = parts["data"] + parts["prepared data"]
@@ -341,7 +341,7 @@ def device_stages(
         "device: neighbour lists": 2 * lists,
         "device: transposed lists": 4 * lists,
         "device: joint P": kept,
-        "device: map and state": 4 * n * (5 * c + 3),
+        "device: map and state": 4 * n * (6 * c + 4),
         "device: mesh": int(DEVICE_NODE_BYTES * nodes),
     }
     stages = {

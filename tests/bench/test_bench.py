@@ -107,6 +107,14 @@ def test_relabel(tmp_path: Path):
     assert line["curve_ms"] > 0
 
 
+def test_groups(tmp_path: Path):
+    record = quick("groups", tmp_path)
+    (row,) = record["rows"]
+    assert row["kl_mesh"] == pytest.approx(row["kl_exact"], rel=0.1)
+    assert row["force_on_map_of_mesh"] < 1e-2
+    assert record["cost"]["ratio"] > 1
+
+
 def test_crossing_is_where_the_mesh_stays_quicker():
     crossing = load_with_bench("crossing").crossing
     line = [{"n": n, "exact_ms": n * n, "mesh_ms": 1e6} for n in (100, 500, 2000, 8000)]

@@ -148,7 +148,8 @@ class CudaOps(CudaEdges):
         self._module.deposit(self._at(Y), n, c, *place, fixed, stream)
         self._module.pack(fixed, list(mesh.shape), self._at(charge), list(charge.shape), stream)
         self._mixed = False
-        reach = [0.5 * (m - mesh.order - 2) * mesh.h for m in mesh.shape]  # as Mesh.holds has it
+        # As Mesh.holds has it, less half a cell: the other mesh of a pair may be so far aside.
+        reach = [0.5 * (m - mesh.order - 3) * mesh.h for m in mesh.shape]
         self._box = (
             [x - r for x, r in zip(center, reach, strict=True)],
             [x + r for x, r in zip(center, reach, strict=True)],
@@ -193,6 +194,23 @@ class CudaOps(CudaEdges):
             self._stream,
         )
         return self._total(z)
+
+    def spare(self, Y: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """See ``Ops``."""
+        phi = self._buffer("phi", Y.shape[:1], np.float32)
+        return phi, self._buffer("grad", Y.shape, np.float32)
+
+    def mean(
+        self,
+        one: tuple[FloatArray, FloatArray, OnDevice],
+        two: tuple[FloatArray, FloatArray, OnDevice],
+    ) -> OnDevice:
+        """See ``Ops``; Z stays on the device."""
+        fields = [(phi, grad, Z.value) for phi, grad, Z in (one, two)]
+        for a, b in zip(*fields, strict=True):
+            a += b
+            a *= 0.5
+        return one[2]
 
     def exact(self, Y: FloatArray, dof: float, phi: FloatArray, grad: FloatArray) -> OnDevice:
         """See ``Ops``; Z stays on the device."""
