@@ -1,4 +1,4 @@
-"""What does the optimiser see of the user's X? Finite float32 rows, and how to make them again."""
+"""X becomes X': finite float32 rows, and what was learned to make the same of new rows."""
 
 from gputsne.preparation.fitting import prepare
 from gputsne.preparation.preparation import Preparation

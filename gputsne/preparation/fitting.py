@@ -1,8 +1,9 @@
-"""What is learned from X before anything else? Fill values, centre, scale and principal axes."""
+"""What is learned from X before anything else: fill values, centre, scale and principal axes."""
 
 from __future__ import annotations
 
 import numbers
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -10,10 +11,19 @@ import numpy as np
 
 from gputsne.base import resources
 from gputsne.base.messages import warn_user
+from gputsne.base.pca import covariance_axes, positive_sign
 from gputsne.base.random import draw_seed
+from gputsne.base.rows import row_blocks
+from gputsne.base.tables import Table, read
 from gputsne.base.types import Array, FloatArray
+from gputsne.preparation.checks import (
+    complain_if_not_finite,
+    largest_value,
+    power_of_two,
+    spreads_of,
+    warn_if_outweighed,
+)
 from gputsne.preparation.preparation import Preparation
-from gputsne.preparation.tables import Table, block_rows, complain_if_not_finite, read
 
 __all__ = ["prepare"]
 
@@ -21,11 +31,12 @@ __all__ = ["prepare"]
 # no bigger than a laptop holds beside the rest of a fit.
 DENSE_COLUMNS = 2000
 DENSE_BYTES = 2 << 30
-# Spreads outside 2**-40 ... 2**40 are rescaled: a squared distance then stays below 2**84 d, and
-# neighbours a millionth of the spread apart still square to 2**-120, inside float32's 2**+-126.
-SAFE_EXPONENT = 40
 # A column that lies further from 0 than this many times its spread loses 8 of float32's 24 bits.
 FAR = 256.0
+# Up to here the covariance is taken in float64: n d^2 at 40 GFLOP/s, 1 s for 70,000 rows of 784.
+EXACT_COLUMNS = 1000
+# Exponent at which squares of float64 values are near float64's own limits.
+SQUARES_SAFE = 400
 
 
 class Columns(NamedTuple):
@@ -45,6 +56,7 @@ def prepare(
     impute: str | float | None = None,
     random_state: Any = None,
     recentre: bool = True,
+    units_matter: bool = True,
 ) -> tuple[FloatArray, Preparation]:
     """Turn X into finite float32 rows, and remember how.
 
@@ -64,6 +76,9 @@ def prepare(
     recentre : bool, default True
         Shift columns that lie so far from 0 that float32 would blur them. Pass False for metrics
         to which the origin matters (cosine, correlation, inner_product).
+    units_matter : bool, default True
+        Warn where a few columns outweigh all others. Pass False for metrics that weigh the columns
+        themselves (seuclidean, mahalanobis, canberra, hamming) or that are the user's own.
 
     Returns
     -------
@@ -75,15 +90,16 @@ def prepare(
     Raises
     ------
     ValueError
-        For empty, 1-D, text, complex or non-finite X, for ``pca`` out of range, and for sparse X
-        that would not fit in memory when dense.
+        For empty, 1-D, text, complex or non-finite X, for ``pca`` out of range, for sparse X that
+        would not fit in memory when dense, and for a value so far out that float32 can't tell the
+        other rows apart beside it.
     TypeError
         For things that hold no numbers.
 
     Warns
     -----
     UserWarning
-        When all rows are equal.
+        When all rows are equal, and when a few columns outweigh all others.
     """
     table = read(X)
     n, d = table.shape
@@ -93,9 +109,9 @@ def prepare(
     if impute is not None:
         learned = replace(learned, fill=_fill_values(table, impute))
     if table.sparse:
-        learned = _fit_sparse(table, learned, scale, pca, random_state)
+        learned = _fit_sparse(table, learned, scale, pca, random_state, units_matter)
     else:
-        learned = _fit_dense(table, learned, scale, pca, random_state, recentre)
+        learned = _fit_dense(table, learned, scale, pca, random_state, recentre, units_matter)
     rows = learned.transform_table(table)
     if n > 1 and _all_equal(rows):
         warn_user(
@@ -107,10 +123,9 @@ def prepare(
 
 def _all_equal(rows: FloatArray) -> bool:
     """Tell whether every row equals the first; other data end it at the first block."""
-    step = block_rows(rows.shape[1])
     if (rows[1] != rows[0]).any():
         return False
-    return all((rows[i : i + step] == rows[0]).all() for i in range(0, len(rows), step))
+    return all((rows[part] == rows[0]).all() for part in row_blocks(*rows.shape))
 
 
 def _check_options(scale: bool, pca: int | None, n: int, d: int) -> None:
@@ -151,7 +166,7 @@ def _fill_values(table: Table, impute: str | float) -> Array:
 
 def _fit_dense(
     table: Table, learned: Preparation, scale: bool, pca: int | None, random_state: Any,
-    recentre: bool,
+    recentre: bool, units_matter: bool,
 ) -> Preparation:  # fmt: skip
     stats = _columns(table, learned)
     with np.errstate(over="ignore"):  # columns from -1e308 to 1e308 spread to infinity
@@ -171,18 +186,36 @@ def _fit_dense(
             learned = replace(learned, mean=np.where(far, stats.mean, 0.0))
         left = 0.0 if learned.mean is None else learned.mean
         reach = float(np.maximum(np.abs(stats.high - left), np.abs(stats.low - left)).max())
-    learned = replace(learned, factor=_power_of_two(reach))
-    if pca is None:
-        return learned
+    spreads = spreads_of(table, learned.fill, learned.scale)
+    if units_matter and not scale:
+        warn_if_outweighed(table, spreads.width)
+    factor = power_of_two(reach, spreads.rest, lambda: largest_value(table, learned.scale))
+    learned = replace(learned, factor=factor)
+    return learned if pca is None else _with_pca(table, learned, stats.mean, int(pca), random_state)
 
-    from sklearn.decomposition import PCA
 
-    # Centred before float32 takes it, or the covariance of columns far from 0 would cancel.
-    centre = np.zeros(table.shape[1]) if scale else stats.mean
-    flat = replace(learned, mean=stats.mean).transform_table(table)
+def _with_pca(
+    table: Table, learned: Preparation, mean: Array, pca: int, random_state: Any
+) -> Preparation:
+    """Add the leading principal axes; few columns exactly, many by scikit-learn's choice."""
+    n, d = table.shape
+    centre = np.zeros(d) if learned.scale is not None else mean
+    # Centred before anything is squared, or the covariance of columns far from 0 would cancel.
+    flat = replace(learned, mean=mean)
+
+    def blocks() -> Iterator[Array]:
+        for rows in row_blocks(n, d):
+            yield flat.dense_block(table.values[rows])
+
     # BLAS adds in another order with another number of threads; equal rows have shares of 0 / 0
     with resources.limit(1), np.errstate(invalid="ignore", divide="ignore"):
-        model = PCA(int(pca), random_state=draw_seed(random_state)).fit(flat)
+        if d <= EXACT_COLUMNS:
+            axes = positive_sign(covariance_axes(blocks(), d)[1][:, :pca])
+            return replace(learned, pca_mean=centre, components=np.ascontiguousarray(axes.T))
+
+        from sklearn.decomposition import PCA
+
+        model = PCA(pca, random_state=draw_seed(random_state)).fit(flat.transform_table(table))
     offset = model.mean_.astype(np.float64) / learned.factor
     return replace(
         learned, pca_mean=centre + offset, components=model.components_.astype(np.float64)
@@ -190,8 +223,9 @@ def _fit_dense(
 
 
 def _fit_sparse(
-    table: Table, learned: Preparation, scale: bool, pca: int | None, random_state: Any
-) -> Preparation:
+    table: Table, learned: Preparation, scale: bool, pca: int | None, random_state: Any,
+    units_matter: bool,
+) -> Preparation:  # fmt: skip
     from sklearn.utils.sparsefuncs import mean_variance_axis
 
     n, d = table.shape
@@ -207,12 +241,18 @@ def _fit_sparse(
         missing = np.isnan(X.data)
         X.data[missing] = fill[X.indices[missing]]
     if scale:
-        unit = _power_of_two(float(np.abs(X.data).max(initial=0.0)))
+        unit = _for_squares(float(np.abs(X.data).max(initial=0.0)))
         deviation = np.sqrt(mean_variance_axis(X * unit, axis=0)[1]) / unit
         deviation[deviation == 0.0] = 1.0
         learned = replace(learned, scale=deviation)
         X.data /= deviation[X.indices]
-    learned = replace(learned, factor=_power_of_two(float(np.abs(X.data).max(initial=0.0))))
+    scaled = replace(table, values=X)
+    spreads = spreads_of(scaled, None, None)
+    if units_matter and not scale:
+        warn_if_outweighed(table, spreads.width)
+    reach = float(np.abs(X.data).max(initial=0.0))
+    factor = power_of_two(reach, spreads.rest, lambda: largest_value(table))
+    learned = replace(learned, factor=factor)
     if pca is None:
         return learned
 
@@ -231,11 +271,9 @@ def _columns(table: Table, learned: Preparation) -> Columns:
     n, d = table.shape
     low, high = np.full(d, np.inf), np.full(d, -np.inf)
     mean, squares, count = np.zeros(d), np.zeros(d), 0
-    # Halved exponents for the squares of values near float64's own limits.
-    unit = _power_of_two(_largest(table), beyond=400)
-    step = block_rows(d)
-    for start in range(0, n, step):
-        block = table.values[start : start + step].astype(np.float64)
+    unit = _for_squares(_largest(table))
+    for rows in row_blocks(n, d):
+        block = table.values[rows].astype(np.float64)
         if learned.fill is not None:
             block = np.where(np.isnan(block), learned.fill, block)
         low, high = np.minimum(low, block.min(axis=0)), np.maximum(high, block.max(axis=0))
@@ -258,14 +296,11 @@ def _largest(table: Table) -> float:
     """Return the largest magnitude in a dense table, NaN aside."""
     if table.values.dtype.kind != "f" or table.values.dtype.itemsize < 8:
         return 1.0  # float32's and 64-bit integers' squares fit into float64
-    step = block_rows(table.shape[1])
-    blocks = (table.values[i : i + step] for i in range(0, table.shape[0], step))
+    blocks = (table.values[rows] for rows in row_blocks(*table.shape))
     return max(float(np.nanmax(np.abs(block), initial=0.0)) for block in blocks)
 
 
-def _power_of_two(reach: float, beyond: int = SAFE_EXPONENT) -> float:
-    """Return the power of two that brings ``reach`` near 1, or 1.0 where that isn't needed."""
-    if not np.isfinite(reach) or reach == 0.0:
-        return 1.0 if reach == 0.0 else 2.0**-1023
-    exponent = int(np.frexp(reach)[1])
-    return 1.0 if abs(exponent) <= beyond else float(2.0 ** min(max(-exponent, -1022), 1000))
+def _for_squares(largest: float) -> float:
+    """Return the power of two that keeps squares of such values inside float64; mostly 1.0."""
+    exponent = int(np.frexp(largest)[1])
+    return 1.0 if abs(exponent) <= SQUARES_SAFE else float(2.0 ** min(-exponent, 1000))

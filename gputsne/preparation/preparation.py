@@ -1,4 +1,4 @@
-"""What did prepare learn, and how is it done again to new rows? Arrays only, one row at a time.
+"""What ``prepare`` learned, as arrays, and how it is done again to new rows.
 
 A row's result never depends on the other rows of its batch: everything is elementwise, except the
 projection, which is computed in float64 on blocks of one fixed shape and then rounded to float32.
@@ -13,8 +13,10 @@ import numpy as np
 
 from gputsne.base import resources
 from gputsne.base.messages import warn_user
+from gputsne.base.rows import row_blocks
+from gputsne.base.tables import Table, read
 from gputsne.base.types import Array, FloatArray
-from gputsne.preparation.tables import Table, block_rows, complain_if_not_finite, read
+from gputsne.preparation.checks import complain_if_not_finite
 
 __all__ = ["Preparation"]
 
@@ -94,14 +96,13 @@ class Preparation:
         if plain and not table.sparse and self.factor == 1.0 and values.dtype == np.float32:
             return np.ascontiguousarray(values)
         out = np.empty((n, self.n_features_out), dtype=np.float32)
-        rows = block_rows(self.n_features_in)
+        done = self._sparse_block if table.sparse else self.dense_block
+        blocks = row_blocks(n, self.n_features_in)
+        if self.components is not None:  # of a fixed number of rows, whatever they hold
+            blocks = row_blocks(n, 1, SPARSE_ROWS if table.sparse else PROJECTION_ROWS)
         with resources.limit(1), np.errstate(over="ignore"):
-            if self.components is not None:
-                rows = SPARSE_ROWS if table.sparse else PROJECTION_ROWS
-            for start in range(0, n, rows):
-                block = values[start : start + rows]
-                done = self._sparse_block(block) if table.sparse else self._dense_block(block)
-                out[start : start + rows] = done
+            for rows in blocks:
+                out[rows] = done(values[rows])
         if not np.isfinite(out).all():
             row = int(np.flatnonzero(~np.isfinite(out).all(axis=1))[0])
             raise ValueError(
@@ -110,7 +111,19 @@ class Preparation:
             )
         return out
 
-    def _dense_block(self, block: Array) -> Array:
+    def dense_block(self, block: Array) -> Array:
+        """Return some rows of a dense table as prepared, float64, before float32 rounds them.
+
+        Parameters
+        ----------
+        block : array, shape (rows, d)
+            At most ``PROJECTION_ROWS`` rows where there are ``components``.
+
+        Returns
+        -------
+        array, shape (rows, d'), float64
+            A new array.
+        """
         X = block.astype(np.float64)
         if self.fill is not None:
             X = np.where(np.isnan(X), self.fill, X)

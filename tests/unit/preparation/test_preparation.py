@@ -1,4 +1,4 @@
-"""Does prepare give the rows that scikit-learn's own steps in float64 give?"""
+"""Prepared rows are those of scikit-learn's own steps in float64."""
 
 from __future__ import annotations
 
@@ -74,16 +74,33 @@ def test_scale_is_scikit_learns():
 def test_pca_is_scikit_learns():
     X = data(400, 20)
     rows, learned = prepare(X, pca=5)
-    # The axes are fitted in float32: they are off by 2**-24 times the ratio of neighbouring
-    # eigenvalues' distance to the largest, here below 100.
-    assert close(rows, PCA(5).fit_transform(X), 1e-5)
+    assert close(rows, PCA(5).fit_transform(X))
     assert learned.components is not None
     assert learned.components.shape == (5, 20)
 
 
 def test_pca_survives_columns_far_from_zero():
     X = data(400, 20)
-    assert close(prepare(X + 1e6, pca=5)[0], PCA(5).fit_transform(X), 1e-5)
+    assert close(prepare(X + 1e6, pca=5)[0], PCA(5).fit_transform(X))
+
+
+def test_pca_of_many_columns_is_scikit_learns():
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(60, 3)) * [9, 6, 3] @ rng.normal(size=(3, 1300))
+    # scikit-learn fits the axes in float32: they are off by 2**-24 times the ratio of the largest
+    # eigenvalue to the distance of neighbouring ones, here below 100.
+    assert close(prepare(X, pca=3, random_state=0)[0], PCA(3).fit_transform(X), 1e-5)
+
+
+def test_pca_keeps_what_lies_a_million_times_below_an_outlier():
+    X = data(400, 20)
+    X[7, 0] = 3e6
+    # float32 would lose the rest: its covariance is 1e-11 of the largest element. In float64 the
+    # axes are off by 2**-53 * 1e11 = 1e-5.
+    want = PCA(5, svd_solver="full").fit_transform(X)
+    rest = np.delete(prepare(X, pca=5)[0], 7, axis=0)[:, 1:]
+    want = np.delete(want, 7, axis=0)[:, 1:]
+    assert np.abs(np.abs(rest) - np.abs(want)).max() < 1e-4 * np.abs(want).max()
 
 
 def test_scale_then_pca():
@@ -189,3 +206,89 @@ def test_bits_do_not_depend_on_threads():
     with resources.limit(2):
         two, _ = prepare(X, pca=10, scale=True)
     np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("column", [0, 5])
+@pytest.mark.parametrize("value", [-3.4028235e38, 1e27, 1e300])
+@pytest.mark.parametrize("options", [{}, {"pca": 4}])
+def test_a_value_beside_which_float32_loses_the_rest_is_named(value, column, options):
+    X = data()
+    X[7, column] = value
+    said = rf"X\[7, {column}\]={value:.6g} lies .* 'no data', replace it by NaN".replace("+", r"\+")
+    with pytest.raises(ValueError, match=said):
+        prepare(X, **options)
+    import pandas as pd
+
+    with pytest.raises(ValueError, match=rf"\(column '{'abcdefghi'[column]}'\) lies"):
+        prepare(pd.DataFrame(X, columns=list("abcdefghi")), **options)
+    X[7, column] = np.nan  # the remedy
+    prepare(X, impute="mean", **options)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.7])
+def test_no_data_in_many_cells_is_seen_all_the_same(share):
+    X = data(2000)
+    X[np.random.default_rng(6).random(X.shape) < share] = -3.4028235e38
+    with pytest.raises(ValueError, match=r"-3\.40282e\+38 lies"):
+        prepare(X)
+
+
+def test_small_data_with_one_ordinary_value():
+    X = data() * 1e-30
+    X[7, 0] = 1.0
+    with pytest.raises(ValueError, match=r"X\[7, 0\]=1 lies"):
+        prepare(X)
+    with pytest.raises(ValueError, match=r"X\[7, 0\]=1 lies"):
+        prepare(sparse.csr_array(X))
+
+
+@pytest.mark.parametrize("value", [1e13, 1e20, 1e24])
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+def test_beside_a_large_value_squares_of_the_rest_stay_in_float32(make, value):
+    X = data()
+    X[7, 0] = value
+    rows, learned = prepare(make(X))
+    rest = np.delete(rows, 7, axis=0)
+    squared = np.square(rest[:, None] - rest[None]).sum(axis=2)
+    want = np.square(np.delete(X, 7, axis=0)[:, None] - np.delete(X, 7, axis=0)[None]).sum(axis=2)
+    # Each value is rounded to float32, which moves a difference by 2**-24 of the largest value.
+    np.testing.assert_allclose(squared / learned.factor**2, want, rtol=1e-5, atol=1e-4)
+    assert np.isfinite(np.square(rows).sum(axis=1)).all()
+
+
+def test_widely_spread_data_are_no_outliers():
+    rng = np.random.default_rng(7)
+    for X in (
+        data() * np.logspace(-30, 30, 9),  # each column in a unit of its own
+        rng.choice([0.0, 1e30], size=(100, 4)),
+        np.c_[rng.choice([0.0, 1.0], size=100), rng.normal(size=100)] * 1e25,
+        np.exp(rng.normal(size=(300, 3)) * 10),
+    ):
+        prepare(X, units_matter=False)
+
+
+def test_a_column_that_outweighs_all_others_is_named():
+    import pandas as pd
+
+    X = data()
+    X[:, 2] *= 1e7
+    with pytest.warns(UserWarning, match=r"^column 2 of X spreads \d.* scale=True"):
+        prepare(X)
+    with pytest.warns(UserWarning, match="^column 'c' of X"):
+        prepare(pd.DataFrame(X, columns=list("abcdefghi")), pca=3)
+    with pytest.warns(UserWarning, match="^column 2 of X"):
+        prepare(sparse.csr_array(X))
+    X[:, 4] *= 1e7
+    with pytest.warns(UserWarning, match="^columns 2, 4 of X spread "):
+        prepare(X)
+    prepare(X, scale=True)  # the remedy
+    prepare(X, units_matter=False)
+
+
+def test_columns_of_like_weight_and_single_outliers_are_not_warned_of():
+    X = data()
+    prepare(X * np.logspace(0, 4, 9))
+    X[7, 0] = 1e12  # a row of its own; the others keep their distances
+    prepare(X)
+    prepare(X[:, :1])
+    prepare(np.c_[X[:, 0], np.zeros(len(X))])

@@ -1,0 +1,60 @@
+"""Principal axes in float64, from blocks of rows: one routine for ``pca=`` and for ``init="pca"``.
+
+Call it with one BLAS thread, so that sums are taken in the same order for any ``n_jobs``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["covariance_axes", "positive_sign"]
+
+F64 = npt.NDArray[np.float64]
+
+
+def covariance_axes(blocks: Iterable[F64], d: int) -> tuple[F64, F64]:
+    """Return the eigenvalues and eigenvectors of the covariance of centred rows.
+
+    Parameters
+    ----------
+    blocks : iterable of array, shape (rows, d), float64
+        The rows, centred, a block at a time.
+    d : int
+        Columns.
+
+    Returns
+    -------
+    values : array, shape (d,), float64
+        Descending, relative to the largest element of the covariance.
+    vectors : array, shape (d, d), float64
+        One unit vector per column, in that order; signs are arbitrary.
+    """
+    covariance = np.zeros((d, d))
+    for block in blocks:
+        covariance += block.T @ block
+    largest = covariance.max(initial=0.0)  # a diagonal element
+    values, vectors = np.linalg.eigh(covariance / largest if largest > 0 else covariance)
+    return values[::-1], vectors[:, ::-1]
+
+
+def positive_sign(vectors: F64) -> F64:
+    """Turn each column so that its largest entry, the first of equals, is positive.
+
+    Parameters
+    ----------
+    vectors : array, shape (d, r), float64
+        One vector per column.
+
+    Returns
+    -------
+    array, shape (d, r), float64
+        scikit-learn's convention for principal components, too.
+    """
+    if vectors.size == 0:
+        return vectors
+    largest = np.abs(vectors).argmax(axis=0)
+    signs = np.sign(vectors[largest, np.arange(vectors.shape[1])])
+    return vectors * np.where(signs == 0, 1.0, signs)
