@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gputsne._version import __version__
 
 if TYPE_CHECKING:
-    from gputsne import metrics
+    from gputsne import affinities, initial, metrics
     from gputsne.data import datasets, read
     from gputsne.estimator import TSNE, load
     from gputsne.neighbors import knn
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 __all__ = [
     "TSNE",
     "__version__",
+    "affinities",
     "datasets",
     "errors",
+    "initial",
     "knn",
     "load",
     "metrics",
@@ -38,8 +40,10 @@ _HOME = {
     "read": "gputsne.data",
 }
 _MODULES = {
+    "affinities": "gputsne.affinities",
     "datasets": "gputsne.data.datasets",
     "errors": "gputsne.base.errors",
+    "initial": "gputsne.initial",
     "metrics": "gputsne.metrics",
     "types": "gputsne.base.types",
 }

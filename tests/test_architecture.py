@@ -167,6 +167,8 @@ def faults(target: str, value: object, codes: set[str]) -> list[str]:
     """Return what numpydoc says about a name, for the codes that matter."""
     from numpydoc.validate import validate
 
+    if inspect.ismodule(value):  # numpydoc looks for a def or a class in it
+        return [] if value.__doc__ else [f"{target}: GL08 no docstring"]
     fields = getattr(value, "__dataclass_fields__", getattr(value, "_fields", ()))
     missing: set[str] = set()
     if fields:  # a record: numpydoc does not read the section Attributes, where its fields stand

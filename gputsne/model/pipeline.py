@@ -30,6 +30,11 @@ from gputsne.planning import memory as planning
 __all__ = ["Changes", "field_of", "resume", "run"]
 
 ORIGIN_MATTERS = ("cosine", "correlation", "inner_product")
+# Metrics in which a column counts by how widely it spreads.
+UNITS_MATTER = (
+    "euclidean", "l2", "sqeuclidean", "nan_euclidean", "manhattan", "l1", "cityblock", "chebyshev",
+    "minkowski", "cosine", "correlation", "inner_product",
+)  # fmt: skip
 
 
 @dataclass
@@ -80,9 +85,18 @@ def run(X: Any, params: Parameters, keep: Callable[[Fit], None]) -> None:
 def _run(X: Any, stages: _Stages) -> None:
     params, timer = stages.params, stages.timer
     seeds = Seeds.of(params.random_state)
-    P = _given(X, stages, seeds) if params.p_given else _searched(X, stages, seeds)
-    stages.update(P=read_only(P))
-    with timer.stage("initial"):
+    if params.affinity == "precomputed":
+        n = int(X.shape[0]) if hasattr(X, "shape") else len(X)
+        _check_memory(n, n, 1, params, state, getattr(X, "nnz", None))
+        with watch.stage("affinities"):
+            state.P = affinities.precomputed(X)
+    else:
+        graph = _graph(X, params, state, seeds)
+        with watch.stage("affinities", graph.n):
+            state.P = _joint(graph, params, state)
+        del graph
+    P, n = state.P, state.P.n
+    with watch.stage("initial"):
         Y0 = initial.initial(
             stages.fit.prepared.rows,
             P,
@@ -135,6 +149,7 @@ def _prepare(X: Any, stages: _Stages, seeds: Seeds) -> FloatArray:
             impute=params.impute,
             random_state=seeds.prepare,
             recentre=params.metric not in ORIGIN_MATTERS,
+            units_matter=params.metric in UNITS_MATTER,
         )
         untouched = learned.factor == 1.0 and all(
             part is None for part in (learned.fill, learned.mean, learned.scale, learned.components)
@@ -229,7 +244,13 @@ def _graph(X: Any, stages: _Stages, seeds: Seeds) -> KNNGraph:
         return found
 
 
-def _sigma(stages: _Stages) -> float | None:
+def _joint(graph: KNNGraph, params: Parameters, state: Run) -> Affinities:
+    given = {"perplexity": state.perplexity, "sigma": _sigma(params, state)}
+    options = {name: given[name] for name in affinities.AFFINITIES[params.affinity].options}
+    return affinities.joint(graph, state.choice.ops, kind=params.affinity, **options)
+
+
+def _sigma(params: Parameters, state: Run) -> float | None:
     """Return sigma in the unit of the prepared rows: extreme data are rescaled on the way in."""
     params, learned = stages.params, stages.fit.prepared.preparation
     if params.sigma is None or learned is None or params.neighbors is not None:
@@ -319,7 +340,39 @@ def resume(
     stages = _Stages(params, choice.ops, timer, fit)
     field = field_of(params, choice.ops, dof, result.mesh if result.dof == dof else None)
     try:
-        with choice.ops.guard(), resources.limit(choice.ops.n_jobs), timer.run():
-            _optimize(P, result.state, field, schedule, stages, result.history)
-    finally:
-        keep(replace(stages.fit, timings=dict(timer.timings)))
+        return choose(device, n_jobs)
+    except BackendUnavailable as error:
+        best = choose("auto", n_jobs)
+        return best._replace(reason=f"{error}; {best.device} instead")
+
+
+def place(
+    state: Run, params: Parameters, X: Any, *, perplexity: float, exaggeration: float
+) -> FloatArray:
+    """Return the places of new rows on the fitted map, shape (m, c), float32."""
+    assert state.preparation is not None
+    assert state.rows is not None
+    assert state.result is not None
+    ops = state.choice.ops
+    n = len(state.rows)
+    with ops.guard(), resources.limit(ops.n_jobs):
+        rows = state.preparation.apply(X)
+        if state.index is None:
+            state.index = neighbors.ReferenceIndex(
+                state.rows,
+                metric=params.metric,
+                metric_params=params.metric_params,
+                min_recall=params.min_recall,
+                n_jobs=ops.n_jobs,
+                random_state=0,  # the same fitted model always searches alike
+            )
+        if state.reference is None:
+            limit = field_of(params, state.choice, state.others).max_nodes
+            Y = state.result.state.Y
+            state.reference = placement.reference(Y, ops, dof=params.dof, max_nodes=limit)
+        k = min(n, max(1, affinities.n_neighbors_for(perplexity, n + 1)))
+        lower = affinities.clip_perplexity(perplexity, k, "fitted neighbours")
+        indices, distances = state.index.query(rows, k)
+        return placement.place(
+            state.reference, indices, distances, ops, perplexity=lower, exaggeration=exaggeration
+        )

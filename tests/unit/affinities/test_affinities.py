@@ -1,4 +1,4 @@
-"""Is P what the definition says, on every backend, and are impossible rows finite and counted?"""
+"""P is what the definition says on every backend, and impossible rows are finite and counted."""
 
 from __future__ import annotations
 

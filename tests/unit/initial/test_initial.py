@@ -1,4 +1,4 @@
-"""Is the first map the one asked for: scaled, deterministic, finite, and an array left as it is?"""
+"""First maps: the axes asked for, scaled, deterministic, finite; an array is left as it is."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from gputsne import initial as room
-from gputsne.affinities import from_precomputed
-from gputsne.initial import initial
+from gputsne.affinities import precomputed
+from gputsne.initial import STARTS, initial
 
 RNG = np.random.default_rng(0)
 X = (RNG.normal(size=(500, 8)) * np.arange(9, 1, -1)).astype(np.float32)
@@ -24,7 +24,7 @@ def ring(n, parts=1):
     A = sparse.lil_matrix((n, n))
     for i in range(n):
         A[i, (i + steps) % n] = A[i, (i - steps) % n] = 1.0
-    return from_precomputed(sparse.block_diag([A] * parts, format="csr"))
+    return precomputed(sparse.block_diag([A] * parts, format="csr"))
 
 
 def correlation(a, b):
@@ -51,7 +51,7 @@ def test_pca_is_scikit_learns_up_to_sign_scale_and_jitter(c):
 
 def test_a_wide_matrix_takes_the_randomised_way_to_the_same_axes(monkeypatch):
     by_covariance = initial(X, None, init="pca", random_state=0)
-    monkeypatch.setattr(room, "COVARIANCE_FLOPS", 0)
+    monkeypatch.setattr("gputsne.initial.principal.COVARIANCE_FLOPS", 0)
     np.testing.assert_allclose(
         initial(X, None, init="pca", random_state=0), by_covariance, atol=1e-8
     )
@@ -78,6 +78,14 @@ def test_the_same_seed_gives_the_same_bytes_for_any_number_of_threads(init):
     assert initial(data, P, init=init, random_state=8).tobytes() not in got
 
 
+def test_every_start_is_usable_alone():
+    P = ring(500)
+    sources = {"X": X, "P": P, "n": 500}
+    for name, start in STARTS.items():
+        alone = getattr(room, name)(sources[start.source], 2, random_state=5)
+        np.testing.assert_array_equal(alone, initial(X, P, init=name, random_state=5))
+
+
 @pytest.mark.parametrize(
     "make", [lambda: 3, lambda: np.random.RandomState(3), lambda: np.random.default_rng(3)]
 )
@@ -90,7 +98,7 @@ def test_every_kind_of_random_state(make):
 @pytest.mark.parametrize("init", ["pca", "spectral", "random"])
 def test_coincident_points_are_separated(init):
     data = np.repeat(X[:20], 10, axis=0)
-    P = from_precomputed(np.ones((200, 200)))
+    P = precomputed(np.ones((200, 200)))
     Y = initial(data, P, init=init, random_state=0)
     assert len(np.unique(Y, axis=0)) == 200
 
@@ -147,7 +155,7 @@ def test_spectral_of_the_smallest_graphs(n):
     from gputsne.base.types import Affinities
 
     nothing = Affinities(np.zeros(2, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
-    P = from_precomputed(1 - np.eye(n)) if n > 1 else nothing
+    P = precomputed(1 - np.eye(n)) if n > 1 else nothing
     Y = initial(None, P, init="spectral", n_components=3, random_state=0)
     assert Y.shape == (n, 3)
     assert np.isfinite(Y).all()
@@ -157,7 +165,9 @@ def test_a_point_without_edges_stays_finite():
     A = np.ones((30, 30))
     A[4] = A[:, 4] = 0
     A[29] = A[:, 29] = 0
-    assert np.isfinite(initial(None, from_precomputed(A), init="spectral", random_state=0)).all()
+    with pytest.warns(UserWarning, match=r"2 of 30 points have no neighbour in P \(rows 4, 29\)"):
+        P = precomputed(A)
+    assert np.isfinite(initial(None, P, init="spectral", random_state=0)).all()
 
 
 def test_spectral_that_does_not_converge_pads_with_noise(monkeypatch):
@@ -175,7 +185,7 @@ def test_spectral_that_does_not_converge_pads_with_noise(monkeypatch):
 @given(hnp.arrays(np.float32, (6, 2), elements=st.floats(-(2.0**100), 2.0**100, width=32)))
 def test_an_array_comes_back_bit_equal_as_a_copy(Y0):
     for given_array in (Y0, np.asfortranarray(Y0), Y0.tolist(), Y0.astype(np.float64)):
-        Y = initial(None, from_precomputed(np.ones((6, 6))), init=given_array)
+        Y = initial(None, precomputed(np.ones((6, 6))), init=given_array)
         assert Y.tobytes() == Y0.tobytes()
         assert Y.flags.c_contiguous
         assert not np.shares_memory(Y, np.asarray(given_array))

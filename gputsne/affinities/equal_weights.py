@@ -1,0 +1,40 @@
+"""Uniform affinities: the same weight for each of the k nearest neighbours."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gputsne.affinities.weights import SetupOps, symmetric
+from gputsne.base.types import Affinities, KNNGraph
+
+__all__ = ["N_NEIGHBORS", "uniform"]
+
+# UMAP's default; close to perplexity 30 at a sixth of the edges (Böhm et al. 2022, Attraction-
+# repulsion spectrum in neighbor embeddings).
+N_NEIGHBORS = 15
+
+
+def uniform(graph: KNNGraph, *, ops: SetupOps | None = None) -> Affinities:
+    """Return P of ``p_j|i = 1 / k`` for every neighbour in the lists.
+
+    Parameters
+    ----------
+    graph : KNNGraph
+        Neighbour lists, shape (n, k); distances are not read.
+    ops : object or None
+        The backend that computes; None takes the best there is here.
+
+    Returns
+    -------
+    Affinities
+        Neighbours of each other weigh twice as much as those listed on one side only.
+
+    Examples
+    --------
+    >>> import gputsne
+    >>> graph = gputsne.knn([[0.0], [1.0], [3.0]], k=1)
+    >>> gputsne.affinities.uniform(graph).to_csr().toarray().astype(float).round(2).tolist()
+    [[0.0, 0.33, 0.0], [0.33, 0.0, 0.17], [0.0, 0.17, 0.0]]
+    """
+    p = np.full(graph.indices.shape, 1.0 / max(1, graph.k), np.float32)
+    return symmetric(graph, lambda _: (p, 0), ops)
