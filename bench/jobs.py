@@ -214,12 +214,11 @@ def neighbours(call: Call) -> int:
 
 def recall(X, indices, sample: int = 1000) -> float:
     """Return the share of exact neighbours among those found, on sampled rows."""
-    from gputsne.metrics.nearest import nearest, queries
+    from gputsne.metrics import Context
 
-    k = indices.shape[1]
-    rows = queries(len(X), sample, 0)
-    true = nearest(X.astype(np.float64), rows, k)
-    return float(np.mean([np.isin(t, f).mean() for t, f in zip(true, indices[rows], strict=True)]))
+    context = Context(X, sample=sample)
+    true, found = context.neighbors("X", indices.shape[1]), indices[context.rows]
+    return float(np.mean([np.isin(t, f).mean() for t, f in zip(true, found, strict=True)]))
 
 
 def keep(call: Call, **arrays: Any) -> None:

@@ -1,116 +1,263 @@
-"""Who are a point's nearest others? Exact, with ties broken by index, in the data and in the map.
+"""What the metrics of one map share: its rows, a sample of them, neighbours and ranks, made once.
 
+Everything is made when a metric first asks for it. Neighbours are exact, with ties broken by index:
 FAISS proposes candidates in the data and a k-d tree in the map; float64 distances decide.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from gputsne.base import resources
-from gputsne.base.types import Array
+from gputsne.base.labels import read_column
+from gputsne.base.rows import finite_points, row_blocks
 
-__all__ = ["as_points", "nearest", "queries"]
+__all__ = ["Context"]
 
+I64 = npt.NDArray[np.int64]
+F64 = npt.NDArray[np.float64]
 # Candidates beside the k + 1 asked for. They absorb float32 rounding in FAISS's distances
-# (|x|² - 2 x·y + |y|², so an error of about 1e-6 |x|²) and ties at the k-th place.
-_SPARE = 32
-_BLOCK = 1024
-_TREE_DIMENSIONS = 3
-"""Up to here a k-d tree visits few points; above it FAISS's exhaustive search is faster."""
+# (|x|^2 - 2 x.y + |y|^2, so an error of about 1e-6 |x|^2) and ties at the k-th place.
+SPARE = 32
+QUERIES = 1024  # points that one search asks for
+TREE_DIMENSIONS = 3  # a k-d tree visits few points up to here; above, exhaustive search is faster
+DISTANCE_NUMBERS = 16_000_000  # of one block of distances to all points: 128 MB of float64
 
 
-def as_points(name: str, points: Any, n: int | None = None) -> npt.NDArray[np.float64]:
-    """Return finite float64 points of shape (n, d), or say what is wrong with the argument."""
-    if hasattr(points, "toarray"):
-        raise TypeError(f"{name} is sparse; reduce it first, for instance with pca=50")
-    array = np.asarray(points)
-    if array.ndim == 1:
-        array = array[:, None]
-    if array.ndim != 2 or array.shape[1] == 0 or array.dtype.kind not in "iufb":
-        raise ValueError(
-            f"{name} must hold numbers in shape (n, d), got {array.dtype} {array.shape}"
-        )
-    if n is not None and len(array) != n:
-        raise ValueError(f"{name} has {len(array)} rows, expected {n}: one for each row of X")
-    array = array.astype(np.float64)
-    bad = int((~np.isfinite(array)).any(axis=1).sum())
-    if bad:
-        raise ValueError(f"{name} has {bad} rows with NaN or infinite values; drop or fill them")
-    return array
-
-
-def queries(n: int, sample: int | None, random_state: int | None) -> npt.NDArray[np.int64]:
-    """Return the rows to ask, ascending: all, or ``sample`` of them without repetition."""
-    if sample is not None and sample < 1:
-        raise ValueError(f"sample={sample} must be at least 1, or None for all points")
-    if sample is None or sample >= n:
-        return np.arange(n)
-    return np.sort(np.random.default_rng(random_state).choice(n, sample, replace=False))
-
-
-def nearest(points: Array, rows: Array, k: int) -> npt.NDArray[np.int64]:
-    """Return the k nearest other points of some points, nearest first.
+class Context:
+    """Data, map and labels of the same points, and what metrics compute from them.
 
     Parameters
     ----------
-    points : array, shape (n, d), float64
-    rows : array, shape (q,), int
-        Points to ask for; the neighbours are searched among all n.
-    k : int
-        At most ``n - 1``.
+    X : array_like or DataFrame, shape (n, d), or None
+        Data, in any unit.
+    Y : array_like, shape (n, c), or None
+        Map of the same rows.
+    labels : array_like, shape (n,), or None
+        Categories; None, NaN and "" are missing. Read when a metric asks for them.
+    sample : int or None, default None
+        Number ``q`` of points that are asked; None asks all. Their neighbours and ranks are always
+        those among all points.
+    random_state : int or None, default 0
+        Seed of the sample.
 
-    Returns
-    -------
-    array, shape (q, k), int64
-        The point itself is left out by its index, wherever its duplicates are. Among equal
-        distances the lower index comes first; with more than 32 points at exactly the k-th
-        distance, which of them are listed is up to the search.
+    Attributes
+    ----------
+    n : int
+        Points.
+    rows : array, shape (q,), int64
+        The points asked, ascending.
+
+    Raises
+    ------
+    ValueError
+        For X, Y and labels of different length, wrong shapes, NaN, and a sample below 1.
+    """
+
+    def __init__(
+        self,
+        X: Any = None,
+        Y: Any = None,
+        labels: Any = None,
+        *,
+        sample: int | None = None,
+        random_state: int | None = 0,
+    ) -> None:
+        if X is None and Y is None:
+            raise ValueError("a quality metric needs X, Y or both, got neither")
+        if sample is not None and sample < 1:
+            raise ValueError(f"sample={sample} must be at least 1, or None for all points")
+        self._points: dict[str, F64] = {}
+        if X is not None:
+            self._points["X"] = finite_points("X", X)
+        if Y is not None:
+            n = len(self._points["X"]) if X is not None else None
+            self._points["Y"] = finite_points("Y", Y, n)
+        self.n = len(next(iter(self._points.values())))
+        self.sample, self.random_state = sample, random_state
+        self._labels = labels
+        self._neighbors: dict[str, I64] = {}
+        self._ranks: dict[tuple[str, str, int], I64] = {}
+
+    @cached_property
+    def rows(self) -> I64:
+        """The points asked, ascending: all, or ``sample`` of them without repetition."""
+        if self.sample is None or self.sample >= self.n:
+            return np.arange(self.n)
+        rng = np.random.default_rng(self.random_state)
+        return np.sort(rng.choice(self.n, self.sample, replace=False))
+
+    def points(self, space: str) -> F64:
+        """Return the coordinates of all points.
+
+        Parameters
+        ----------
+        space : {"X", "Y"}
+            The data or the map.
+
+        Returns
+        -------
+        array, shape (n, d), float64
+            Read it, don't write to it.
+        """
+        if space not in self._points:
+            raise ValueError(f"this metric needs {space}, which was not given")
+        return self._points[space]
+
+    def neighbors(self, space: str, k: int) -> I64:
+        """Return the k nearest others of the points asked, nearest first.
+
+        Parameters
+        ----------
+        space : {"X", "Y"}
+            The data or the map.
+        k : int
+            From 1 to ``n - 1``. A smaller k than before is answered from what was found then.
+
+        Returns
+        -------
+        array, shape (q, k), int64
+            Equal distances go to the lower index, and a point is left out of its own list by
+            index, wherever its duplicates are.
+        """
+        if not 1 <= k <= self.n - 1:
+            raise ValueError(
+                f"k={k} needs at least k + 1 = {k + 1} points, got n={self.n}; lower k"
+            )
+        points = self.points(space)
+        found = self._neighbors.get(space)
+        if found is None or found.shape[1] < k:
+            found = self._neighbors[space] = _nearest(points, self.rows, k)
+        return found[:, :k]
+
+    def distances(self, space: str) -> Iterator[tuple[slice, F64]]:
+        """Yield squared distances of the points asked to all points, some rows at a time.
+
+        Parameters
+        ----------
+        space : {"X", "Y"}
+            The data or the map.
+
+        Yields
+        ------
+        part : slice
+            Which of the points asked.
+        squared : array, shape (rows, n), float64
+            Infinite from a point to itself.
+        """
+        from sklearn.metrics.pairwise import euclidean_distances
+
+        points = self.points(space)
+        centred = points - points.mean(axis=0)
+        for part in row_blocks(len(self.rows), self.n, DISTANCE_NUMBERS):
+            asked = self.rows[part]
+            squared = euclidean_distances(centred[asked], centred, squared=True)
+            squared[np.arange(len(asked)), asked] = np.inf
+            yield part, squared
+
+    def ranks(self, space: str, of: str, k: int) -> I64:
+        """Return which nearest the k neighbours of one space are in another.
+
+        Parameters
+        ----------
+        space : {"X", "Y"}
+            Where ranks are counted, 1 for the nearest; equal distances share the lowest rank.
+        of : {"X", "Y"}
+            Whose neighbours are ranked.
+        k : int
+            Neighbours per point.
+
+        Returns
+        -------
+        array, shape (q, k), int64
+            From 1 to ``n - 1``.
+        """
+        near = self.neighbors(of, k)
+        known = (space, of, k)
+        if known not in self._ranks:
+            ranks = np.empty_like(near)
+            for part, squared in self.distances(space):
+                here = np.arange(part.stop - part.start)
+                for column, j in enumerate(near[part].T):
+                    own = squared[here, j][:, None]
+                    ranks[part, column] = 1 + (squared < own).sum(axis=1)
+            self._ranks[known] = ranks
+        return self._ranks[known]
+
+    @cached_property
+    def labelled(self) -> tuple[Context, I64]:
+        """The points that have a label, as a context of their own, and their categories as codes.
+
+        Codes count from 0 in sorted order of the categories.
+        """
+        if self._labels is None:
+            raise ValueError("this metric needs labels, which were not given")
+        whose = "Y" if "Y" in self._points else "X"
+        codes = read_column(self._labels, self.n, whose=whose).codes()[1]
+        known = codes >= 0
+        if known.all():
+            return self, codes
+        if not known.any():
+            raise ValueError(f"labels are all missing: got n=0 labelled points of {self.n}")
+        some = {space: points[known] for space, points in self._points.items()}
+        return (
+            Context(**some, sample=self.sample, random_state=self.random_state),
+            codes[known],
+        )
+
+
+def _nearest(points: F64, rows: I64, k: int) -> I64:
+    """Return the k nearest other points of some points, shape (q, k), nearest first.
+
+    With more than 32 points at exactly the k-th distance, which of them are listed is up to the
+    search.
     """
     n, d = points.shape
-    width = min(k + 1 + _SPARE, n)
+    width = min(k + 1 + SPARE, n)
     centred = points - points.mean(axis=0)
     top = np.abs(centred).max()
     if top > 0:
         centred /= top  # float32 squares neither overflow nor vanish
-    propose = _tree(centred) if d <= _TREE_DIMENSIONS else _flat(centred)
+    propose = _tree(centred) if d <= TREE_DIMENSIONS else _flat(centred)
     found = np.empty((len(rows), k), dtype=np.int64)
-    for start in range(0, len(rows), _BLOCK):
-        asked = rows[start : start + _BLOCK]
+    for part in row_blocks(len(rows), 1, QUERIES):
+        asked = rows[part]
         near = propose(asked, width)
         near.sort(axis=1)
         square = ((centred[near] - centred[asked, None]) ** 2).sum(axis=2)
         square[near == asked[:, None]] = np.inf
         order = np.argsort(square, axis=1, kind="stable")[:, :k]  # stable: lower index first
-        found[start : start + _BLOCK] = np.take_along_axis(near, order, axis=1)
+        found[part] = np.take_along_axis(near, order, axis=1)
     return found
 
 
-def _tree(points: Array) -> Any:
+def _tree(points: F64) -> Callable[[I64, int], I64]:
     from scipy.spatial import cKDTree
 
     tree = cKDTree(points)
 
-    def propose(rows: Array, width: int) -> Array:
+    def propose(rows: I64, width: int) -> I64:
         _, near = tree.query(points[rows], width)
         return np.asarray(near, dtype=np.int64).reshape(len(rows), width)
 
     return propose
 
 
-def _flat(points: Array) -> Any:
+def _flat(points: F64) -> Callable[[I64, int], I64]:
     import faiss
 
     single = np.ascontiguousarray(points, dtype=np.float32)
     index = faiss.IndexFlatL2(single.shape[1])
     index.add(single)
 
-    def propose(rows: Array, width: int) -> Array:
+    def propose(rows: I64, width: int) -> I64:
         with resources.limit(resources.resolve_n_jobs(None)):
-            near: Array = index.search(single[rows], width)[1]
+            near: I64 = index.search(single[rows], width)[1]
         return near
 
     return propose

@@ -1,8 +1,4 @@
-"""Does the map keep neighbourhoods? Preservation, intruders, and what a map's neighbours predict.
-
-Each metric is a function of data, map or labels that samples its queries when n is large, and
-always searches their neighbours among all points.
-"""
+"""Neighbourhood metrics: neighbours kept, intruders, and labels told from neighbours in the map."""
 
 from __future__ import annotations
 
@@ -10,9 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from gputsne.metrics.nearest import as_points, nearest, queries
+from gputsne.base.rows import row_blocks
+from gputsne.metrics.context import Context
 
-__all__ = ["knn_accuracy", "knn_preservation", "trustworthiness"]
+__all__ = [
+    "accuracy",
+    "knn_accuracy",
+    "knn_preservation",
+    "preservation",
+    "trust",
+    "trustworthiness",
+]
+
+VOTERS = 1024  # points whose votes are counted at a time: a table of (1024, classes)
 
 
 def knn_preservation(
@@ -61,12 +67,30 @@ def knn_preservation(
     >>> knn_preservation(X, X, k=5)
     1.0
     """
-    X = as_points("X", X)
-    Y = as_points("Y", Y, len(X))
-    _check_k(k, len(X))
-    rows = queries(len(X), sample, random_state)
-    in_data, in_map = nearest(X, rows, k), nearest(Y, rows, k)
-    return float((in_data[:, :, None] == in_map[:, None, :]).any(axis=2).mean())
+    return preservation(Context(X, Y, sample=sample, random_state=random_state), k=k)
+
+
+def preservation(context: Context, *, k: int = 10) -> float:
+    """Return the share of the data's neighbours that the map keeps; see ``knn_preservation``.
+
+    Parameters
+    ----------
+    context : Context
+        With X and Y.
+    k : int
+        Neighbours per point.
+
+    Returns
+    -------
+    float in [0, 1]
+        1 means that every neighbourhood is kept.
+    """
+    in_data, in_map = context.neighbors("X", k), context.neighbors("Y", k)
+    kept = [
+        (in_data[part, :, None] == in_map[part, None, :]).any(axis=2).sum()
+        for part in row_blocks(len(in_data), k * k)
+    ]
+    return float(sum(kept) / in_data.size)
 
 
 def trustworthiness(
@@ -112,28 +136,29 @@ def trustworthiness(
     >>> trustworthiness(X, X, k=5)
     1.0
     """
-    from sklearn.metrics.pairwise import euclidean_distances
+    return trust(Context(X, Y, sample=sample, random_state=random_state), k=k)
 
-    X = as_points("X", X)
-    n = len(X)
-    Y = as_points("Y", Y, n)
-    _check_k(k, n)
+
+def trust(context: Context, *, k: int = 10) -> float:
+    """Return the absence of intruders among map neighbours; see ``trustworthiness``.
+
+    Parameters
+    ----------
+    context : Context
+        With X and Y.
+    k : int
+        Neighbours per point, below n / 2.
+
+    Returns
+    -------
+    float in [0, 1]
+        1 means no intruders.
+    """
+    n, q = context.n, len(context.rows)
     if k >= n / 2:
         raise ValueError(f"k={k} must be below n / 2 = {n / 2:g}")
-    rows = queries(n, sample, random_state)
-    in_map = nearest(Y, rows, k)
-    X = X - X.mean(axis=0)
-    excess = 0
-    block = max(1, 16_000_000 // n)  # 128 MB of float64 distances
-    for start in range(0, len(rows), block):
-        asked = rows[start : start + block]
-        distance = euclidean_distances(X[asked], X, squared=True)
-        distance[np.arange(len(asked)), asked] = np.inf
-        for j in in_map[start : start + block].T:
-            own = distance[np.arange(len(asked)), j][:, None]
-            rank = 1 + (distance < own).sum(axis=1)
-            excess += int(np.maximum(rank - k, 0).sum())
-    return 1.0 - excess * 2.0 / (len(rows) * k * (2.0 * n - 3.0 * k - 1.0))
+    excess = int(np.maximum(context.ranks("X", of="Y", k=k) - k, 0).sum())
+    return 1.0 - excess * 2.0 / (q * k * (2.0 * n - 3.0 * k - 1.0))
 
 
 def knn_accuracy(
@@ -149,7 +174,8 @@ def knn_accuracy(
     Y : array, shape (n, c), float
         Map (or data: then it tells how much the data itself allows).
     labels : array-like, shape (n,)
-        Categories; points whose label is missing (None or NaN) neither ask nor vote.
+        Categories: an array, a list, a column, a frame of one column. Points whose label is missing
+        (None, NaN, NA or "") neither ask nor vote.
     k : int, default 10
         Neighbours that vote.
     sample : int or None, default 5000
@@ -173,29 +199,32 @@ def knn_accuracy(
     >>> knn_accuracy(Y, ["a", "a", "a", "b", "b", "b"], k=2)
     1.0
     """
-    Y = as_points("Y", Y)
-    labels = np.asarray(labels)
-    if labels.shape != (len(Y),):
-        raise ValueError(f"labels has shape {labels.shape}, but Y has {len(Y)} rows")
-    known = np.array([v is not None and v == v for v in labels.tolist()], dtype=bool)
-    Y, labels = Y[known], labels[known]
-    if labels.dtype.kind == "O":
-        labels = labels.astype(str)
-    _check_k(k, len(Y))
-    _, codes = np.unique(labels, return_inverse=True)
-    rows = queries(len(Y), sample, random_state)
-    votes = codes[nearest(Y, rows, k)]
+    return accuracy(Context(Y=Y, labels=labels, sample=sample, random_state=random_state), k=k)
+
+
+def accuracy(context: Context, *, k: int = 10) -> float:
+    """Return how often neighbours in the map tell a point's label; see ``knn_accuracy``.
+
+    Parameters
+    ----------
+    context : Context
+        With Y and labels.
+    k : int
+        Neighbours that vote.
+
+    Returns
+    -------
+    float in [0, 1]
+        Share of points whose label is told.
+    """
+    labelled, codes = context.labelled
+    votes, own = codes[labelled.neighbors("Y", k)], codes[labelled.rows]
     classes = int(codes.max()) + 1
     right = 0
-    for start in range(0, len(rows), 1024):  # a (1024, classes) table of votes at a time
-        cast = votes[start : start + 1024]
+    for part in row_blocks(len(votes), 1, VOTERS):
+        cast = votes[part]
         cells = np.arange(len(cast))[:, None] * classes + cast
         tally = np.bincount(cells.ravel(), minlength=len(cast) * classes)
         winner = tally.reshape(len(cast), classes).argmax(axis=1)
-        right += int((winner == codes[rows[start : start + 1024]]).sum())
-    return right / len(rows)
-
-
-def _check_k(k: int, n: int) -> None:
-    if not 1 <= k <= n - 1:
-        raise ValueError(f"k={k} needs at least k + 1 = {k + 1} points, got n={n}; lower k")
+        right += int((winner == own[part]).sum())
+    return right / len(own)

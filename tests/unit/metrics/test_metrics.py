@@ -1,8 +1,10 @@
-"""Do the metrics say what scikit-learn and their definitions say?"""
+"""The metrics say what scikit-learn and their definitions say, whatever holds X and the labels."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,8 +13,15 @@ from sklearn.manifold import trustworthiness as reference_trustworthiness
 from sklearn.model_selection import LeaveOneOut, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from gputsne.metrics import METRICS, knn_accuracy, knn_preservation, trustworthiness
-from gputsne.metrics.nearest import nearest, queries
+import gputsne
+from gputsne.metrics import (
+    METRICS,
+    Context,
+    evaluate,
+    knn_accuracy,
+    knn_preservation,
+    trustworthiness,
+)
 
 
 def cloud(n=300, d=12, c=2, seed=0):
@@ -37,21 +46,21 @@ def preservation_by_definition(X, Y, k):
 @pytest.mark.parametrize(("scale", "offset"), [(1, 0), (1e-25, 0), (1e25, 0), (1, 1e5)])
 def test_nearest_is_exact(d, scale, offset):
     points = np.random.default_rng(d).normal(size=(400, d)) * scale + offset
-    np.testing.assert_array_equal(nearest(points, np.arange(400), 10), by_definition(points, 10))
+    np.testing.assert_array_equal(Context(points).neighbors("X", 10), by_definition(points, 10))
 
 
 def test_nearest_leaves_the_point_out_among_its_duplicates():
     points = np.repeat(np.random.default_rng(0).normal(size=(40, 5)), 4, axis=0)
-    found = nearest(points, np.arange(160), 3)
+    found = Context(points).neighbors("X", 3)
     for i, row in enumerate(found):
         first = i - i % 4
         assert row.tolist() == [j for j in range(first, first + 4) if j != i]
 
 
 def test_nearest_of_equal_points_and_of_very_few():
-    found = nearest(np.zeros((200, 6)), np.arange(200), 5)
+    found = Context(np.zeros((200, 6))).neighbors("X", 5)
     assert (found != np.arange(200)[:, None]).all()
-    assert nearest(np.array([[0.0], [1.0]]), np.array([0, 1]), 1).tolist() == [[1], [0]]
+    assert Context([[0.0], [1.0]]).neighbors("X", 1).tolist() == [[1], [0]]
 
 
 @pytest.mark.parametrize("k", [1, 10, 40])
@@ -92,9 +101,9 @@ def test_ends_of_the_range(name):
     good = {"X": X, "Y": X, "labels": X[:, 0] > 3}
     noise = np.random.default_rng(5).normal(size=(300, 2))
     bad = {"X": X, "Y": noise, "labels": np.arange(300) % 2}
-    value = metric.compute(*(good[need] for need in metric.needs))
+    value = metric.compute(Context(**good))
     assert value > 0.95 * metric.best
-    assert metric.worst <= metric.compute(*(bad[need] for need in metric.needs)) < value
+    assert metric.worst <= metric.compute(Context(**bad)) < value
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -107,7 +116,7 @@ def test_a_map_may_be_turned_scaled_and_moved(name, seed, turn, scale):
     value = []
     for view in (Y, Y @ about.T * scale + 7):
         given_ = {"X": X, "Y": view, "labels": X[:, 0] > 3}
-        value.append(metric.compute(*(given_[need] for need in metric.needs), k=5))
+        value.append(metric.compute(Context(**given_), k=5))
     # Rounding may swap two neighbours whose distances agree to 1e-14: at most one in 80 lists.
     assert value[0] == pytest.approx(value[1], abs=1 / 80)
 
@@ -117,19 +126,115 @@ def test_a_sample_estimates_the_whole_and_repeats(name):
     metric = METRICS[name]
     X, Y = cloud(n=2000)
     data = {"X": X, "Y": Y, "labels": X[:, 0] > 3}
-    args = [data[need] for need in metric.needs]
-    whole = metric.compute(*args, sample=None)
-    part = metric.compute(*args, sample=400, random_state=3)
+    whole = metric.compute(Context(**data))
+    part = metric.compute(Context(**data, sample=400, random_state=3))
     # A mean of 400 values in [0, 1] has a standard error below 0.5 / sqrt(400) = 0.025; 3 of them.
     assert abs(whole - part) < 0.075
-    assert part == metric.compute(*args, sample=400, random_state=3)
+    assert part == metric.compute(Context(**data, sample=400, random_state=3))
 
 
-def test_queries_are_distinct_and_ascending():
-    rows = queries(100, 30, 0)
+def test_the_points_asked_are_distinct_and_ascending():
+    rows = Context(np.zeros((100, 2)), sample=30).rows
     assert len(set(rows.tolist())) == 30
     assert (np.diff(rows) > 0).all()
-    assert queries(10, 30, 0).tolist() == list(range(10))
+    assert Context(np.zeros((10, 2)), sample=30).rows.tolist() == list(range(10))
+
+
+def test_evaluate_gives_what_each_function_gives():
+    X, Y = cloud(n=700)
+    labels = ["ab"[int(x > 3)] if i % 9 else None for i, x in enumerate(X[:, 0])]
+    got = evaluate(X, Y, labels=labels, k=7, sample=200)
+    how = {"k": 7, "sample": 200}
+    assert got == {
+        "knn_preservation": knn_preservation(X, Y, **how),
+        "trustworthiness": trustworthiness(X, Y, **how),
+        "knn_accuracy": knn_accuracy(Y, labels, **how),
+    }
+    assert set(evaluate(X, Y, k=7)) == {"knn_preservation", "trustworthiness"}
+    assert set(evaluate(None, Y, labels=labels, k=7)) == {"knn_accuracy"}
+
+
+def test_a_context_searches_each_space_once(monkeypatch):
+    from gputsne.metrics import context
+
+    searched = []
+    search = context._nearest
+    monkeypatch.setattr(
+        context, "_nearest", lambda P, rows, k: searched.append(P.shape[1]) or search(P, rows, k)
+    )
+    X, Y = cloud()
+    evaluate(X, Y, labels=X[:, 0] > 3)
+    assert sorted(searched) == [2, 12]
+
+
+def test_ranks_are_places_in_the_list_of_distances():
+    X, Y = cloud(n=60)
+    shared = Context(X, Y)
+    place = cdist(X, X)
+    np.fill_diagonal(place, np.inf)
+    want = place.argsort(axis=1).argsort(axis=1) + 1
+    near = shared.neighbors("Y", 5)
+    np.testing.assert_array_equal(
+        shared.ranks("X", of="Y", k=5), np.take_along_axis(want, near, axis=1)
+    )
+    own = shared.ranks("Y", of="Y", k=5)
+    np.testing.assert_array_equal(own, np.tile(np.arange(1, 6), (60, 1)))
+
+
+GROUPS = np.random.default_rng(2).integers(0, 3, 60)
+NAMED = ["abc"[g] if i % 4 else None for i, g in enumerate(GROUPS)]
+CONTAINERS = {
+    "list": NAMED,
+    "list with NaN": [np.nan if v is None else v for v in NAMED],
+    "list with NA": [pd.NA if v is None else v for v in NAMED],
+    "list with empty text": [v or "" for v in NAMED],
+    "objects": np.array(NAMED, dtype=object),
+    "pandas": pd.Series(NAMED),
+    "pandas list": pd.Series(NAMED, dtype="string").tolist(),
+    "pandas strings": pd.array(NAMED, dtype="string"),
+    "pandas categories": pd.Series(NAMED, dtype="category"),
+    "pandas frame": pd.DataFrame({"group": NAMED}),
+    "polars": pl.Series(NAMED),
+    "polars frame": pl.DataFrame({"group": NAMED}),
+    "bytes": [v.encode() if v else b"" for v in NAMED],
+    "numbers": [np.nan if v is None else "abc".index(v) for v in NAMED],
+    "nullable numbers": pd.array([None if v is None else "abc".index(v) for v in NAMED], "Int64"),
+    "numbers and None": [None if v is None else "abc".index(v) for v in NAMED],
+    "polars numbers": pl.Series([None if v is None else "abc".index(v) for v in NAMED]),
+    "dates": pd.to_datetime([v and f"2020-01-0{1 + 'abc'.index(v)}" for v in NAMED]),
+}
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_missing_labels_are_missing_in_every_container(container):
+    Y = np.random.default_rng(3).normal(size=(60, 2)) + GROUPS[:, None]
+    known = [i for i, v in enumerate(NAMED) if v]
+    want = knn_accuracy(Y[known], [NAMED[i] for i in known], k=5)
+    assert knn_accuracy(Y, CONTAINERS[container], k=5) == want
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pd.DataFrame,
+        pl.DataFrame,
+        lambda X: pd.DataFrame(X).astype("Float64"),
+        lambda X: pd.DataFrame(X).astype(object),
+        lambda X: pl.DataFrame(X).lazy(),
+        lambda X: X.astype(object),
+        lambda X: X.tolist(),
+    ],
+)
+def test_data_may_come_in_every_container_that_fit_takes(make):
+    X, Y = cloud(n=50)
+    want = evaluate(X, Y)
+    assert evaluate(make(X), Y) == want
+    assert evaluate(X, make(Y)) == want
+    assert knn_preservation(Y[:, 0], pd.Series(Y[:, 0])) == 1.0
+
+
+def test_the_functions_are_public():
+    assert gputsne.metrics.evaluate is evaluate
 
 
 def test_arguments_are_not_changed():
@@ -154,6 +259,10 @@ def test_arguments_are_not_changed():
         (lambda X, Y: trustworthiness(X, Y, k=25), "must be below n / 2"),
         (lambda X, Y: knn_accuracy(Y, np.zeros(3)), "labels has shape"),
         (lambda X, Y: knn_accuracy(Y, np.full(50, np.nan)), "got n=0"),
+        (lambda X, Y: knn_accuracy(Y, [None] * 49), r"labels has shape \(49,\), but Y has 50 rows"),
+        (lambda X, Y: Context(X, Y).labelled, "needs labels"),
+        (lambda X, Y: Context(X).neighbors("Y", 3), "needs Y"),
+        (lambda X, Y: Context(), "got neither"),
     ],
 )
 def test_what_does_not_fit_is_refused(call, message):
