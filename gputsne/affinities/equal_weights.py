@@ -15,12 +15,13 @@ N_NEIGHBORS = 15
 
 
 def uniform(graph: KNNGraph, *, ops: SetupOps | None = None) -> Affinities:
-    """Return P of ``p_j|i = 1 / k`` for every neighbour in the lists.
+    """Return P of ``p_j|i = 1 / k`` for the k neighbours of each point, which may differ.
 
     Parameters
     ----------
     graph : KNNGraph
-        Neighbour lists, shape (n, k); distances are not read.
+        Neighbour lists, shape (n, k); an infinite distance means "no neighbour", other distances
+        play no part.
     ops : object or None
         The backend that computes; None takes the best there is here.
 
@@ -36,5 +37,6 @@ def uniform(graph: KNNGraph, *, ops: SetupOps | None = None) -> Affinities:
     >>> gputsne.affinities.uniform(graph).to_csr().toarray().astype(float).round(2).tolist()
     [[0.0, 0.33, 0.0], [0.33, 0.0, 0.17], [0.0, 0.17, 0.0]]
     """
-    p = np.full(graph.indices.shape, 1.0 / max(1, graph.k), np.float32)
+    known = np.isfinite(graph.distances)
+    p = (known / np.maximum(1, known.sum(axis=1, keepdims=True))).astype(np.float32)
     return symmetric(graph, lambda _: (p, 0), ops)

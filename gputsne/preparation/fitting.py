@@ -48,6 +48,14 @@ class Columns(NamedTuple):
     high: Array
 
 
+class MetricTraits(NamedTuple):
+    """What the metric allows: see the parameters of ``prepare``."""
+
+    recentre: bool
+    rescale: bool
+    units_matter: bool
+
+
 def prepare(
     X: Any,
     *,
@@ -56,6 +64,7 @@ def prepare(
     impute: str | float | None = None,
     random_state: Any = None,
     recentre: bool = True,
+    rescale: bool = True,
     units_matter: bool = True,
 ) -> tuple[FloatArray, Preparation]:
     """Turn X into finite float32 rows, and remember how.
@@ -76,6 +85,9 @@ def prepare(
     recentre : bool, default True
         Shift columns that lie so far from 0 that float32 would blur them. Pass False for metrics
         to which the origin matters (cosine, correlation, inner_product).
+    rescale : bool, default True
+        Multiply extreme X by a power of two. Pass False for metrics whose distances do not grow by
+        a power of it, such as the user's own.
     units_matter : bool, default True
         Warn where a few columns outweigh all others. Pass False for metrics that weigh the columns
         themselves (seuclidean, mahalanobis, canberra, hamming) or that are the user's own.
@@ -102,6 +114,7 @@ def prepare(
         When all rows are equal, and when a few columns outweigh all others.
     """
     table = read(X)
+    metric = MetricTraits(recentre, rescale, units_matter)
     n, d = table.shape
     _check_options(scale, pca, n, d)
     complain_if_not_finite(table, nan_allowed=impute is not None)
@@ -109,9 +122,9 @@ def prepare(
     if impute is not None:
         learned = replace(learned, fill=_fill_values(table, impute))
     if table.sparse:
-        learned = _fit_sparse(table, learned, scale, pca, random_state, units_matter)
+        learned = _fit_sparse(table, learned, scale, pca, random_state, metric)
     else:
-        learned = _fit_dense(table, learned, scale, pca, random_state, recentre, units_matter)
+        learned = _fit_dense(table, learned, scale, pca, random_state, metric)
     rows = learned.transform_table(table)
     if n > 1 and _all_equal(rows):
         warn_user(
@@ -166,7 +179,7 @@ def _fill_values(table: Table, impute: str | float) -> Array:
 
 def _fit_dense(
     table: Table, learned: Preparation, scale: bool, pca: int | None, random_state: Any,
-    recentre: bool, units_matter: bool,
+    metric: MetricTraits,
 ) -> Preparation:  # fmt: skip
     stats = _columns(table, learned)
     with np.errstate(over="ignore"):  # columns from -1e308 to 1e308 spread to infinity
@@ -182,15 +195,16 @@ def _fit_dense(
         reach = float(spread.max())  # the principal components centre
     else:
         far = (np.abs(stats.mean) / FAR > spread) & (spread > 0)
-        if recentre and far.any():
+        if metric.recentre and far.any():
             learned = replace(learned, mean=np.where(far, stats.mean, 0.0))
         left = 0.0 if learned.mean is None else learned.mean
         reach = float(np.maximum(np.abs(stats.high - left), np.abs(stats.low - left)).max())
     spreads = spreads_of(table, learned.fill, learned.scale)
-    if units_matter and not scale:
+    if metric.units_matter and not scale:
         warn_if_outweighed(table, spreads.width)
-    factor = power_of_two(reach, spreads.rest, lambda: largest_value(table, learned.scale))
-    learned = replace(learned, factor=factor)
+    if metric.rescale:
+        factor = power_of_two(reach, spreads.rest, lambda: largest_value(table, learned.scale))
+        learned = replace(learned, factor=factor)
     return learned if pca is None else _with_pca(table, learned, stats.mean, int(pca), random_state)
 
 
@@ -224,7 +238,7 @@ def _with_pca(
 
 def _fit_sparse(
     table: Table, learned: Preparation, scale: bool, pca: int | None, random_state: Any,
-    units_matter: bool,
+    metric: MetricTraits,
 ) -> Preparation:  # fmt: skip
     from sklearn.utils.sparsefuncs import mean_variance_axis
 
@@ -248,11 +262,12 @@ def _fit_sparse(
         X.data /= deviation[X.indices]
     scaled = replace(table, values=X)
     spreads = spreads_of(scaled, None, None)
-    if units_matter and not scale:
+    if metric.units_matter and not scale:
         warn_if_outweighed(table, spreads.width)
     reach = float(np.abs(X.data).max(initial=0.0))
-    factor = power_of_two(reach, spreads.rest, lambda: largest_value(table))
-    learned = replace(learned, factor=factor)
+    if metric.rescale:
+        factor = power_of_two(reach, spreads.rest, lambda: largest_value(table))
+        learned = replace(learned, factor=factor)
     if pca is None:
         return learned
 

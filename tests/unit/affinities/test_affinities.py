@@ -106,6 +106,14 @@ def test_uniform_and_fixed_sigma_by_definition(ops):
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-15)
 
 
+def test_uniform_weighs_the_neighbours_that_there_are(ops):
+    distances = np.array([[1, 2], [1, np.inf], [2, np.inf]], np.float32)
+    graph = KNNGraph(np.array([[1, 2], [0, 2], [0, 1]], np.int32), distances)
+    got = affinities.uniform(graph, ops=ops).to_csr().toarray()
+    want = oracle.joint(graph.indices, np.array([[0.5, 0.5], [1, 0], [1, 0]]))
+    np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
 @pytest.mark.parametrize("sigma", [1e-30, 1e30])
 def test_a_sigma_far_from_the_distances_gives_finite_rows(ops, sigma):
     P = affinities.joint(graph_of(n=50, k=9), ops, kind="fixed_sigma", sigma=sigma)

@@ -292,3 +292,12 @@ def test_columns_of_like_weight_and_single_outliers_are_not_warned_of():
     prepare(X)
     prepare(X[:, :1])
     prepare(np.c_[X[:, 0], np.zeros(len(X))])
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+def test_a_metric_without_a_scale_gets_the_users_numbers(make):
+    X = data().astype(np.float32) * np.float32(1e15)
+    X[7, 0] = 1e32
+    rows, learned = prepare(make(X), recentre=False, rescale=False, units_matter=False)
+    np.testing.assert_array_equal(rows, X)
+    assert learned.factor == 1.0
