@@ -11,6 +11,7 @@ from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import StandardScaler
 
+import gputsne
 from gputsne.preparation import Preparation, prepare
 
 # float32 carries 2**-24 = 6e-8 of a value; a handful of roundings stay below 1e-6 of the largest.
@@ -301,3 +302,11 @@ def test_a_metric_without_a_scale_gets_the_users_numbers(make):
     rows, learned = prepare(make(X), recentre=False, rescale=False, units_matter=False)
     np.testing.assert_array_equal(rows, X)
     assert learned.factor == 1.0
+
+
+def test_warnings_name_the_callers_file():
+    with pytest.warns(UserWarning, match="are equal") as here:
+        prepare(np.ones((5, 2)))
+    with pytest.warns(UserWarning, match="are equal") as through_the_estimator:
+        gputsne.TSNE(perplexity=1, max_iter=5).fit(np.ones((5, 2)))
+    assert {w.filename for w in [*here, *through_the_estimator]} == {__file__}
