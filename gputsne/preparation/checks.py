@@ -34,6 +34,7 @@ SAMPLE_ROWS, SAMPLE_NUMBERS = (64, 1024), 1 << 23
 # Columns that spread this many times as widely as all others together decide every distance: the
 # others then move a squared distance by 1e-10, below float32's 6e-8 of it.
 OUTWEIGHS = 1e5
+FEW_ROWS = 16  # that tell too little of how widely a column spreads
 SHOWN = 10  # columns that a message names
 
 
@@ -74,11 +75,14 @@ class Spreads(NamedTuple):
     ----------
     width : array, shape (d,), float64
         The middle one of the gaps between neighbouring values, times their number.
+    range : array, shape (d,), float64
+        From the lowest value to the highest.
     gaps : array, shape (d,), int
         Gaps there are: distinct values, less one.
     """
 
     width: Array
+    range: Array
     gaps: Array
 
     @property
@@ -112,7 +116,7 @@ def spreads_of(table: Table, fill: Array | None, scale: Array | None) -> Spreads
     n, d = table.shape
     rows = max(SAMPLE_ROWS[0], min(SAMPLE_ROWS[1], SAMPLE_NUMBERS // d))
     sample = table.values[:: max(1, n // rows)]
-    width, gaps = np.zeros(d), np.zeros(d, dtype=np.int64)
+    spreads = Spreads(np.zeros(d), np.zeros(d), np.zeros(d, dtype=np.int64))
     for part in row_blocks(d, sample.shape[0]):  # blocks of columns
         block = sample[:, part]
         values = (block.toarray() if table.sparse else block).astype(np.float64)
@@ -120,20 +124,22 @@ def spreads_of(table: Table, fill: Array | None, scale: Array | None) -> Spreads
             values = np.where(np.isnan(values), fill[part], values)
         if scale is not None:
             values /= scale[part]
-        width[part], gaps[part] = _middle_gaps(values)
-    return Spreads(width, gaps)
+        for whole, here in zip(spreads, _spreads(values), strict=True):
+            whole[part] = here
+    return spreads
 
 
-def _middle_gaps(values: Array) -> tuple[Array, Array]:
-    """Return the middle gap of each column times their number, and that number."""
+def _spreads(values: Array) -> Spreads:
     n, d = values.shape
     if n < 2:
-        return np.zeros(d), np.zeros(d, dtype=np.int64)
+        return Spreads(np.zeros(d), np.zeros(d), np.zeros(d, dtype=np.int64))
+    values = np.sort(values, axis=0)
     with np.errstate(over="ignore"):  # from -1e308 to 1e308
-        gaps = np.sort(np.diff(np.sort(values, axis=0), axis=0), axis=0)
+        gaps = np.sort(np.diff(values, axis=0), axis=0)
         count = (gaps > 0).sum(axis=0)
         middle = np.minimum(n - 1 - count + np.maximum(count - 1, 0) // 2, n - 2)
-        return np.take_along_axis(gaps, middle[None], axis=0)[0] * count, count
+        width = np.take_along_axis(gaps, middle[None], axis=0)[0] * count
+        return Spreads(width, values[-1] - values[0], count)
 
 
 def power_of_two(reach: float, rest: float, largest: Callable[[], str]) -> float:
@@ -215,32 +221,33 @@ def _cell(table: Table, i: int, j: int, value: Any) -> str:
     return f"X[{i}, {j}]={value:.6g}{column}"
 
 
-def warn_if_outweighed(table: Table, spreads: Array) -> None:
+def warn_if_outweighed(table: Table, spreads: Spreads) -> None:
     """Warn where a few columns spread so widely that the others have no part in any distance.
 
     Parameters
     ----------
     table : Table
         What is prepared.
-    spreads : array, shape (d,), float64
-        How widely the values of each column spread.
+    spreads : Spreads
+        Of its columns. Those that outweigh are judged by ``width``, which single values don't
+        change, those that are outweighed by ``range``, which none of their values exceeds.
     """
     n, d = table.shape
-    order = np.argsort(-spreads, kind="stable")
-    falling = spreads[order]
-    if n < 3 or not 0.0 < falling[0] < np.inf:
+    order = np.argsort(-spreads.width, kind="stable")
+    width, reach = spreads.width[order], spreads.range[order]
+    if n < FEW_ROWS or not 0.0 < width[0] < np.inf:
         return
-    falling = falling / falling[0]
-    others = np.sqrt(np.cumsum(np.square(falling[::-1]))[::-1])  # of each and all behind it
+    with np.errstate(over="ignore"):
+        others = np.sqrt(np.cumsum(np.square(reach[::-1] / width[0]))[::-1])  # each and all behind
     few = np.arange(max(1, d // 2))[: d - 1]
-    heavy = few[(falling[few] > OUTWEIGHS * others[few + 1]) & (others[few + 1] > 0)]
+    heavy = few[(width[few] / width[0] > OUTWEIGHS * others[few + 1]) & (others[few + 1] > 0)]
     if not heavy.size:
         return
     columns = np.sort(order[: heavy[0] + 1])
-    ratio = falling[heavy[0]] / others[heavy[0] + 1]
-    s, each = ("", "s") if len(columns) == 1 else ("s", "")
+    ratio = width[heavy[0]] / width[0] / others[heavy[0] + 1]
+    s, each, be = ("", "s", "is") if len(columns) == 1 else ("s", "", "are")
     warn_user(
         f"column{s} {_named(table, columns)} of X spread{each} {ratio:.1g} times as widely as all "
         "the others together, so the map shows nothing else: pass scale=True to give every column "
-        f"the same weight, or drop the column{s} if it is no feature"
+        f"the same weight, or drop the column{s} that {be} no feature"
     )

@@ -201,7 +201,7 @@ def _fit_dense(
         reach = float(np.maximum(np.abs(stats.high - left), np.abs(stats.low - left)).max())
     spreads = spreads_of(table, learned.fill, learned.scale)
     if metric.units_matter and not scale:
-        warn_if_outweighed(table, spreads.width)
+        warn_if_outweighed(table, spreads)
     if metric.rescale:
         factor = power_of_two(reach, spreads.rest, lambda: largest_value(table, learned.scale))
         learned = replace(learned, factor=factor)
@@ -263,7 +263,7 @@ def _fit_sparse(
     scaled = replace(table, values=X)
     spreads = spreads_of(scaled, None, None)
     if metric.units_matter and not scale:
-        warn_if_outweighed(table, spreads.width)
+        warn_if_outweighed(table, spreads)
     reach = float(np.abs(X.data).max(initial=0.0))
     if metric.rescale:
         factor = power_of_two(reach, spreads.rest, lambda: largest_value(table))

@@ -293,6 +293,9 @@ def test_columns_of_like_weight_and_single_outliers_are_not_warned_of():
     prepare(X)
     prepare(X[:, :1])
     prepare(np.c_[X[:, 0], np.zeros(len(X))])
+    two = np.arange(len(X)) % 2 + 1e-9 * X[:, 1]  # two values with noise: as far apart as X is wide
+    prepare(np.c_[X[:, 2], two])
+    prepare(np.array([[0.0, 1e7, 5], [1, 5e7, 6], [2, 3e7, 7]]))
 
 
 @pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
