@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gputsne.affinities import AFFINITIES, clip_perplexity
+from gputsne.base.messages import warn_user
 from gputsne.base.types import AFFINITY_DTYPES, Progress
 from gputsne.engine.schedule import SCHEDULES, Schedule
 from gputsne.initial import STARTS
