@@ -39,8 +39,7 @@ def fixed_sigma(graph: KNNGraph, sigma: float, *, ops: SetupOps | None = None) -
     Raises
     ------
     ValueError
-        For a width that is not a positive number of float64's normal range, and for distances that
-        are negative or NaN.
+        For a width that is not finite and above 0, and for distances that are negative or NaN.
     TypeError
         For a width that is no number.
 
@@ -63,12 +62,6 @@ def _positive(sigma: Any) -> float:
         raise TypeError(f"sigma={sigma!r}: pass a number") from None
     if not (np.isfinite(width) and width > 0):
         raise ValueError(f"sigma={sigma!r}: must be finite and above 0")
-    least = float(np.finfo(np.float64).tiny)
-    if width < least:
-        raise ValueError(
-            f"sigma={sigma!r}: must be at least {least:.2g}, below which float64 loses digits; "
-            "take it from the distances, np.median(graph.distances) for instance"
-        )
     return width
 
 

@@ -156,7 +156,7 @@ class FittedMap:
         ops = self.backend(n_jobs).ops
         with self._alone(ops), ops.guard(), resources.limit(ops.n_jobs):
             rows = self.preparation.apply(X)
-            lower = affinities.reachable(perplexity, k, "fitted neighbours")
+            lower = affinities.clip_perplexity(perplexity, k, "fitted neighbours")
             indices, distances = self._index(k, ops.n_jobs).query(rows, k, n_jobs=ops.n_jobs)
             return placement.place(
                 self._reference(ops),

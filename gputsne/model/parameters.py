@@ -12,23 +12,12 @@ import numpy as np
 
 from gputsne.affinities import AFFINITIES, clip_perplexity
 from gputsne.base.messages import warn_user
-from gputsne.base.types import AFFINITY_DTYPES, Progress
-from gputsne.engine.schedule import SCHEDULES, Schedule
-from gputsne.initial import STARTS
+from gputsne.engine.schedule import Schedule
+from gputsne.model.callbacks import Callback, as_callbacks
+from gputsne.model.foreign import METRICS
+from gputsne.model.table import BY_NAME, CONDITIONS, TABLE
 
 __all__ = ["Parameters"]
-
-METHODS = ("auto", "exact", "mesh")
-ELSEWHERE = ("barnes_hut", "bh", "fft", "interpolation")  # what other libraries call their methods
-FLEXIBLE = {  # name -> lower limit, is it allowed itself
-    "early_exaggeration": (0.0, False),
-    "exaggeration": (0.0, False),
-    "initial_momentum": (0.0, True),
-    "final_momentum": (0.0, True),
-    "max_step": (0.0, False),
-    "dof": (0.0, False),
-    "min_recall": (0.0, False),
-}
 
 
 @dataclass(frozen=True)
@@ -85,75 +74,14 @@ class Parameters:
         params._check_effects()
         return params
 
-    def _check_numbers(self) -> None:
-        for name, (low, included) in FLEXIBLE.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, numbers.Real):
-                raise TypeError(f"{name}={value!r} must be a number")
-            if not np.isfinite(float(value)) or value < low or (value == low and not included):
-                sign = ">=" if included else ">"
-                raise ValueError(f"{name}={value!r} must be finite and {sign} {low:g}")
-        for name in ("initial_momentum", "final_momentum"):
-            if getattr(self, name) >= 1.0:
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r} must be below 1, or nothing ever stops"
-                )
-        if self.min_recall > 1.0:
-            raise ValueError(f"min_recall={self.min_recall!r} is a share, at most 1")
-        for name, least in (
-            ("max_iter", 0),
-            ("early_exaggeration_iter", 0),
-            ("callbacks_every", 1),
-        ):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-                raise TypeError(f"{name}={value!r} must be an integer")
-            if value < least:
-                raise ValueError(f"{name}={value} must be at least {least}")
-        c = self.n_components
-        if isinstance(c, bool) or not isinstance(c, numbers.Integral) or c not in (1, 2, 3):
-            raise ValueError(f"n_components={self.n_components!r}: maps have 1, 2 or 3 axes")
-        rate = self.learning_rate
-        if isinstance(rate, str):
-            if rate != "auto":
-                raise ValueError(f"learning_rate={rate!r} must be 'auto' or a number")
-        elif isinstance(rate, bool) or not isinstance(rate, numbers.Real):
-            raise TypeError(f"learning_rate={rate!r} must be 'auto' or a number")
-        elif not rate > 0 or not np.isfinite(float(rate)):
-            raise ValueError(f"learning_rate={rate!r} must be above 0 and finite")
-        if self.n_neighbors is not None and (
-            isinstance(self.n_neighbors, bool) or not isinstance(self.n_neighbors, numbers.Integral)
-        ):
-            raise TypeError(f"n_neighbors={self.n_neighbors!r} must be an integer or None")
-        if self.n_neighbors is not None and self.n_neighbors < 1:
-            raise ValueError(f"n_neighbors={self.n_neighbors} must be at least 1")
-        if self.sigma is not None and not isinstance(self.sigma, numbers.Real):
-            raise TypeError(f"sigma={self.sigma!r} must be a number or None")
-        limit = self.memory_limit
-        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, numbers.Real)):
-            raise TypeError(f"memory_limit={limit!r} must be a number of bytes or None")
-        if limit is not None and not limit > 0:
-            raise ValueError(f"memory_limit={limit!r} must be above 0 bytes")
-
-    def _check_names(self) -> None:
-        for name, allowed in (
-            ("schedule", SCHEDULES),
-            ("affinity", tuple(AFFINITIES)),
-            ("method", METHODS),
-            ("affinity_dtype", AFFINITY_DTYPES),
-            ("stop", (None, "auto")),
-        ):
-            value = getattr(self, name)
-            if not (value is None or isinstance(value, str)) or value not in allowed:
-                hint = ""
-                if name == "method" and isinstance(value, str) and value.lower() in ELSEWHERE:
-                    hint = "; use 'auto': the mesh takes the place of trees and interpolation"
-                raise ValueError(
-                    f"{name}={value!r} is none of {', '.join(map(repr, allowed))}{hint}"
-                )
-        if isinstance(self.init, str) and self.init not in STARTS:
+    def checked_later(self) -> Parameters:
+        """Check what a fitted model heeds of later values, and return the parameters."""
+        for row in TABLE:
+            if row.after_fit:
+                row.kind.check(row.name, getattr(self, row.name))
+        if not self.all_callbacks and self.callbacks_every != BY_NAME["callbacks_every"].default:
             raise ValueError(
-                f"init={self.init!r} is none of {', '.join(map(repr, STARTS))}; or pass an array"
+                f"callbacks_every={self.callbacks_every} has no effect with no callbacks"
             )
         return self
 
@@ -266,7 +194,7 @@ class Parameters:
             ``n_neighbors`` does not fit ``n`` or ``perplexity``.
         """
         if self.n_neighbors is None:
-            affinity = AFFINITIES[self.affinity]
+            affinity = AFFINITIES[self.affinity_name]
             options = {"perplexity": perplexity} if "perplexity" in affinity.options else {}
             return affinity.n_neighbors(n, **options) if affinity.n_neighbors else 0
         if self.n_neighbors >= n:

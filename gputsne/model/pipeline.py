@@ -85,18 +85,9 @@ def run(X: Any, params: Parameters, keep: Callable[[Fit], None]) -> None:
 def _run(X: Any, stages: _Stages) -> None:
     params, timer = stages.params, stages.timer
     seeds = Seeds.of(params.random_state)
-    if params.affinity == "precomputed":
-        n = int(X.shape[0]) if hasattr(X, "shape") else len(X)
-        _check_memory(n, n, 1, params, state, getattr(X, "nnz", None))
-        with watch.stage("affinities"):
-            state.P = affinities.precomputed(X)
-    else:
-        graph = _graph(X, params, state, seeds)
-        with watch.stage("affinities", graph.n):
-            state.P = _joint(graph, params, state)
-        del graph
-    P, n = state.P, state.P.n
-    with watch.stage("initial"):
+    P = _given(X, stages, seeds) if params.p_given else _searched(X, stages, seeds)
+    stages.update(P=read_only(P))
+    with timer.stage("initial"):
         Y0 = initial.initial(
             stages.fit.prepared.rows,
             P,
@@ -170,7 +161,7 @@ def _given(X: Any, stages: _Stages, seeds: Seeds) -> Affinities:
     n, d = (_length(given), _length(given)) if rows is None else rows.shape
     _check_memory(n, d, 1, stages, getattr(given, "nnz", None))
     with stages.timer.stage("affinities"):
-        P = affinities.from_precomputed(given)
+        P = affinities.precomputed(given)
     if rows is not None and P.n != len(rows):
         raise ValueError(f"affinity is a P of {P.n} points, and X has {len(rows)} rows")
     return P
@@ -183,16 +174,9 @@ def _searched(X: Any, stages: _Stages, seeds: Seeds) -> Affinities:
     graph = _of_distances(X, stages) if precomputed else _graph(X, stages, seeds)
     prepared = stages.prepared(recall=graph.recall, graph_source=graph.source)
     with stages.timer.stage("affinities", graph.n):
-        if graph.k == 0:
-            empty = np.empty(0, np.int32)
-            return Affinities(np.zeros(graph.n + 1, np.int64), empty, empty.astype(np.float32))
-        return affinities.joint(
-            graph,
-            stages.ops,
-            perplexity=prepared.perplexity,
-            kind=params.affinity,
-            sigma=_sigma(stages),
-        )
+        given = {"perplexity": prepared.perplexity, "sigma": _sigma(stages)}
+        options = {name: given[name] for name in affinities.AFFINITIES[params.affinity].options}
+        return affinities.joint(graph, stages.ops, kind=params.affinity, **options)
 
 
 def _of_distances(X: Any, stages: _Stages) -> KNNGraph:
@@ -244,13 +228,7 @@ def _graph(X: Any, stages: _Stages, seeds: Seeds) -> KNNGraph:
         return found
 
 
-def _joint(graph: KNNGraph, params: Parameters, state: Run) -> Affinities:
-    given = {"perplexity": state.perplexity, "sigma": _sigma(params, state)}
-    options = {name: given[name] for name in affinities.AFFINITIES[params.affinity].options}
-    return affinities.joint(graph, state.choice.ops, kind=params.affinity, **options)
-
-
-def _sigma(params: Parameters, state: Run) -> float | None:
+def _sigma(stages: _Stages) -> float | None:
     """Return sigma in the unit of the prepared rows: extreme data are rescaled on the way in."""
     params, learned = stages.params, stages.fit.prepared.preparation
     if params.sigma is None or learned is None or params.neighbors is not None:
@@ -340,39 +318,7 @@ def resume(
     stages = _Stages(params, choice.ops, timer, fit)
     field = field_of(params, choice.ops, dof, result.mesh if result.dof == dof else None)
     try:
-        return choose(device, n_jobs)
-    except BackendUnavailable as error:
-        best = choose("auto", n_jobs)
-        return best._replace(reason=f"{error}; {best.device} instead")
-
-
-def place(
-    state: Run, params: Parameters, X: Any, *, perplexity: float, exaggeration: float
-) -> FloatArray:
-    """Return the places of new rows on the fitted map, shape (m, c), float32."""
-    assert state.preparation is not None
-    assert state.rows is not None
-    assert state.result is not None
-    ops = state.choice.ops
-    n = len(state.rows)
-    with ops.guard(), resources.limit(ops.n_jobs):
-        rows = state.preparation.apply(X)
-        if state.index is None:
-            state.index = neighbors.ReferenceIndex(
-                state.rows,
-                metric=params.metric,
-                metric_params=params.metric_params,
-                min_recall=params.min_recall,
-                n_jobs=ops.n_jobs,
-                random_state=0,  # the same fitted model always searches alike
-            )
-        if state.reference is None:
-            limit = field_of(params, state.choice, state.others).max_nodes
-            Y = state.result.state.Y
-            state.reference = placement.reference(Y, ops, dof=params.dof, max_nodes=limit)
-        k = min(n, max(1, affinities.n_neighbors_for(perplexity, n + 1)))
-        lower = affinities.clip_perplexity(perplexity, k, "fitted neighbours")
-        indices, distances = state.index.query(rows, k)
-        return placement.place(
-            state.reference, indices, distances, ops, perplexity=lower, exaggeration=exaggeration
-        )
+        with choice.ops.guard(), resources.limit(choice.ops.n_jobs), timer.run():
+            _optimize(P, result.state, field, schedule, stages, result.history)
+    finally:
+        keep(replace(stages.fit, timings=dict(timer.timings)))

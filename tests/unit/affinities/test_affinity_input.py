@@ -54,13 +54,7 @@ def test_kind_and_sigma_must_fit(kind, sigma, message):
         joint(GRAPH, OPS, kind=kind, sigma=sigma)
 
 
-@pytest.mark.parametrize("sigma", [1e-320, 5e-324, 2.2e-308])
-def test_a_sigma_without_digits_is_refused_by_its_name(sigma):
-    with pytest.raises(ValueError, match=rf"sigma={sigma!r}.*must be at least 2.2e-308"):
-        joint(GRAPH, OPS, kind="fixed_sigma", sigma=sigma)
-
-
-@pytest.mark.parametrize("sigma", [2.3e-308, 1e-290, 1e-200, 1e-40])
+@pytest.mark.parametrize("sigma", [5e-324, 1e-320, 2.3e-308, 1e-290, 1e-200, 1e-40])
 @pytest.mark.parametrize("unit", [1.0, 1e-44, 3e37])
 def test_the_smallest_sigma_leaves_each_point_its_nearest(sigma, unit):
     graph = KNNGraph(GRAPH.indices, (GRAPH.distances * np.float32(unit)).astype(np.float32))

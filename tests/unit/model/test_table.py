@@ -12,9 +12,10 @@ import sys
 import pytest
 
 from gputsne import TSNE
+from gputsne.affinities import AFFINITIES
 from gputsne.backends import DEVICES
 from gputsne.base.types import AFFINITY_DTYPES
-from gputsne.initial import METHODS as INITS
+from gputsne.initial import STARTS
 from gputsne.model.parameters import Parameters
 from gputsne.model.table import BY_NAME, CONDITIONS, TABLE, Whole, Word, check
 
@@ -51,7 +52,8 @@ def test_every_condition_is_used():
 
 
 def test_words_are_those_of_the_stages():
-    assert BY_NAME["init"].kind.words == INITS
+    assert BY_NAME["init"].kind.words == tuple(STARTS)
+    assert BY_NAME["affinity"].kind.words == tuple(AFFINITIES)
     assert BY_NAME["affinity_dtype"].kind.words == AFFINITY_DTYPES
     assert set(re.findall(r'"(\w+)"', BY_NAME["device"].type)) == set(DEVICES)
     for row in TABLE:  # what may be written is what is checked

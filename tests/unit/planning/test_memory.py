@@ -259,7 +259,7 @@ def test_a_limit_holds_for_what_is_given_too(monkeypatch, X, given):
     def never(*args, **kwargs):
         raise AssertionError("X was read although it does not fit")
 
-    monkeypatch.setattr(affinities, "from_precomputed", never)
+    monkeypatch.setattr(affinities, "precomputed", never)
     monkeypatch.setattr(neighbors, "from_sparse_distances", never)
     with pytest.raises(OverMemory, match="memory_limit"):
         TSNE(init="random", memory_limit=100_000_000, **given).fit(X)
