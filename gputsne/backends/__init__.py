@@ -53,7 +53,11 @@ class Ops(Protocol):
         """Give back what is kept between calls."""
 
     def hold(self, P: Affinities) -> Affinities:
-        """Return P where the operations of an iteration read it."""
+        """Return P where the operations of an iteration read it, checked once.
+
+        Raises ValueError for an offset or a column that leads out of the arrays. Whatever happens
+        to the arrays of ``P`` later, the operations stay inside their memory.
+        """
 
     def host(self, a: FloatArray) -> FloatArray:
         """Return an array of this backend in main memory."""

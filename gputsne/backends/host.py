@@ -40,10 +40,6 @@ class HostFFT:
         """Drop the mesh's array."""
         self._grid = None
 
-    def hold(self, P: Affinities) -> Affinities:
-        """Return P: it is in main memory already."""
-        return P
-
     def mass(self, P: Affinities) -> float:
         """Return the sum of P, in float64."""
         return float(P.data.sum(dtype=np.float64))

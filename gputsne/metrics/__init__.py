@@ -1,6 +1,6 @@
 """How good is a map? Numbers that compare it with the data or with labels.
 
-A new metric is one function and one line in ``METRICS``; the contract tests read that table.
+A new metric is one function and one line in ``METRICS``; tests/unit/metrics reads that table.
 """
 
 from __future__ import annotations
