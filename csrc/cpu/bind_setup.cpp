@@ -1,5 +1,6 @@
 // How do the set-up kernels (perplexity, symmetrise) reach Python? Checks, scans, slices, errors.
-// Kernels: perplexity.hpp and symmetrize.hpp in csrc/kernels. Twin: gputsne/backends/numpy/graph.py.
+// Kernels: perplexity.hpp and symmetrize.hpp in csrc/kernels. Twin:
+// gputsne/backends/numpy/graph.py.
 #include "../kernels/perplexity.hpp"
 #include "../kernels/symmetrize.hpp"
 #include "edges.hpp"
