@@ -136,6 +136,7 @@ class CudaEdges(CudaSetup):
     def divergence(self, P: Affinities, Y: FloatArray, dof: float) -> float:
         """See ``Ops``; waits for the device."""
         n, c = Y.shape
+        P = self.hold(P)  # what is made here must live until the launch
         rows, out = self._empty((n,), np.float32), self._empty((1,), np.float64)
         scratch = self._empty((self._sums,), np.float64)
         self._module.divergence(
@@ -144,9 +145,8 @@ class CudaEdges(CudaSetup):
         )  # fmt: skip
         return float(out[0])
 
-    def _edges(self, P: Affinities) -> tuple[Any, ...]:
-        """Return what the kernels are told of P."""
-        P = self.hold(P)
+    def _edges(self, P: Edges) -> tuple[Any, ...]:
+        """Return what the kernels are told of P, which the caller keeps alive."""
         hubs = [] if P.hubs is None else [
             self._at(P.hubs.row), self._at(P.hubs.first), len(P.hubs.row), P.hubs.pieces, PIECE,
             self._at(P.hubs.sums),

@@ -251,6 +251,7 @@ class CudaOps(CudaEdges):
     ) -> None:  # fmt: skip
         """See ``Ops``; raises a flag on the device where a point leaves the mesh."""
         n, c = Y.shape
+        P = self.hold(P)  # what is made here must live until the launch
         at_Z = Z.value if isinstance(Z, OnDevice) else self.xp.full(1, float(Z), np.float64)
         low, high = self._box or ([-INFINITY] * c, [INFINITY] * c)
         self._module.attract_and_step(

@@ -61,8 +61,10 @@ class CudaSetup:
 
     def _copied(self, a: Any, dtype: Any) -> Array:
         """Return a copy on the device that nobody else knows."""
-        out = self._put(a, dtype)
-        return out.copy() if out is a else out
+        if type(a) is np.ndarray:
+            return self._put(a, dtype)
+        out: Array = self.xp.array(a, dtype=dtype, order="C")
+        return out
 
     def _first_bad(self, judge: Callable[[int], None]) -> int:
         """Return what ``judge`` wrote at the address that it was given; waits for the device."""
