@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gputsne.backends.cuda.presence import kernels
+from gputsne.backends.protocol import Ops
 from gputsne.base.errors import OverMemory
 from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Reference
 
@@ -23,7 +24,7 @@ STAGED = 1 << 22  # bytes that CuPy may copy through page-locked memory, which i
 LONG_ROW = 4096  # edges of the transpose that one thread sorts; CuPy sorts longer rows, one by one
 
 
-class CudaSetup:
+class CudaSetup(Ops):
     """Memory, addresses, and the operations outside of the iteration; see ``CudaOps``."""
 
     def __init__(self, n_jobs: int, *, xp: Any, fft: Any, module: Any) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
-from gputsne.backends.host import HostFFT
 from gputsne.backends.native.loading import native
+from gputsne.backends.protocol import Ops
 from gputsne.base.resources import single_if_forked
 from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Mesh, Reference, StepParams
 
@@ -30,7 +30,7 @@ class Held(Affinities):
     edges: Any = None
 
 
-class NativeOps(HostFFT):
+class NativeOps(Ops):
     """The operations of ``gputsne._native``, with ``n_jobs`` threads."""
 
     name = "native"

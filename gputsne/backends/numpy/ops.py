@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from gputsne.backends.host import HostFFT
 from gputsne.backends.numpy import graph, place
+from gputsne.backends.protocol import Ops
 from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Mesh, Reference, StepParams
 
 __all__ = ["NumpyOps"]
@@ -32,7 +32,7 @@ class Held(Affinities):
     """P whose offsets and columns were checked, in arrays of its own."""
 
 
-class NumpyOps(HostFFT):
+class NumpyOps(Ops):
     """The operations of one iteration, numpy and scipy only.
 
     Parameters
