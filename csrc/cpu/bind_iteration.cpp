@@ -4,7 +4,9 @@
 #include "../kernels/exact.hpp"
 #include "../kernels/gather.hpp"
 #include "../kernels/step.hpp"
+#include "../kernels/extent.hpp"
 #include "deposit_bands.hpp"
+#include "edges.hpp"
 #include "native.hpp"
 #include <pybind11/stl.h>
 #include <vector>
@@ -23,6 +25,7 @@ Grid<C> grid_of(const char *name, const py::array &a, const Floats &center, floa
            " numbers; the map has ", C, " axes");
   if (a.strides(C - 1) != Index(a.itemsize()))
     refuse(name, " must be contiguous along its last axis");
+  check_aligned(name, a);
   Grid<C> g;
   g.inv_h = inv_h;
   for (int k = 0; k < C; ++k) {
@@ -32,6 +35,8 @@ Grid<C> grid_of(const char *name, const py::array &a, const Floats &center, floa
     g.center[k] = center[k];
     g.m[k] = int(a.shape(k));
     g.stride[k] = Index(a.strides(k)) / Index(a.itemsize());
+    if (g.stride[k] * Index(a.itemsize()) != Index(a.strides(k)))
+      refuse(name, " has a stride of ", a.strides(k), " bytes, no multiple of its item");
   }
   return g;
 }
@@ -41,6 +46,7 @@ void deposit(In<float> Y, Floats center, float inv_h, int order, In<Charge> fixe
   check_shape("Y", Y, -1, -1);
   if (fixed.size() != charge.size())
     refuse("fixed has shape ", shape_of(fixed), ", charge ", shape_of(charge), "; they must agree");
+  check_aligned("charge", charge);
   Index n = Y.shape(0), nodes = charge.size();
   float *out = charge.mutable_data();
   Charge *q = fixed.mutable_data();
@@ -74,8 +80,9 @@ double gather(In<float> Y, Floats center, float inv_h, int order, py::array_t<fl
       for (int k = 0; k <= C; ++k)
         fix.self[k] = self_terms[k];
       for (int k = 0; k < C; ++k) {
-        if (shape[k] > g.m[k])
-          refuse("potential has shape ", shape_of(potential), ", smaller than the mesh");
+        if (shape[k] < 2 * order || shape[k] > g.m[k])
+          refuse("shape[", k, "]=", shape[k], "; order ", order, " needs at least ", 2 * order,
+                 " nodes, and potential of shape ", shape_of(potential), " has ", g.m[k]);
         g.m[k] = shape[k]; // the transform is longer than the mesh; only its first nodes count
       }
       Gather<C, P> body{Y.data(), potential.data(), phi.mutable_data(), grad.mutable_data(), g,
@@ -102,21 +109,16 @@ double exact(In<float> Y, float dof, In<float> phi, In<float> grad) {
   });
 }
 
-void check_edges(const In<int64_t> &indptr, const In<int> &indices, const In<float> &data,
-                 Index n) {
-  check_length("indptr", indptr, n + 1);
-  check_length("data", data, indices.size());
-  if (indptr.data()[n] != indices.size())
-    refuse("indptr ends at ", indptr.data()[n], ", but there are ", indices.size(), " edges");
+/// P must be that of the map.
+Index check_map(const In<float> &Y, const Edges &P) {
+  check_shape("Y", Y, P.n(), -1);
+  return P.n();
 }
 
-void attract_and_step(In<float> Y, In<int64_t> indptr, In<int> indices, In<float> data,
-                      In<float> grad, In<float> Y_next, In<float> velocity, In<float> gains,
-                      double Z, float dof, float exaggeration, float momentum, float learning_rate,
-                      float max_step, float min_gain) {
-  check_shape("Y", Y, -1, -1);
-  Index n = Y.shape(0), c = Y.shape(1);
-  check_edges(indptr, indices, data, n);
+void attract_and_step(const Edges &P, In<float> Y, In<float> grad, In<float> Y_next,
+                      In<float> velocity, In<float> gains, double Z, float dof, float exaggeration,
+                      float momentum, float learning_rate, float max_step, float min_gain) {
+  Index n = check_map(Y, P), c = Y.shape(1);
   check_shape("grad", grad, n, c);
   check_shape("Y_next", Y_next, n, c);
   check_shape("velocity", velocity, n, c);
@@ -125,7 +127,7 @@ void attract_and_step(In<float> Y, In<int64_t> indptr, In<int> indices, In<float
     refuse("Y_next is Y; rows that are still to be read would be overwritten");
   by_axes(c, [&](auto axes) {
     constexpr int C = decltype(axes)::value;
-    Attract<C> pull{Y.data(), indices.data(), data.data(), 1.f / dof};
+    Attract<C> pull{Y.data(), P.column(), P.weight(), 1.f / dof};
     Step<C> step{Y.data(),
                  Y_next.mutable_data(),
                  velocity.mutable_data(),
@@ -138,30 +140,26 @@ void attract_and_step(In<float> Y, In<int64_t> indptr, In<int> indices, In<float
                  momentum,
                  max_step,
                  min_gain};
-    const Index *ptr = indptr.data();
     py::gil_scoped_release release;
-    machine().rows(n, ptr, pull, step);
+    machine().rows(n, P.row(), pull, step);
   });
 }
 
-double divergence(In<float> Y, In<int64_t> indptr, In<int> indices, In<float> data, float dof) {
-  check_shape("Y", Y, -1, -1);
-  Index n = Y.shape(0);
-  check_edges(indptr, indices, data, n);
+double divergence(const Edges &P, In<float> Y, float dof) {
+  Index n = check_map(Y, P);
   return by_axes(Y.shape(1), [&](auto c) {
     constexpr int C = decltype(c)::value;
-    Divergence<C> body{Y.data(), indices.data(), {data.data()}, 1.f / dof, (dof + 1) / 2};
-    const Index *ptr = indptr.data();
+    Divergence<C> body{Y.data(), P.column(), {P.weight()}, 1.f / dof, (dof + 1) / 2};
     py::gil_scoped_release release;
     std::vector<float> rows(n);
     std::vector<double> part(chunks(n));
     RowSum sums{rows.data()};
-    machine().rows(n, ptr, body, sums);
+    machine().rows(n, P.row(), body, sums);
     return machine().sum(n, sums, part.data());
   });
 }
 
-/// Smallest and largest coordinate an axis.
+/// Smallest and largest coordinate per axis; NaN where a coordinate of that axis is.
 std::vector<std::pair<float, float>> extent(In<float> Y) {
   check_shape("Y", Y, -1, -1);
   Index n = Y.shape(0);
@@ -169,29 +167,25 @@ std::vector<std::pair<float, float>> extent(In<float> Y) {
   return by_axes(Y.shape(1), [&](auto c) {
     constexpr int C = decltype(c)::value;
     constexpr Index BLOCK = Index(1) << 14;
-    std::vector<std::pair<float, float>> part(size_t((n + BLOCK - 1) / BLOCK) * C);
+    std::vector<Box<C>> part(static_cast<size_t>((n + BLOCK - 1) / BLOCK));
     auto *parts = part.data();
-    py::gil_scoped_release release;
-    machine().each_chunk(n, BLOCK, [=](Index block, Index begin, Index end) {
-      float low[C], high[C];
-      for (int a = 0; a < C; ++a)
-        low[a] = high[a] = y[begin * C + a];
-      for (Index i = begin; i < end; ++i)
-        for (int a = 0; a < C; ++a) {
-          float v = y[i * C + a];
-          low[a] = v < low[a] ? v : low[a];
-          high[a] = v > high[a] ? v : high[a];
-        }
-      for (int a = 0; a < C; ++a)
-        parts[block * C + a] = {low[a], high[a]};
-    });
-    std::vector<std::pair<float, float>> box(n ? C : 0);
-    for (int a = 0; n && a < C; ++a) {
-      box[a] = part[a];
-      for (size_t k = a; k < part.size(); k += C)
-        box[a] = {std::min(box[a].first, part[k].first), std::max(box[a].second, part[k].second)};
+    Box<C> all = Box<C>::none();
+    {
+      py::gil_scoped_release release;
+      machine().each_chunk(n, BLOCK, [=](Index block, Index begin, Index end) {
+        PointBox<C> point{y};
+        Box<C> box = Box<C>::none();
+        for (Index i = begin; i < end; ++i)
+          box = box + point(i);
+        parts[block] = box;
+      });
+      for (const Box<C> &box : part)
+        all = all + box;
     }
-    return box;
+    std::vector<std::pair<float, float>> out;
+    for (int a = 0; n && a < C; ++a)
+      out.emplace_back(all.low[a], all.high[a]);
+    return out;
   });
 }
 
@@ -200,18 +194,33 @@ std::vector<std::pair<float, float>> extent(In<float> Y) {
 void bind_iteration(py::module_ &m) {
   using namespace py::literals;
   m.def("deposit", &deposit, "Y"_a.noconvert(), "center"_a, "inv_h"_a, "order"_a,
-        "fixed"_a.noconvert(), "charge"_a.noconvert());
+        "fixed"_a.noconvert(), "charge"_a.noconvert(),
+        R"(Fills charge (M0, ..) float32 with the spline weights of all points Y (n, c) float32.
+
+center (c,): map coordinates of node M // 2 of every axis; inv_h: nodes per map unit; order: of the
+spline, 4 or 6. fixed: uint64 of charge's shape, zero before and after; it makes the sums exact.)");
   m.def("gather", &gather, "Y"_a.noconvert(), "center"_a, "inv_h"_a, "order"_a,
         "potential"_a.noconvert(), "shape"_a, "offset"_a, "self_terms"_a, "phi"_a.noconvert(),
-        "grad"_a.noconvert());
-  m.def("exact", &exact, "Y"_a.noconvert(), "dof"_a, "phi"_a.noconvert(), "grad"_a.noconvert());
-  m.def("attract_and_step", &attract_and_step, "Y"_a.noconvert(), "indptr"_a.noconvert(),
-        "indices"_a.noconvert(), "data"_a.noconvert(), "grad"_a.noconvert(), "Y_next"_a.noconvert(),
-        "velocity"_a.noconvert(), "gains"_a.noconvert(), "Z"_a, "dof"_a, "exaggeration"_a,
-        "momentum"_a, "learning_rate"_a, "max_step"_a, "min_gain"_a);
-  m.def("divergence", &divergence, "Y"_a.noconvert(), "indptr"_a.noconvert(),
-        "indices"_a.noconvert(), "data"_a.noconvert(), "dof"_a);
-  m.def("extent", &extent, "Y"_a.noconvert());
+        "grad"_a.noconvert(),
+        R"(Fills phi (n,) and grad (n, c) from the mesh, float32; returns Z in float64.
+
+potential: float32, any strides but along the last axis, of which the first shape (c,) nodes are the
+mesh; offset: constant that the mesh lacks, per point; self_terms (c + 1,): cosine series of a
+point's own image. The rest as in deposit. docs/math.md (2) and (10).)");
+  m.def("exact", &exact, "Y"_a.noconvert(), "dof"_a, "phi"_a.noconvert(), "grad"_a.noconvert(),
+        R"(Fills phi (n,) and grad (n, c) by definition, O(n^2); returns Z. docs/math.md (2).)");
+  m.def(
+      "attract_and_step", &attract_and_step, "P"_a, "Y"_a.noconvert(), "grad"_a.noconvert(),
+      "Y_next"_a.noconvert(), "velocity"_a.noconvert(), "gains"_a.noconvert(), "Z"_a, "dof"_a,
+      "exaggeration"_a, "momentum"_a, "learning_rate"_a, "max_step"_a, "min_gain"_a,
+      R"(Fills Y_next (n, c); velocity and gains (n, c) are updated in place. docs/math.md (3) to (5).
+
+P: Edges of n points; grad (n, c): gradient of phi at Y; Z: its normaliser, 0 for no repulsion.)");
+  m.def("divergence", &divergence, "P"_a, "Y"_a.noconvert(), "dof"_a,
+        R"(sum p_ij (log p_ij - log K_ij) over the edges of P, float64. docs/math.md (1).)");
+  m.def(
+      "extent", &extent, "Y"_a.noconvert(),
+      R"([(smallest, largest)] coordinate per axis of Y (n, c); both NaN where one is; [] for n = 0.)");
 }
 
 } // namespace gputsne::cpu

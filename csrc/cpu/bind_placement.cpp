@@ -20,6 +20,7 @@ void check_potential(const py::array &potential, Index c, int order) {
     refuse("potential has shape ", shape_of(potential), "; the map has ", c, " axes");
   if (potential.size() == 0) // the sums are taken by definition
     return;
+  check_aligned("potential", potential);
   for (Index a = 0; a < c; ++a)
     if (potential.shape(a) < 2 * order)
       refuse("potential has shape ", shape_of(potential), "; order ", order, " needs at least ",

@@ -1,7 +1,8 @@
 // How do the relabelling kernels reach Python? Codes of the curve, and P in another order.
 #include "../kernels/relabel.hpp"
-#include "native.hpp"
+#include "edges.hpp"
 #include <pybind11/stl.h>
+#include <algorithm>
 #include <vector>
 
 namespace gputsne::cpu {
@@ -29,34 +30,35 @@ py::array_t<uint32_t> curve(In<float> Y, std::vector<std::pair<float, float>> bo
   return codes;
 }
 
-py::tuple reorder(In<int64_t> indptr, In<int> indices, In<float> data, In<int> order) {
-  Index n = order.size(), nnz = indices.size();
-  check_length("indptr", indptr, n + 1);
-  check_length("data", data, nnz);
-  if (indptr.data()[n] != nnz)
-    refuse("indptr ends at ", indptr.data()[n], ", but there are ", nnz, " edges");
-  std::vector<int> inverse(n, -1);
+/// The inverse of an order, -1 nowhere.
+std::vector<int> inverse_of(const In<int> &order) {
+  Index n = order.size();
+  std::vector<int> inverse(static_cast<size_t>(n), -1);
   for (Index i = 0; i < n; ++i) {
     int from = order.data()[i];
     if (from < 0 || from >= n || inverse[from] >= 0)
-      refuse("order[", i, "]=", from, "; it must hold each of 0 .. n - 1 once");
-    inverse[from] = int(i);
+      refuse("order[", i, "]=", from, "; it must hold each of 0 .. ", n - 1, " once");
+    inverse[from] = static_cast<int>(i);
   }
-  py::array_t<int64_t> new_indptr(n + 1);
-  py::array_t<int> new_indices(nnz);
-  py::array_t<float> new_data(nnz);
-  int64_t *ptr = new_indptr.mutable_data();
-  ptr[0] = 0;
+  return inverse;
+}
+
+Edges reorder(const Edges &P, In<int> given) {
+  Index n = P.n();
+  check_length("order", given, n);
+  py::array_t<int> own = sealed<int>(n); // the caller's may change while the GIL is released
+  std::copy_n(given.data(), n, inside(own));
+  std::vector<int> inverse = inverse_of(own);
+  const int *order = own.data();
+  auto indptr = sealed<Index>(n + 1);
+  auto indices = sealed<int32_t>(P.nnz());
+  auto data = sealed<float>(P.nnz());
+  Index *row = inside(indptr);
+  row[0] = 0;
   for (Index i = 0; i < n; ++i)
-    ptr[i + 1] = ptr[i] + indptr.data()[order.data()[i] + 1] - indptr.data()[order.data()[i]];
-  MoveRow<> body{indptr.data(),
-                 ptr,
-                 indices.data(),
-                 data.data(),
-                 order.data(),
-                 inverse.data(),
-                 new_indices.mutable_data(),
-                 new_data.mutable_data()};
+    row[i + 1] = row[i] + P.row()[order[i] + 1] - P.row()[order[i]];
+  MoveRow<> body{P.row(),         row,         P.column(), P.weight(), order, inverse.data(),
+                 inside(indices), inside(data)};
   {
     py::gil_scoped_release release;
     machine().each_chunk(n, CHUNK, [=](Index, Index begin, Index end) {
@@ -64,16 +66,19 @@ py::tuple reorder(In<int64_t> indptr, In<int> indices, In<float> data, In<int> o
         body(i);
     });
   }
-  return py::make_tuple(new_indptr, new_indices, new_data);
+  return Edges(indptr, indices, data);
 }
 
 } // namespace
 
 void bind_relabel(py::module_ &m) {
   using namespace py::literals;
-  m.def("curve", &curve, "Y"_a.noconvert(), "box"_a);
-  m.def("reorder", &reorder, "indptr"_a.noconvert(), "indices"_a.noconvert(), "data"_a.noconvert(),
-        "order"_a.noconvert());
+  m.def(
+      "curve", &curve, "Y"_a.noconvert(), "box"_a,
+      R"(Place of each point of Y (n, c) on a Morton curve, (n,) uint32; box: what extent returns.)");
+  m.def(
+      "reorder", &reorder, "P"_a, "order"_a.noconvert(),
+      R"(Edges with row and column i those of order[i]; order (n,) int32 holds each point once.)");
 }
 
 } // namespace gputsne::cpu

@@ -1,10 +1,12 @@
 // How do the set-up kernels (perplexity, symmetrise) reach Python? Checks, scans, slices, errors.
-// Kernels: perplexity.hpp and symmetrize.hpp in csrc/kernels. Twin: backends/numpy_setup.py.
+// Kernels: perplexity.hpp and symmetrize.hpp in csrc/kernels. Twin:
+// gputsne/backends/numpy/graph.py.
 #include "../kernels/perplexity.hpp"
 #include "../kernels/symmetrize.hpp"
-#include "native.hpp"
+#include "edges.hpp"
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -135,8 +137,8 @@ py::tuple symmetrize(const In<int32_t> &indices, const In<float> &p) {
   Cpu machine = cpu::machine();
 
   // 1. In-degrees by band, and with them where each band writes in each row of the transpose.
-  py::array_t<Index> starts(n + 1), offsets(n + 1);
-  Index *start = starts.mutable_data(), *indptr = offsets.mutable_data();
+  py::array_t<Index> starts(n + 1), offsets = sealed<Index>(n + 1);
+  Index *start = starts.mutable_data(), *indptr = inside(offsets);
   py::array_t<uint64_t> transposed;
   {
     Bands bands(machine.threads, n);
@@ -167,9 +169,9 @@ py::tuple symmetrize(const In<int32_t> &indices, const In<float> &p) {
   RowSizes sizes{edges, start, transpose, indptr + 1};
   sliced(n, 2 * k, [&](Index begin, Index end) { rows(machine, begin, end, sizes); });
   Index nnz = scan_sizes(indptr, n);
-  py::array_t<int32_t> columns(nnz);
-  py::array_t<float> data(nnz);
-  MergeRow merge{edges, start, transpose, indptr, columns.mutable_data(), data.mutable_data()};
+  auto columns = sealed<int32_t>(nnz);
+  auto data = sealed<float>(nnz);
+  MergeRow merge{edges, start, transpose, indptr, inside(columns), inside(data)};
   sliced(n, 2 * k, [&](Index begin, Index end) { // memory here: nothing may be thrown inside
     std::vector<uint64_t> scratch(static_cast<size_t>(chunks(end - begin) * (2 * k + 1)));
     machine.each_chunk(end - begin, CHUNK, [&](Index chunk, Index from, Index to) {
@@ -180,9 +182,55 @@ py::tuple symmetrize(const In<int32_t> &indices, const In<float> &p) {
   return py::make_tuple(offsets, columns, data);
 }
 
+/// The array itself where only this module can write to it, else a copy that is so.
+template <class T> py::array_t<T> own(const char *name, const py::array &a) {
+  if (!py::isinstance<py::array_t<T>>(a) || a.ndim() != 1)
+    refuse(name, " has dtype ", py::str(a.dtype()).cast<std::string>(), " and shape ", shape_of(a),
+           ", needs ", py::str(py::dtype::of<T>()).cast<std::string>(), " and one axis");
+  if (is_sealed(a))
+    return py::reinterpret_borrow<py::array_t<T>>(a);
+  auto from = py::array_t<T, py::array::c_style | py::array::forcecast>::ensure(a);
+  py::array_t<T> copy = sealed<T>(from.size());
+  std::memcpy(inside(copy), from.data(), static_cast<size_t>(from.size()) * sizeof(T));
+  return copy;
+}
+
 } // namespace
 
+Edges::Edges(const py::array &indptr, const py::array &indices, const py::array &data)
+    : offsets(own<Index>("P.indptr", indptr)), columns(own<int32_t>("P.indices", indices)),
+      weights(own<float>("P.data", data)), rows(offsets.size() - 1), edges(columns.size()),
+      row_(offsets.data()), column_(columns.data()), weight_(weights.data()) {
+  if (rows < 0 || rows > std::numeric_limits<int32_t>::max())
+    refuse("P.indptr has ", rows + 1, " offsets; pass one more than there are points, below 2^31");
+  check_length("P.data", weights, edges);
+  Index row, edge;
+  {
+    py::gil_scoped_release release;
+    row = first_bad(rows + 1, GoodOffset{row_, rows, edges});
+    edge = first_bad(edges, GoodPoint{column_, rows});
+  }
+  if (row >= 0)
+    refuse("P.indptr[", row, "]=", row_[row], "; offsets begin at 0, never fall and end at the ",
+           edges, " edges that P.indices has");
+  if (edge >= 0)
+    refuse("P.indices[", edge, "]=", column_[edge], " is no point of n=", rows,
+           "; pass ids in [0, ", rows, ")");
+}
+
 void bind_setup(py::module_ &m) {
+  py::class_<Edges>(m, "Edges",
+                    R"(P as CSR, checked once: what every operation of an iteration takes.
+
+Its arrays can be read and never written to. Arrays that symmetrize or another Edges made are kept
+as they are, others are copied.)")
+      .def(py::init<const py::array &, const py::array &, const py::array &>(), py::arg("indptr"),
+           py::arg("indices"), py::arg("data"),
+           "indptr (n + 1,) int64, indices (nnz,) int32 in [0, n), data (nnz,) float32.")
+      .def_property_readonly("n", &Edges::n, "Number of points.")
+      .def_property_readonly("indptr", &Edges::indptr, "Row offsets (n + 1,) int64.")
+      .def_property_readonly("indices", &Edges::indices, "Columns (nnz,) int32.")
+      .def_property_readonly("data", &Edges::data, "p_ij (nnz,) float32.");
   m.def("conditional", &conditional, py::arg("distances").noconvert(), py::arg("perplexities"),
         py::arg("p_out").noconvert(),
         R"(p_j|i = exp(-beta_i d_ij^2) / sum, beta_i from the entropy log(perplexity) to 1e-5.

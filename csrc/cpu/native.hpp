@@ -28,12 +28,20 @@ inline std::string shape_of(const py::array &a) {
   text << "(";
   for (py::ssize_t d = 0; d < a.ndim(); ++d)
     text << (d ? ", " : "") << a.shape(d);
-  text << ")";
+  text << (a.ndim() == 1 ? ",)" : ")");
   return text.str();
+}
+
+/// Vector instructions may take an address for a multiple of the item's size.
+inline void check_aligned(const char *name, const py::array &a) {
+  if (reinterpret_cast<uintptr_t>(a.data()) % static_cast<uintptr_t>(a.itemsize()))
+    refuse(name, " lies at an address that its items' ", a.itemsize(),
+           " bytes do not divide; pass a copy");
 }
 
 /// a must have shape (rows, columns); rows < 0 or columns < 0 stand for any number.
 inline void check_shape(const char *name, const py::array &a, Index rows, Index columns) {
+  check_aligned(name, a);
   bool good =
       a.ndim() == 2 && (rows < 0 || a.shape(0) == rows) && (columns < 0 || a.shape(1) == columns);
   if (!good)
@@ -43,8 +51,32 @@ inline void check_shape(const char *name, const py::array &a, Index rows, Index 
 }
 
 inline void check_length(const char *name, const py::array &a, Index length) {
+  check_aligned(name, a);
   if (a.ndim() != 1 || a.shape(0) != length)
     refuse(name, " has shape ", shape_of(a), ", needs (", length, ",)");
+}
+
+/// Marks the memory of arrays that only this module can write to.
+constexpr const char *SEAL = "gputsne sealed";
+
+/// A new array of one axis for a kernel to fill, which Python can read and never write to: its
+/// memory belongs to an array inside a capsule, so numpy refuses to set the flag again.
+template <class T> py::array_t<T> sealed(Index length) {
+  py::array_t<T> memory(length);
+  T *values = memory.mutable_data();
+  py::capsule owner(memory.release().ptr(), SEAL, [](PyObject *self) {
+    Py_DECREF(static_cast<PyObject *>(PyCapsule_GetPointer(self, SEAL)));
+  });
+  py::array_t<T> a(length, values, owner);
+  py::detail::array_proxy(a.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
+  return a;
+}
+
+/// Where a kernel fills a sealed array.
+template <class T> T *inside(const py::array_t<T> &a) { return const_cast<T *>(a.data()); }
+
+inline bool is_sealed(const py::array &a) {
+  return !a.writeable() && a.base() && PyCapsule_IsValid(a.base().ptr(), SEAL);
 }
 
 /// Calls f(std::integral_constant<int, C>) for the number of map axes.

@@ -28,8 +28,8 @@ PYBIND11_MODULE(_native, m) {
       },
       "count"_a, "Threads that every kernel of this module may use.");
   m.def("threads", &gputsne::cpu::threads, "Threads that every kernel of this module may use.");
+  gputsne::cpu::bind_setup(m); // first: Edges stands in the signatures of the others
   gputsne::cpu::bind_iteration(m);
   gputsne::cpu::bind_placement(m);
   gputsne::cpu::bind_relabel(m);
-  gputsne::cpu::bind_setup(m);
 }

@@ -54,6 +54,22 @@ missed (n,) uint8: 1 where an entropy was out of reach.)");
       "indices"_a, "p"_a, "n"_a, "k"_a, "start"_a, "transpose"_a, "indptr"_a, "columns"_a, "data"_a,
       "begin"_a, "end"_a, "scratch"_a, "stream"_a,
       "Rows [begin, end) of P; scratch ((end - begin) (2 k + 1),) uint64.");
+  m.def(
+      "check_offsets",
+      [](Address offsets, Index n, Index nnz, Address first_bad, Address stream) {
+        check_offsets(offsets, n, nnz, first_bad, stream);
+      },
+      "offsets"_a, "n"_a, "nnz"_a, "first_bad"_a, "stream"_a,
+      R"(first_bad (1,) int64, -1 before: first of offsets (n + 1,) int64 that is out of its place.
+
+Offsets begin at 0, never fall and end at nnz.)");
+  m.def(
+      "check_points",
+      [](Address points, Index count, Index n, Address first_bad, Address stream) {
+        check_points(points, count, n, first_bad, stream);
+      },
+      "points"_a, "count"_a, "n"_a, "first_bad"_a, "stream"_a,
+      "first_bad (1,) int64, -1 before: first of points (count,) int32 that is not in [0, n).");
 }
 
 void bind_order(py::module_ &m) {
@@ -70,13 +86,6 @@ void bind_order(py::module_ &m) {
         invert(order, n, inverse, stream);
       },
       "order"_a, "n"_a, "inverse"_a, "stream"_a, "inverse[order[i]] = i, int32.");
-  m.def(
-      "move_points",
-      [](Address values, Address order, Index n, int columns, Address out, Address stream) {
-        move_points(values, order, n, columns, out, stream);
-      },
-      "values"_a, "order"_a, "n"_a, "columns"_a, "out"_a, "stream"_a,
-      "out[i] = values[order[i]], (n, columns) float32.");
   m.def(
       "moved_degrees",
       [](Address indptr, Address order, Index n, Address size, Address stream) {

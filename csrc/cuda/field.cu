@@ -12,7 +12,7 @@ namespace gputsne::cuda {
 Index sum_scratch() { return SUM_BLOCKS; }
 
 void multiply(float *A, const Shape &fft_shape, const float *octant, float scale, Stream stream) {
-  check_points("A", A, 2);
+  check_aligned("A", A, 2);
   by_axes(Index(fft_shape.size()), [&](auto axes) {
     constexpr int C = decltype(axes)::value;
     Multiply<C> body{A, octant, {}, {}, scale};
@@ -33,7 +33,7 @@ void multiply(float *A, const Shape &fft_shape, const float *octant, float scale
 void gather(const float *Y, Index n, int c, const Mesh &mesh, const float *potential,
             const Shape &strides, float offset, const Floats &self_terms, float *phi, float *grad,
             float *z, Stream stream) {
-  check_points("Y", Y, c);
+  check_aligned("Y", Y, c);
   check_axes("center", mesh.center, c);
   check_axes("shape", mesh.shape, c);
   check_axes("strides", strides, c);
@@ -80,7 +80,7 @@ void total(const float *values, Index n, double *scratch, double *out, Stream st
 }
 
 void extent(const float *Y, Index n, int c, float *scratch, float *out, Stream stream) {
-  check_points("Y", Y, c);
+  check_aligned("Y", Y, c);
   by_axes(c, [&](auto axes) {
     constexpr int C = decltype(axes)::value;
     static_assert(sizeof(Box<C>) == 2 * C * sizeof(float), "out is (2, c)");

@@ -49,7 +49,7 @@ static void run(const Edges &edges, const StepInto &into, Weights weights, Strea
 }
 
 void attract_and_step(const Edges &edges, const StepInto &into, Stream stream) {
-  check_points("Y", edges.Y, edges.c);
+  check_aligned("Y", edges.Y, edges.c);
   check_axes("low", into.low, edges.c);
   check_axes("high", into.high, edges.c);
   if (edges.Y == into.Y_next)
@@ -62,7 +62,7 @@ void attract_and_step(const Edges &edges, const StepInto &into, Stream stream) {
 
 void divergence(const Edges &edges, float dof, float *rows, double *scratch, double *out,
                 Stream stream) {
-  check_points("Y", edges.Y, edges.c);
+  check_aligned("Y", edges.Y, edges.c);
   Gpu machine{cudaStream_t(stream)};
   RowSum sums{rows};
   by_axes(edges.c, [&](auto axes) {

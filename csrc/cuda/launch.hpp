@@ -96,6 +96,10 @@ void total(const float *values, Index n, double *scratch, double *out, Stream st
 /// out (2, c): smallest and largest coordinates; scratch (2 c sum_scratch(),)
 void extent(const float *Y, Index n, int c, float *scratch, float *out, Stream stream);
 
+// check.cu: first_bad, -1 before, becomes the first place that is none
+void check_offsets(const Index *offsets, Index n, Index nnz, Index *first_bad, Stream stream);
+void check_points(const int *points, Index count, Index n, Index *first_bad, Stream stream);
+
 // forces.cu
 void attract_and_step(const Edges &edges, const StepInto &step, Stream stream);
 /// rows (n,) is scratch; out gets sum p_ij (log p_ij - log K_ij).
@@ -131,8 +135,6 @@ void select_sort(Index *count, uint64_t *keys, uint64_t *scratch, Index m, Index
 void curve(const float *Y, Index n, int c, const Floats &low, const Floats &high, uint32_t *code,
            Stream stream);
 void invert(const int *order, Index n, int *inverse, Stream stream);
-void move_points(const float *in, const int *order, Index n, int columns, float *out,
-                 Stream stream);
 void moved_degrees(const Index *indptr, const int *order, Index n, Index *size, Stream stream);
 /// data and new_data float32, or float16 with half
 void move_edges(const Index *indptr, const int *indices, const void *data, bool half,
@@ -174,7 +176,7 @@ template <class F> void by_order(int order, F f) {
 }
 
 /// The map's rows as the kernels load them: two coordinates at once.
-inline void check_points(const char *name, const void *Y, int c) {
+inline void check_aligned(const char *name, const void *Y, int c) {
   if (c == 2 && reinterpret_cast<uintptr_t>(Y) % 8)
     refuse(name, " lies at an address that 8 does not divide; pass a whole array, not a slice");
 }

@@ -29,13 +29,6 @@ void invert(const int *order, Index n, int *inverse, Stream stream) {
   Gpu{cudaStream_t(stream)}.each(n, Invert{order, inverse});
 }
 
-void move_points(const float *in, const int *order, Index n, int columns, float *out,
-                 Stream stream) {
-  if (in == out)
-    refuse("out is in; rows that are still to be read would be overwritten");
-  Gpu{cudaStream_t(stream)}.each(n, MovePoint{in, order, out, columns});
-}
-
 void moved_degrees(const Index *indptr, const int *order, Index n, Index *size, Stream stream) {
   Gpu{cudaStream_t(stream)}.each(n, MovedDegree{indptr, order, size});
 }

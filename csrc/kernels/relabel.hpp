@@ -59,19 +59,6 @@ struct Invert {
   HD void operator()(Index i) const { inverse[order[i]] = static_cast<int>(i); }
 };
 
-/// out[i] = in[order[i]], rows of `columns` floats.
-struct MovePoint {
-  const float *in;
-  const int *order;
-  float *out;
-  int columns;
-  HD void operator()(Index i) const {
-    const float *from = in + Index(order[i]) * columns;
-    for (int a = 0; a < columns; ++a)
-      out[i * columns + a] = from[a];
-  }
-};
-
 /// Degree of the point that comes to lie at i.
 struct MovedDegree {
   const Index *indptr;

@@ -1,5 +1,6 @@
 // Where a point sits on the mesh, and with which weights: B-splines of even order P.
-// Twin of gputsne/engine/mesh.py (node j of an axis lies at center + (j - m/2) h); docs/math.md, "Mesh".
+// Twin of gputsne/engine/mesh.py (node j of an axis lies at center + (j - m/2) h); docs/math.md,
+// "Mesh".
 #pragma once
 #include "machine.hpp"
 

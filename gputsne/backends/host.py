@@ -1,81 +1,17 @@
-"""How is charge turned into potential on a CPU? One real FFT pair that never transforms padding.
+"""Charge to potential on a CPU: one real FFT pair that never transforms padding.
 
 Twin of ``CudaOps.convolve``; docs/mesh.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, SupportsFloat
+from typing import Any
 
 import numpy as np
 
-from gputsne.base.types import Affinities, FloatArray, Mesh
+from gputsne.base.types import FloatArray, Mesh
 
-__all__ = ["HostFFT", "convolve"]
-
-Parts = tuple[FloatArray, FloatArray, SupportsFloat]  # phi, its gradient, Z
-
-
-class HostFFT:
-    """What backends with ``scipy.fft`` share."""
-
-    fft: Any
-    n_jobs: int
-    escaped = False  # the extent is read before every iteration
-    device: int | None = None
-    half = False  # P stays in float32: to widen 2 bytes costs a CPU more than to read 4
-    _grid: FloatArray | None = None
-
-    def memory(self) -> tuple[int, int]:
-        """Return (0, 0): there is no device."""
-        return 0, 0
-
-    def guard(self, device: int | None = None) -> AbstractContextManager[Any]:
-        """Return a block to work in; there is nothing to guard against."""
-        return nullcontext()
-
-    def release(self) -> None:
-        """Drop the mesh's array."""
-        self._grid = None
-
-    def hold(self, P: Affinities) -> Affinities:
-        """Return P: it is in main memory already."""
-        return P
-
-    def mass(self, P: Affinities) -> float:
-        """Return the sum of P, in float64."""
-        return float(P.data.sum(dtype=np.float64))
-
-    def iterate(self, epoch: Hashable, turn: Hashable, work: Callable[[], None]) -> None:
-        """Do ``work``: there is nothing to gain by keeping it."""
-        work()
-
-    def host(self, a: FloatArray) -> FloatArray:
-        """Return the array: it is in main memory already."""
-        return a
-
-    def grid(self, mesh: Mesh) -> FloatArray:
-        """Return the array for the charges of this mesh; its values mean nothing yet."""
-        if self._grid is None or self._grid.shape != mesh.shape:
-            self._grid = np.empty(mesh.shape, np.float32)
-        return self._grid
-
-    def spare(self, Y: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return arrays for phi (n,) and its gradient (n, c) on another mesh."""
-        return np.empty(len(Y), np.float32), np.empty_like(Y)
-
-    def mean(self, one: Parts, two: Parts) -> float:
-        """Write the mean of two fields into the arrays of the first; return that of Z."""
-        for a, b in zip(one[:2], two[:2], strict=True):
-            a += b
-            a *= np.float32(0.5)
-        return 0.5 * (float(one[2]) + float(two[2]))
-
-    def convolve(self, charge: FloatArray, mesh: Mesh) -> FloatArray:
-        """Return charge * (K - offset), shape (M0, .., G_last), float32."""
-        return convolve(charge, mesh, self.fft, self.n_jobs)
+__all__ = ["convolve"]
 
 
 def convolve(charge: FloatArray, mesh: Mesh, fft: Any, n_jobs: int) -> FloatArray:

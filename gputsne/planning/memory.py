@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from gputsne.backends.cuda.ops import PLAN_BYTES
 from gputsne.base.errors import OverMemory
 from gputsne.base.resources import available_memory
 from gputsne.base.types import AFFINITY_DTYPES
@@ -65,7 +66,8 @@ class Plan:
         ``"neighbour lists"``, ``"conditional p"``, ``"transposed lists"``, ``"joint P"``,
         ``"first map"``, ``"map and state"``, ``"mesh"``; for a GPU ``"device: data"``,
         ``"device: search tile"``, ``"device: neighbour lists"``, ``"device: transposed lists"``,
-        ``"device: joint P"``, ``"device: map and state"`` and ``"device: mesh"`` as well.
+        ``"device: joint P"``, ``"device: map and state"``, ``"device: mesh"`` and
+        ``"device: FFT plans"`` as well.
     stages : dict of str to int
         Bytes that are held at once in ``"neighbors"``, ``"affinities"``, ``"initial"`` and
         ``"optimize"``.
@@ -343,12 +345,14 @@ def device_stages(
         "device: joint P": kept,
         "device: map and state": 4 * n * (6 * c + 4),
         "device: mesh": int(DEVICE_NODE_BYTES * nodes),
+        "device: FFT plans": PLAN_BYTES,
     }
     stages = {
         "neighbors": parts["device: data"] + parts["device: search tile"],
         "affinities": max(6 * lists, 4 * lists + P),
         "optimize": max(2 * kept, P + 2 * edges * half)
         + parts["device: map and state"]
-        + parts["device: mesh"],
+        + parts["device: mesh"]
+        + parts["device: FFT plans"],
     }
     return parts, stages

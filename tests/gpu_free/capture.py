@@ -116,7 +116,6 @@ class Fft:
 
     def __init__(self, cupy):
         self.cupy, self.plain = cupy, lookalike.Fft()
-        self.config = self.plain.config
 
     def __getattr__(self, name):
         transform = getattr(self.plain, name)

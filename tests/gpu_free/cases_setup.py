@@ -141,13 +141,9 @@ def move(bench: Bench) -> Outputs:
         rng.uniform(size=indptr[-1]).astype(np.float32),
         rng.permutation(n).astype(np.int32),
     )
-    Y = rng.normal(size=(n, 3)).astype(np.float32)
     at, inverse = bench.put(order), bench.empty((n,), np.int32)
     bench.call("invert", at, n, inverse, 0)
-    moved = bench.empty(Y.shape, np.float32)
-    bench.call("move_points", bench.put(Y), at, n, 3, moved, 0)
     assert np.array_equal(bench.get(inverse)[order], np.arange(n))
-    assert np.array_equal(bench.get(moved), Y[order])
     sizes, ptr = bench.put(np.zeros(n + 1, np.int64)), bench.put(indptr)
     bench.call("moved_degrees", ptr, at, n, sizes, 0)
     assert np.array_equal(bench.get(sizes)[:n], degree[order])
@@ -161,6 +157,33 @@ def move(bench: Bench) -> Outputs:
         bench.call("move_edges", *edges, sizes, columns, values, 0)
         assert np.array_equal(bench.get(columns), np.argsort(order)[indices[old]])
         assert np.array_equal(bench.get(values), weights[old])
+    return {}
+
+
+def check(bench: Bench) -> Outputs:
+    """The first offset or point that leads out of its array is found; -1 where there is none."""
+    offsets, points = np.arange(0, 4001, 4), np.arange(1000, dtype=np.int32)
+
+    def first_bad(name: str, values: np.ndarray, *sizes: int) -> int:
+        found = bench.put(np.array([-1]))
+        bench.call(name, bench.put(values), *sizes, found, 0)
+        return int(bench.get(found)[0])
+
+    assert first_bad("check_offsets", offsets, 1000, 4000) == -1
+    assert first_bad("check_points", points, 1000, 1000) == -1
+    for values, bad in (
+        ([(0, 1)], 0), ([(0, -4)], 0), ([(1000, 4001)], 1000), ([(1000, 3999)], 1000),
+        ([(700, 2**62), (900, -1)], 700), ([(700, -(2**63)), (3, 17)], 4),
+    ):  # fmt: skip
+        broken = offsets.copy()
+        for at, value in values:
+            broken[at] = value
+        assert first_bad("check_offsets", broken, 1000, 4000) == bad
+    for values, bad in (([(0, -1)], 0), ([(999, 1000)], 999), ([(7, 2**31 - 1), (5, -(2**31))], 5)):
+        broken = points.copy()
+        for at, value in values:
+            broken[at] = value
+        assert first_bad("check_points", broken, 1000, 1000) == bad
     return {}
 
 
@@ -223,6 +246,7 @@ CASES: dict[str, Callable[[Bench], Outputs]] = {
     "symmetrize": symmetrize,
     "symmetrize-faults": symmetrize_faults,
     "move": move,
+    "check": check,
     "select": select,
     "place-definition": partial(place, c=2, order=6, by_definition=True),
 }

@@ -154,8 +154,31 @@ class Pool:
         self.emptied += 1
 
 
+class Plans:
+    """CuPy's cache of FFT plans: ``held`` bytes, ``room`` plans, dropped ``cleared`` times."""
+
+    def __init__(self):
+        self.held, self.room, self.cleared = 0, 16, 0
+
+    def get_size(self):
+        return self.room
+
+    def set_size(self, room):
+        self.room = room
+
+    def get_curr_memsize(self):
+        return self.held
+
+    def clear(self):
+        self.cleared += 1
+        self.held = 0
+
+
 class Cupy(Module):
-    """The lookalike of ``cupy`` on one GPU."""
+    """The lookalike of ``cupy`` on one GPU.
+
+    What it supplies itself stands in namespaces; test_cupy_api.py holds their names against CuPy's.
+    """
 
     def __init__(self):
         super().__init__("xp", np)
@@ -175,6 +198,8 @@ class Cupy(Module):
             get_current_stream=lambda: SimpleNamespace(ptr=0),
             memory=SimpleNamespace(OutOfMemoryError=OutOfMemory),
         )
+        self.plans = plans = Plans()
+        self.fft = SimpleNamespace(config=SimpleNamespace(get_plan_cache=lambda: plans))
 
     def get_default_memory_pool(self):
         return self.pool
@@ -183,16 +208,10 @@ class Cupy(Module):
 
 
 class Fft(Module):
-    """The lookalike of ``cupyx.scipy.fft``; ``cleared`` counts how often its plans were dropped."""
+    """The lookalike of ``cupyx.scipy.fft``."""
 
     def __init__(self):
         super().__init__("fft", scipy.fft)
-        self.cleared = 0
-        cache = SimpleNamespace(clear=self._clear)
-        self.config = SimpleNamespace(get_plan_cache=lambda: cache)
-
-    def _clear(self):
-        self.cleared += 1
 
 
 def modules():

@@ -22,7 +22,8 @@ def test_every_contract_of_a_backend_holds_on_the_emulated_one():
         pytest.skip(emulator.available())
     command = [sys.executable, "-m", "pytest", "-p", "gpu_free.plugin", "-q"]
     command += ["-p", "no:cacheprovider", "-k", f"cuda and not {TOO_LONG}", "tests/contract"]
-    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+    path = filter(None, [str(TESTS), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
     done = subprocess.run(
         command, cwd=TESTS.parent, env=environment, capture_output=True, text=True, check=False
     )

@@ -94,7 +94,7 @@ def test_nothing_to_do_launches_nothing(emulated: Emulator):
     emulated.launches()
     emulated.cuda.exact(0, 0, 2, 1.0, 0, 0, 0, 0)
     emulated.cuda.invert(0, 0, 0, 0)
-    emulated.cuda.move_points(8, 0, 0, 2, 16, 0)
+    emulated.cuda.check_points(0, 0, 5, 0, 0)
     assert emulated.launches() == 0
     out = np.full(1, np.nan)
     scratch = np.empty(emulated.cuda.sum_scratch())

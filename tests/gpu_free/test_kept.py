@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from gpu_free import lookalike
 
-from gputsne.backends.cuda.ops import CudaOps
+from gputsne.backends.cuda.ops import PLAN_BYTES, PLANS, CudaOps
 from gputsne.base.errors import OverMemory
 from gputsne.engine import mesh as meshes
 from gputsne.engine.field import Field
@@ -79,17 +79,29 @@ def test_an_escape_is_told_once_whoever_reads_the_extent(ops):
     assert field.escapes == 0  # at its first look no point could have left
 
 
-def test_plans_are_dropped_with_their_mesh(ops):
-    evaluated(ops)
-    before = ops.fft.cleared
-    evaluated(ops)
-    assert ops.fft.cleared == before
-    field = Field(ops, method="mesh")
-    far = ops.xp.asarray(Y * 5)
-    field.evaluate(far, ops.xp.empty(N, np.float32), ops.xp.empty((N, 2), np.float32))
-    assert ops.fft.cleared == before + 1
+def test_plans_stay_when_the_mesh_changes_until_they_hold_too_much(ops):
+    plans = ops.xp.plans
+
+    def another_mesh(scale):
+        field = Field(ops, method="mesh")
+        on = ops.xp.asarray(Y * scale)
+        field.evaluate(on, ops.xp.empty(N, np.float32), ops.xp.empty((N, 2), np.float32))
+
+    another_mesh(1)
+    assert plans.room == PLANS  # of CuPy's 16, four meshes' plans would drop each other
+    plans.held = PLAN_BYTES
+    another_mesh(5)
+    assert plans.cleared == 0
+    plans.held = PLAN_BYTES + 1
+    another_mesh(5)  # the same mesh
+    assert plans.cleared == 0
+    another_mesh(3)
+    assert plans.cleared == 1
     ops.release()
-    assert ops.fft.cleared == before + 2
+    assert plans.cleared == 2
+    plans.room = 0  # switched off by whoever owns the process
+    another_mesh(1)
+    assert plans.room == 0
 
 
 def test_memory_that_our_kernels_can_not_have_is_memory(ops):

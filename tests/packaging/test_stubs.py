@@ -25,8 +25,12 @@ def module(request: pytest.FixtureRequest) -> str:
 
 @pytest.mark.slow
 def test_the_stub_names_what_the_module_has(module: str, tmp_path: Path):
+    # The metaclass of pybind11's classes can't be imported, so no stub can name it.
+    allowed = tmp_path / "allowed"
+    allowed.write_text("gputsne\\._native\\.Edges\n", encoding="utf-8")
+    command = [sys.executable, "-m", "mypy.stubtest", f"gputsne.{module}"]
     done = subprocess.run(
-        [sys.executable, "-m", "mypy.stubtest", f"gputsne.{module}"],
+        [*command, "--allowlist", str(allowed), "--ignore-unused-allowlist"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gputsne.backends.checks import check_form
 from gputsne.backends.cuda.setup import CudaSetup
 from gputsne.base.types import Affinities, Array, FloatArray, IntArray
 
@@ -70,14 +71,15 @@ class CudaEdges(CudaSetup):
     half = False  # whether P is kept in 2-byte floats: 6 bytes an edge, 5e-4 of rounding
 
     def hold(self, P: Affinities) -> Edges:
-        """Return P on the device; what ``symmetrize`` left there is handed over."""
+        """Return P on the device; what ``symmetrize`` left there is taken, all else checked."""
         if isinstance(P, Edges):  # as every call of an iteration finds it
             return P
         waiting, self._waiting = self._waiting, None
         if waiting is not None and waiting[0]() is P.data:
             P = waiting[1]
-        indptr, indices = self._put(P.indptr, np.int64), self._put(P.indices, np.int32)
-        data = self._put(P.data, np.float32)
+            indptr, indices, data = P.indptr, P.indices, P.data
+        else:
+            indptr, indices, data = self._checked(P)
         hubs = self._hubs(indptr)
         if not self.half or not P.nnz:
             return Edges(indptr, indices, data, P.unreached, hubs=hubs)
@@ -87,15 +89,37 @@ class CudaEdges(CudaSetup):
         self._module.to_half(self._at(data), P.nnz, 1.0 / scale, self._at(halves), self._stream)
         return Edges(indptr, indices, halves, P.unreached, scale, hubs)
 
+    def _checked(self, P: Affinities) -> tuple[Array, Array, Array]:
+        """Return copies of P's arrays on the device, which nobody else can write to."""
+        check_form(P)
+        n, nnz = P.n, P.nnz
+        indptr, indices = self._copied(P.indptr, np.int64), self._copied(P.indices, np.int32)
+        data = self._copied(P.data, np.float32)
+        bad = self._first_bad(
+            lambda bad: self._module.check_offsets(self._at(indptr), n, nnz, bad, self._stream)
+        )
+        if bad >= 0:
+            raise ValueError(
+                f"P.indptr[{bad}]={int(indptr[bad])}; offsets begin at 0, never fall and end at "
+                f"the {nnz} edges that P.indices has"
+            )
+        self._check_points("P.indices", indices, n)
+        return indptr, indices, data
+
     def reorder(self, P: Affinities, order: IntArray) -> Edges:
         """See ``Ops``."""
         P = self.hold(P)
         n, stream = P.n, self._stream
-        order = self._put(order, np.int32)
-        inverse, indptr = self._empty((n,), np.int32), self.xp.zeros((n + 1,), np.int64)
+        if order.shape != (n,):
+            raise ValueError(f"order has shape {order.shape}, needs ({n},)")
+        order = self._copied(order, np.int32)
+        self._check_points("order", order, n)
+        inverse, indptr = self.xp.full((n,), -1, np.int32), self.xp.zeros((n + 1,), np.int64)
         indices, data = (self._empty(a.shape, a.dtype) for a in (P.indices, P.data))
         at_order, old = self._at(order), self._at(P.indptr)
         self._module.invert(at_order, n, self._at(inverse), stream)
+        if n and int(inverse.min()) < 0:  # a place that no point came to: another came twice
+            raise ValueError(f"order lists a point twice; it must hold each of 0 .. {n - 1} once")
         self._module.moved_degrees(old, at_order, n, self._at(indptr), stream)
         self._scan(indptr)
         self._module.move_edges(
@@ -112,6 +136,7 @@ class CudaEdges(CudaSetup):
     def divergence(self, P: Affinities, Y: FloatArray, dof: float) -> float:
         """See ``Ops``; waits for the device."""
         n, c = Y.shape
+        P = self.hold(P)  # what is made here must live until the launch
         rows, out = self._empty((n,), np.float32), self._empty((1,), np.float64)
         scratch = self._empty((self._sums,), np.float64)
         self._module.divergence(
@@ -120,9 +145,8 @@ class CudaEdges(CudaSetup):
         )  # fmt: skip
         return float(out[0])
 
-    def _edges(self, P: Affinities) -> tuple[Any, ...]:
-        """Return what the kernels are told of P."""
-        P = self.hold(P)
+    def _edges(self, P: Edges) -> tuple[Any, ...]:
+        """Return what the kernels are told of P, which the caller keeps alive."""
         hubs = [] if P.hubs is None else [
             self._at(P.hubs.row), self._at(P.hubs.first), len(P.hubs.row), P.hubs.pieces, PIECE,
             self._at(P.hubs.sums),

@@ -6,13 +6,14 @@ Host arrays come in and go out; P stays on the device too, until an engine holds
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 import numpy as np
 
 from gputsne.backends.cuda.presence import kernels
+from gputsne.backends.protocol import Ops
 from gputsne.base.errors import OverMemory
 from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Reference
 
@@ -23,7 +24,7 @@ STAGED = 1 << 22  # bytes that CuPy may copy through page-locked memory, which i
 LONG_ROW = 4096  # edges of the transpose that one thread sorts; CuPy sorts longer rows, one by one
 
 
-class CudaSetup:
+class CudaSetup(Ops):
     """Memory, addresses, and the operations outside of the iteration; see ``CudaOps``."""
 
     def __init__(self, n_jobs: int, *, xp: Any, fft: Any, module: Any) -> None:
@@ -58,6 +59,31 @@ class CudaSetup:
         else:
             out = self.xp.asarray(a, dtype=dtype, order="C")
         return out
+
+    def _copied(self, a: Any, dtype: Any) -> Array:
+        """Return a copy on the device that nobody else knows."""
+        if type(a) is np.ndarray:
+            return self._put(a, dtype)
+        out: Array = self.xp.array(a, dtype=dtype, order="C")
+        return out
+
+    def _first_bad(self, judge: Callable[[int], None]) -> int:
+        """Return what ``judge`` wrote at the address that it was given; waits for the device."""
+        found = self.xp.full((1,), -1, np.int64)
+        judge(self._at(found))
+        return int(found[0])
+
+    def _check_points(self, name: str, ids: Array, n: int) -> None:
+        """Refuse ids on the device that are none of ``n`` points; waits for it."""
+        bad = self._first_bad(
+            lambda bad: self._module.check_points(self._at(ids), ids.size, n, bad, self._stream)
+        )
+        if bad >= 0:
+            where = tuple(int(at) for at in np.unravel_index(bad, ids.shape))
+            raise ValueError(
+                f"{name}[{', '.join(map(str, where))}]={int(ids[where])} is no point of n={n}; "
+                f"pass ids in [0, {n})"
+            )
 
     def _empty(self, shape: Any, dtype: Any) -> Array:
         out: Array = self.xp.empty(shape, dtype)
@@ -228,6 +254,7 @@ class CudaSetup:
         _, Y, field = self._placing
         n, c = Y.shape
         ids, weights = self._put(indices, np.int32), self._put(p, np.float32)
+        self._check_points("indices", ids, n)
         out = self._empty((len(ids), c), np.float32)
         self._module.place(
             self._at(Y),

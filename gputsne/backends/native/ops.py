@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy.fft
 
-from gputsne.backends.host import HostFFT
 from gputsne.backends.native.loading import native
+from gputsne.backends.protocol import Ops
 from gputsne.base.resources import single_if_forked
 from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Mesh, Reference, StepParams
 
 __all__ = ["NativeOps"]
 
 
-class NativeOps(HostFFT):
+@dataclass(frozen=True, eq=False)
+class Held(Affinities):
+    """P checked, in arrays that nobody can write to.
+
+    Attributes
+    ----------
+    edges : gputsne._native.Edges
+        The same arrays, as the kernels take them.
+    """
+
+    edges: Any = None
+
+
+class NativeOps(Ops):
     """The operations of ``gputsne._native``, with ``n_jobs`` threads."""
 
     name = "native"
@@ -91,6 +105,15 @@ class NativeOps(HostFFT):
         """See ``Ops``."""
         return float(self._module.exact(Y, dof, phi, grad))
 
+    def hold(self, P: Affinities) -> Held:
+        """See ``Ops``; copies what could be written to."""
+        if isinstance(P, Held):  # as every call of an iteration finds it
+            return P
+        return self._held(self._module.Edges(P.indptr, P.indices, P.data), P.unreached)
+
+    def _held(self, edges: Any, unreached: int) -> Held:
+        return Held(edges.indptr, edges.indices, edges.data, unreached, edges)
+
     def attract_and_step(
         self,
         P: Affinities,
@@ -105,10 +128,8 @@ class NativeOps(HostFFT):
     ) -> None:
         """See ``Ops``."""
         self._module.attract_and_step(
+            self.hold(P).edges,
             Y,
-            P.indptr,
-            P.indices,
-            P.data,
             grad,
             Y_next,
             velocity,
@@ -128,11 +149,11 @@ class NativeOps(HostFFT):
 
     def reorder(self, P: Affinities, order: IntArray) -> Affinities:
         """See ``Ops``."""
-        return Affinities(*self._module.reorder(P.indptr, P.indices, P.data, order))
+        return self._held(self._module.reorder(self.hold(P).edges, order), P.unreached)
 
     def divergence(self, P: Affinities, Y: FloatArray, dof: float) -> float:
         """See ``Ops``."""
-        return float(self._module.divergence(Y, P.indptr, P.indices, P.data, dof))
+        return float(self._module.divergence(self.hold(P).edges, Y, dof))
 
     def place(
         self,

@@ -8,9 +8,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from gputsne.base.types import FloatArray, IntArray
+from gputsne.backends.checks import check_form
+from gputsne.base.types import Affinities, FloatArray, IntArray
 
-__all__ = ["conditional", "symmetrize"]
+__all__ = ["check_joint", "check_points", "conditional", "inverse_of", "symmetrize"]
 
 F64 = npt.NDArray[np.float64]
 ENTROPY_TOLERANCE = 1e-5
@@ -206,3 +207,80 @@ def _check_edges(indices: IntArray, p: FloatArray) -> None:
         raise ValueError(
             f"indices[{i}] lists point {ordered[i, j]} twice; pass each neighbour once"
         )
+
+
+def check_joint(P: Affinities) -> None:
+    """Refuse a P whose offsets or columns lead out of its arrays.
+
+    Parameters
+    ----------
+    P : Affinities
+        Joint probabilities.
+
+    Raises
+    ------
+    ValueError
+        With array, place and range.
+    """
+    check_form(P)
+    n, nnz = P.n, P.nnz
+    good = (P.indptr >= np.append(0, P.indptr[:-1])) & (P.indptr <= nnz)
+    good[0] &= P.indptr[0] == 0
+    good[-1] &= P.indptr[-1] == nnz
+    if not good.all():
+        i = int(good.argmin())
+        raise ValueError(
+            f"P.indptr[{i}]={P.indptr[i]}; offsets begin at 0, never fall and end at the {nnz} "
+            "edges that P.indices has"
+        )
+    check_points("P.indices", P.indices, n)
+
+
+def check_points(name: str, ids: IntArray, n: int) -> None:
+    """Refuse ids that are none of ``n`` points.
+
+    Parameters
+    ----------
+    name : str
+        What the error calls the array.
+    ids : array of any shape, int32
+        To be checked.
+    n : int
+        Points.
+
+    Raises
+    ------
+    ValueError
+        With array, place and range.
+    """
+    good = (ids >= 0) & (ids < n)
+    if not good.all():
+        at = np.unravel_index(int(good.argmin()), good.shape)
+        place = ", ".join(map(str, at))
+        raise ValueError(f"{name}[{place}]={ids[at]} is no point of n={n}; pass ids in [0, {n})")
+
+
+def inverse_of(order: IntArray, n: int) -> IntArray:
+    """Return where each point comes to lie: ``inverse[order[i]] = i``.
+
+    Parameters
+    ----------
+    order : array, shape (n,), int32
+        Each of 0 .. n - 1 once.
+    n : int
+        Points.
+
+    Raises
+    ------
+    ValueError
+        It is not that.
+    """
+    if order.shape != (n,):
+        raise ValueError(f"order has shape {order.shape}, needs ({n},)")
+    check_points("order", order, n)
+    inverse = np.full(n, -1, np.int32)
+    inverse[order] = np.arange(n, dtype=np.int32)
+    if n and inverse.min() < 0:
+        i = int(np.flatnonzero(inverse[order] != np.arange(n))[0])
+        raise ValueError(f"order[{i}]={order[i]}; it must hold each of 0 .. {n - 1} once")
+    return inverse

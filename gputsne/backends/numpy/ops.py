@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 
-from gputsne.backends.host import HostFFT
 from gputsne.backends.numpy import graph, place
+from gputsne.backends.protocol import Ops
 from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Mesh, Reference, StepParams
 
 __all__ = ["NumpyOps"]
@@ -28,7 +28,11 @@ BLOCK_PAIRS = 1 << 18  # float64 temporaries of 2 MB, so that they stay in the c
 BLOCK_EDGES = 1 << 18
 
 
-class NumpyOps(HostFFT):
+class Held(Affinities):
+    """P whose offsets and columns were checked, in arrays of its own."""
+
+
+class NumpyOps(Ops):
     """The operations of one iteration, numpy and scipy only.
 
     Parameters
@@ -126,6 +130,14 @@ class NumpyOps(HostFFT):
             Z += float(others.sum())
         return Z
 
+    def hold(self, P: Affinities) -> Held:
+        """See ``Ops``; P is copied."""
+        if isinstance(P, Held):
+            return P
+        held = Held(P.indptr.copy(), P.indices.copy(), P.data.copy(), P.unreached)
+        graph.check_joint(held)
+        return held
+
     def attract_and_step(
         self,
         P: Affinities,
@@ -143,7 +155,7 @@ class NumpyOps(HostFFT):
             raise ValueError("Y_next is Y; rows that are still to be read would be overwritten")
         attraction = 2.0 * (dof + 1.0) / dof * params.exaggeration
         repulsion = 2.0 / Z if Z > 0 else 0.0  # one point, or all beyond reach of each other
-        for rows, own, d, w in _edges(P, Y, dof):
+        for rows, own, d, w in _edges(self.hold(P), Y, dof):
             pull = [np.bincount(own, w * x, minlength=rows.stop - rows.start) for x in d]
             slope = attraction * np.stack(pull, axis=1) + repulsion * grad[rows].astype(float)
             onward = (velocity[rows] > 0) != (slope > 0)  # moving downhill already
@@ -159,7 +171,7 @@ class NumpyOps(HostFFT):
     def divergence(self, P: Affinities, Y: FloatArray, dof: float) -> float:
         """Return ``sum_ij p_ij (log p_ij - log K_ij)`` in float64; KL is this plus log Z."""
         total = 0.0
-        for rows, _, d, _ in _edges(P, Y, dof):
+        for rows, _, d, _ in _edges(self.hold(P), Y, dof):
             p = P.data[P.indptr[rows.start] : P.indptr[rows.stop]].astype(np.float64)
             log_k = -(dof + 1.0) / 2.0 * np.log1p((d * d).sum(axis=0) / dof)
             total += float((p * (np.log(np.where(p > 0, p, 1.0)) - log_k)).sum())
@@ -180,12 +192,12 @@ class NumpyOps(HostFFT):
 
     def reorder(self, P: Affinities, order: IntArray) -> Affinities:
         """Return P with row and column ``i`` those of ``order[i]``."""
-        inverse = np.empty(P.n, np.int32)
-        inverse[order] = np.arange(P.n, dtype=np.int32)
+        P = self.hold(P)
+        inverse = graph.inverse_of(order, P.n)
         counts = np.diff(P.indptr)[order]
         indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         edges = np.repeat(P.indptr[order] - indptr[:-1], counts) + np.arange(P.nnz)
-        return Affinities(indptr, inverse[P.indices[edges]], P.data[edges])
+        return Held(indptr, inverse[P.indices[edges]], P.data[edges], P.unreached)
 
     def place(
         self,
@@ -196,6 +208,7 @@ class NumpyOps(HostFFT):
         max_iter: int,
     ) -> FloatArray:
         """Return the places (m, c) of new points; see place."""
+        graph.check_points("indices", indices, len(reference.Y))
         return place.place(reference, indices, p, exaggeration, max_iter)
 
 

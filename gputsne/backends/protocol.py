@@ -1,0 +1,207 @@
+"""The one contract of a backend: an abstract class with the defaults of any CPU.
+
+A new backend derives from ``Ops``, writes its abstract methods, overrides what its machine does
+better, and gets a line in ``gputsne.backends.BACKENDS``; ``tests/contract`` then runs on it.
+
+What holds for every operation
+------------------------------
+* Arrays of an iteration (``Y``, ``Y_next``, ``velocity``, ``gains``, ``phi``, ``grad``, ``charge``,
+  what ``hold``, ``curve``, ``conditional`` and ``convolve`` return) are arrays of ``xp``: on a GPU
+  they lie there. ``symmetrize`` and ``host`` return numpy's; ``place`` takes and returns numpy's.
+* All are in C order and float32 unless said otherwise; only a potential may have other strides.
+* The caller owns what it passes; an operation fills or changes only what its text names.
+* Every sum is taken in an order that depends on the sizes alone, never on threads or on the run:
+  the same input gives the same bytes.
+* Between calls an instance may keep buffers, plans and copies, until ``release``. So one instance
+  serves one thread at a time.
+* No operation of an iteration (``deposit`` to ``attract_and_step``) has to wait for a device.
+* No number in an array may lead an operation out of its memory: coordinates are clamped to the
+  mesh, offsets and ids are checked where they enter (``hold``, ``symmetrize``, ``reorder``,
+  ``place``).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, SupportsFloat
+
+import numpy as np
+
+from gputsne.backends.host import convolve
+from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Reference, StepParams
+
+if TYPE_CHECKING:
+    from gputsne.base.types import Mesh
+
+__all__ = ["Ops"]
+
+
+class Ops(ABC):
+    """The operations every backend has; docs/math.md has the formulas.
+
+    Attributes
+    ----------
+    name : str
+        What the backend is called in reports.
+    n_jobs : int
+        Threads.
+    xp, fft : module
+        Where arrays come from, and the FFT: numpy and scipy.fft, or CuPy's.
+    exact_below : tuple of 3 int
+        Points up to which sums by definition beat the mesh, for one, two and three axes.
+    epoch : int
+        Iterations between two looks at the map's extent, at most.
+    relabel_from : int
+        Points from which an order along a curve pays.
+    escaped : bool
+        Whether a point left the mesh before the last look.
+    device : int or None
+        Number of the GPU.
+    half : bool
+        Whether P may be kept in 2-byte floats, as far as the backend can.
+    """
+
+    name: str
+    n_jobs: int
+    xp: Any
+    fft: Any
+    exact_below: tuple[int, int, int]
+    epoch: int
+    relabel_from: int
+    escaped: bool = False  # where the extent is read before every iteration, none can have
+    device: int | None = None
+    half: bool = False  # to widen 2 bytes costs a CPU more than to read 4
+    _grid: FloatArray | None = None
+
+    @abstractmethod
+    def conditional(
+        self, distances: FloatArray, perplexities: Sequence[float]
+    ) -> tuple[FloatArray, int]:
+        """Return ``p_j|i`` of shape (n, k) and the number of rows that missed their entropy."""
+
+    @abstractmethod
+    def symmetrize(self, indices: IntArray, p: FloatArray) -> tuple[Array, IntArray, FloatArray]:
+        """Return the joint P as CSR ``(indptr, indices, data)``."""
+
+    def memory(self) -> tuple[int, int]:
+        """Return the bytes that are free on the device, and the device's all; no device: zeros."""
+        return 0, 0
+
+    def guard(self, device: int | None = None) -> AbstractContextManager[Any]:
+        """Return a block to work in, on the GPU with this number where one is given."""
+        return nullcontext()
+
+    def release(self) -> None:
+        """Give back what is kept between calls."""
+        self._grid = None
+
+    @abstractmethod
+    def hold(self, P: Affinities) -> Affinities:
+        """Return P where the operations of an iteration read it, checked once.
+
+        Raises ValueError for an offset or a column that leads out of the arrays. Whatever happens
+        to the arrays of ``P`` later, the operations stay inside their memory.
+        """
+
+    def host(self, a: FloatArray) -> FloatArray:
+        """Return an array of this backend in main memory."""
+        return a
+
+    def iterate(self, epoch: Hashable, turn: Hashable, work: Callable[[], None]) -> None:
+        """Do ``work``, or again what it launched at this ``turn`` of this ``epoch``."""
+        work()
+
+    @abstractmethod
+    def extent(self, Y: FloatArray) -> list[tuple[float, float]]:
+        """Return the smallest and largest coordinate of every axis."""
+
+    def grid(self, mesh: Mesh) -> FloatArray:
+        """Return an array that ``deposit`` fills and ``convolve`` reads."""
+        if self._grid is None or self._grid.shape != mesh.shape:
+            self._grid = np.empty(mesh.shape, np.float32)
+        return self._grid
+
+    @abstractmethod
+    def deposit(
+        self, Y: FloatArray, mesh: Mesh, center: Sequence[float], charge: FloatArray
+    ) -> None:
+        """Fill ``charge`` of shape ``mesh.shape`` with the spline weights of all points."""
+
+    def convolve(self, charge: FloatArray, mesh: Mesh) -> FloatArray:
+        """Return charge * (K - offset); along each axis only the first M nodes are meant."""
+        return convolve(charge, mesh, self.fft, self.n_jobs)
+
+    @abstractmethod
+    def gather(
+        self,
+        Y: FloatArray,
+        mesh: Mesh,
+        center: Sequence[float],
+        potential: FloatArray,
+        phi: FloatArray,
+        grad: FloatArray,
+    ) -> SupportsFloat:
+        """Fill ``phi`` (n,) and ``grad`` (n, c); return Z, which may stay on a device."""
+
+    def spare(self, Y: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return arrays for ``phi`` (n,) and ``grad`` (n, c) on another mesh."""
+        return np.empty(len(Y), np.float32), np.empty_like(Y)
+
+    def mean(
+        self,
+        one: tuple[FloatArray, FloatArray, Any],
+        two: tuple[FloatArray, FloatArray, Any],
+    ) -> SupportsFloat:
+        """Write the mean of two (phi, grad, Z) into the arrays of the first; return that of Z."""
+        for a, b in zip(one[:2], two[:2], strict=True):
+            a += b
+            a *= np.float32(0.5)
+        return 0.5 * (float(one[2]) + float(two[2]))
+
+    @abstractmethod
+    def exact(self, Y: FloatArray, dof: float, phi: FloatArray, grad: FloatArray) -> SupportsFloat:
+        """Fill ``phi`` and ``grad`` by definition; return Z."""
+
+    @abstractmethod
+    def attract_and_step(
+        self,
+        P: Affinities,
+        Y: FloatArray,
+        Y_next: FloatArray,
+        velocity: FloatArray,
+        gains: FloatArray,
+        grad: FloatArray,
+        Z: Any,
+        dof: float,
+        params: StepParams,
+    ) -> None:
+        """Fill ``Y_next``; ``velocity`` and ``gains`` are updated in place. Z: what gather gave."""
+
+    @abstractmethod
+    def curve(self, Y: FloatArray, box: Sequence[tuple[float, float]]) -> Array:
+        """Return the place of each point on a space-filling curve, shape (n,), uint32."""
+
+    @abstractmethod
+    def reorder(self, P: Affinities, order: IntArray) -> Affinities:
+        """Return P with row and column ``i`` those of ``order[i]``; columns no longer ascend."""
+
+    def mass(self, P: Affinities) -> float:
+        """Return the sum of P, in float64: 1 but for rounding."""
+        return float(P.data.sum(dtype=np.float64))
+
+    @abstractmethod
+    def divergence(self, P: Affinities, Y: FloatArray, dof: float) -> float:
+        """Return ``sum p_ij (log p_ij - log K_ij)``; KL = this + log Z."""
+
+    @abstractmethod
+    def place(
+        self,
+        reference: Reference,
+        indices: IntArray,
+        p: FloatArray,
+        exaggeration: float,
+        max_iter: int,
+    ) -> FloatArray:
+        """Return the places (m, c) of new points, each on its own; see engine/placement.py."""
