@@ -58,8 +58,8 @@ def measured(name: str, X: np.ndarray, n: int, asked: Any) -> dict[str, Any]:
     began = time.perf_counter()
     out |= {"chosen": knn(X, k, n_jobs=asked.threads, random_state=0).source}
     out |= {"auto": time.perf_counter() - began}
-    lists = inverted.Lists(X, 0)
-    out["lists_pay_up_to"] = sum(lists.pay(probes) for probes in range(1, lists.cells + 1))
+    lists = inverted.InvertedLists(X, 0)
+    out["lists_pay_up_to"] = sum(lists.beats_exact(visits) for visits in range(1, lists.nlist + 1))
     log(str(out))
     return out
 

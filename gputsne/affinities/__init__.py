@@ -155,7 +155,7 @@ def joint(
     distances = np.ascontiguousarray(graph.distances, dtype=np.float32)
     indices = np.ascontiguousarray(graph.indices, dtype=np.int32)
     if kind == "uniform":
-        p, unreached = np.full(indices.shape, 1.0 / max(1, graph.k), np.float32), 0
+        p, unreached = _uniform(distances), 0
     else:
         _check_distances(distances)
         if kind == "perplexity":
@@ -189,6 +189,13 @@ def _check_distances(distances: FloatArray) -> None:
                 f"distances[{rows.start + i}, {j}]={distances[rows.start + i, j]}: must be 0 or "
                 "more (infinite for 'no neighbour'); turn similarities into distances first"
             )
+
+
+def _uniform(distances: FloatArray) -> FloatArray:
+    """p_j|i = 1 / k for the k neighbours at a finite distance, which may differ by row."""
+    known = np.isfinite(distances)
+    p: FloatArray = (known / np.maximum(1, known.sum(axis=1, keepdims=True))).astype(np.float32)
+    return p
 
 
 def _fixed_sigma(distances: FloatArray, sigma: float) -> FloatArray:

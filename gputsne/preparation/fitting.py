@@ -45,6 +45,7 @@ def prepare(
     impute: str | float | None = None,
     random_state: Any = None,
     recentre: bool = True,
+    rescale: bool = True,
 ) -> tuple[FloatArray, Preparation]:
     """Turn X into finite float32 rows, and remember how.
 
@@ -63,7 +64,10 @@ def prepare(
         Used where scikit-learn chooses a randomised decomposition.
     recentre : bool, default True
         Shift columns that lie so far from 0 that float32 would blur them. Pass False for metrics
-        to which the origin matters (cosine, correlation, inner_product).
+        to which the origin matters.
+    rescale : bool, default True
+        Multiply extreme X by a power of two. Pass False for metrics whose distances do not grow by
+        a power of it.
 
     Returns
     -------
@@ -93,9 +97,9 @@ def prepare(
     if impute is not None:
         learned = replace(learned, fill=_fill_values(table, impute))
     if table.sparse:
-        learned = _fit_sparse(table, learned, scale, pca, random_state)
+        learned = _fit_sparse(table, learned, scale, pca, random_state, rescale)
     else:
-        learned = _fit_dense(table, learned, scale, pca, random_state, recentre)
+        learned = _fit_dense(table, learned, scale, pca, random_state, recentre, rescale)
     rows = learned.transform_table(table)
     if n > 1 and _all_equal(rows):
         warn_user(
@@ -151,7 +155,7 @@ def _fill_values(table: Table, impute: str | float) -> Array:
 
 def _fit_dense(
     table: Table, learned: Preparation, scale: bool, pca: int | None, random_state: Any,
-    recentre: bool,
+    recentre: bool, rescale: bool,
 ) -> Preparation:  # fmt: skip
     stats = _columns(table, learned)
     with np.errstate(over="ignore"):  # columns from -1e308 to 1e308 spread to infinity
@@ -171,7 +175,7 @@ def _fit_dense(
             learned = replace(learned, mean=np.where(far, stats.mean, 0.0))
         left = 0.0 if learned.mean is None else learned.mean
         reach = float(np.maximum(np.abs(stats.high - left), np.abs(stats.low - left)).max())
-    learned = replace(learned, factor=_power_of_two(reach))
+    learned = replace(learned, factor=_power_of_two(reach) if rescale else 1.0)
     if pca is None:
         return learned
 
@@ -190,8 +194,9 @@ def _fit_dense(
 
 
 def _fit_sparse(
-    table: Table, learned: Preparation, scale: bool, pca: int | None, random_state: Any
-) -> Preparation:
+    table: Table, learned: Preparation, scale: bool, pca: int | None, random_state: Any,
+    rescale: bool,
+) -> Preparation:  # fmt: skip
     from sklearn.utils.sparsefuncs import mean_variance_axis
 
     n, d = table.shape
@@ -212,7 +217,8 @@ def _fit_sparse(
         deviation[deviation == 0.0] = 1.0
         learned = replace(learned, scale=deviation)
         X.data /= deviation[X.indices]
-    learned = replace(learned, factor=_power_of_two(float(np.abs(X.data).max(initial=0.0))))
+    if rescale:
+        learned = replace(learned, factor=_power_of_two(float(np.abs(X.data).max(initial=0.0))))
     if pca is None:
         return learned
 
