@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from gputsne.neighbors.duplicates import duplicate_groups, link_cyclically
 from gputsne.neighbors.matrix import from_sparse_distances
 from gputsne.neighbors.metric import Metric, VectorMetric, metric_for
 from gputsne.neighbors.recall import Sample, recall_of_rounded, sample_of
-from gputsne.neighbors.rows import Rows, read_rows
+from gputsne.neighbors.rows import Rows, farthest_value, read_rows, recentred
 from gputsne.neighbors.search.pairwise import Pairwise
 from gputsne.neighbors.search.ranking import without_self
 
@@ -142,7 +143,13 @@ def _knn(
     import faiss  # noqa: F401  before the limit, which caps only what is loaded
 
     with resources.limit(jobs):
-        return _by_vectors(rows, k, metric, wish, counter, ops)
+        found = _by_vectors(rows, k, metric, wish, counter, ops)
+        recall = recall_of_rounded(rows.wide, metric, found, wish.seed)
+        if recall < wish.min_recall and not metric.origin_matters:
+            rows = recentred(rows)
+            found = _by_vectors(rows, k, metric, wish, _Counter(counter.total, None), ops)
+            recall = recall_of_rounded(rows.wide, metric, found, wish.seed)
+    return found if recall == 1.0 else _judged(rows, found, recall, wish)
 
 
 def _checked_k(k: Any, n: int) -> int:
@@ -214,8 +221,6 @@ def _by_vectors(
         squared, near = without_self(*found, place[block])
         ids[block], lengths[block] = number[near], metric.to_distances(squared)
         counter(block.size)
-    if rows.wide is not None:
-        recall = min(recall, _recall_of_rounded(rows.wide, metric, ids, lengths, wish))
     return KNNGraph(ids, lengths, recall, search.source, metric.name)
 
 
@@ -229,18 +234,13 @@ def _answer_duplicates(Z: Array, k: int, metric: VectorMetric, ids: Array) -> tu
     return searching, kept
 
 
-def _recall_of_rounded(
-    wide: Array, metric: VectorMetric, ids: Array, lengths: Array, wish: Wish
-) -> float:
-    """Return the recall in the user's own numbers; warn where float32 has lost too many."""
-    recall = recall_of_rounded(wide, metric, ids, lengths, wish.seed)
+def _judged(rows: Rows, graph: KNNGraph, recall: float, wish: Wish) -> KNNGraph:
+    """Return the graph with its recall in the user's numbers; warn where float32 lost too many."""
     if recall < wish.min_recall:
-        worst = np.abs(wide).max(axis=0)
-        column = int(np.argmax(worst))
-        row = int(np.argmax(np.abs(wide[:, column])))
+        row, column, value = farthest_value(rows)
         warn_user(
             f"only {recall:.3f} of the neighbours found are true ones: float32 can't tell the rows "
-            f"apart beside X[{row}, {column}]={wide[row, column]:.6g} (as centred). Drop or clip "
-            "such values, or scale the columns"
+            f"apart beside X[{row}, {column}]={value:.6g}. Drop or clip such values, or scale the "
+            "columns"
         )
-    return recall
+    return replace(graph, recall=min(graph.recall, recall))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gputsne.base.types import Array, FloatArray
+from gputsne.base.types import Array, FloatArray, KNNGraph
 from gputsne.neighbors.metric import VectorMetric
 from gputsne.neighbors.search import Search
 from gputsne.neighbors.search.exact import exact_float64
@@ -72,21 +72,17 @@ def measure(search: Search, sample: Sample, k: int, truth: Array) -> float:
     return share_found(squared, truth)
 
 
-def recall_of_rounded(
-    X: Array, metric: VectorMetric, indices: Array, distances: Array, seed: int
-) -> float:
+def recall_of_rounded(X: Array | None, metric: VectorMetric, graph: KNNGraph, seed: int) -> float:
     """Return the recall in the user's float64 numbers of lists that were found in float32.
 
     Parameters
     ----------
-    X : array, shape (n, d), float64
-        Rows as they were before float32 rounded them.
+    X : array, shape (n, d), float64, or None
+        Rows as they were before float32 rounded them; None where it didn't.
     metric : VectorMetric
-        As it learned from the rounded rows.
-    indices : array, shape (n, k)
+        Of the lists.
+    graph : KNNGraph
         What was found.
-    distances : array, shape (n, k), float32
-        In the metric's own unit, as found.
     seed : int
         Of the sample.
 
@@ -95,17 +91,20 @@ def recall_of_rounded(
     float
         1.0 where rounding is too small to have hidden any neighbour, as with ordinary data.
     """
+    if X is None:
+        return 1.0
     n, d = X.shape
+    metric = metric.learn(X)
     own = sample_of(np.arange(n), seed)
     vectors = metric.query_vectors(X[own])
     blur = np.linalg.norm(vectors - vectors.astype(np.float32), axis=1)
-    radius = np.sqrt(metric.to_squared(distances[own, -1].astype(np.float64)))
+    radius = np.sqrt(metric.to_squared(graph.distances[own, -1].astype(np.float64)))
     # The row and its neighbour are off by that much, so their distance by twice as much.
     if not (2.0 * blur > TIE * radius).any():
         return 1.0
     own = own[np.random.default_rng([seed, 2]).permutation(len(own))]
     own = np.sort(own[: int(np.clip(FLOAT64_NUMBERS / (n * d), LEAST, SAMPLE))])
     Z, Q = metric.to_vectors(X), metric.query_vectors(X[own])
-    truth = without_self(*exact_float64(Q, Z, indices.shape[1] + 1), own)[0]
-    found = np.square(Z[indices[own]] - Q[:, None]).sum(axis=2)
+    truth = without_self(*exact_float64(Q, Z, graph.k + 1), own)[0]
+    found = np.square(Z[graph.indices[own]] - Q[:, None]).sum(axis=2)
     return share_found(found, truth)

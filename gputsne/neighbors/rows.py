@@ -14,7 +14,7 @@ from gputsne.base.arrays import host
 from gputsne.base.types import Array
 from gputsne.neighbors.metric import Cosine, Metric, VectorMetric
 
-__all__ = ["Rows", "read_queries", "read_rows"]
+__all__ = ["Rows", "farthest_value", "read_queries", "read_rows", "recentred"]
 
 # A column that lies further from 0 than this many times its spread loses 8 of float32's 24 bits;
 # as in the preparation of a fit.
@@ -74,6 +74,32 @@ def read_queries(X: Any, like: Rows) -> Array:
     if like.values.dtype == np.float32:
         return _finite(_rounded(values), np.asarray(X))
     return _finite(np.ascontiguousarray(values, dtype=like.values.dtype), values)
+
+
+def recentred(rows: Rows) -> Rows:
+    """Return rows with the medians of their columns taken off: a few far values shift no median."""
+    assert rows.wide is not None
+    centre = _medians(rows.wide)
+    wide = rows.wide - centre
+    values = _rounded(wide)
+    if not np.isfinite(values).all():
+        return rows
+    return Rows(values, wide, centre if rows.centre is None else rows.centre + centre)
+
+
+def farthest_value(rows: Rows) -> tuple[int, int, float]:
+    """Return row, column and value of what lies farthest from the others of its column."""
+    assert rows.wide is not None
+    off = np.abs(rows.wide - _medians(rows.wide))
+    row, column = np.unravel_index(int(np.argmax(off)), off.shape)
+    shift = 0.0 if rows.centre is None else rows.centre[column]
+    return int(row), int(column), float(rows.wide[row, column] + shift)
+
+
+def _medians(X: Array) -> Array:
+    """Return the columns' medians, of a thousand rows at even steps."""
+    medians: Array = np.median(X[:: max(1, len(X) // 1000)], axis=0)
+    return medians
 
 
 def _numbers(X: Any) -> Array:
