@@ -15,7 +15,7 @@ from gputsne.neighbors.choose import Chosen, Wish, choose_search
 from gputsne.neighbors.metric import VectorMetric, metric_for
 from gputsne.neighbors.recall import Sample, sample_of
 from gputsne.neighbors.rows import read_queries, read_rows
-from gputsne.neighbors.search.exact import exact_float64
+from gputsne.neighbors.search.far import FarQueries
 from gputsne.neighbors.search.ivf import InvertedLists
 from gputsne.neighbors.search.pairwise import Pairwise
 
@@ -68,9 +68,10 @@ class ReferenceIndex:
         self._clear()
 
     def _clear(self) -> None:
+        """Forget what is built from the rows at the first query."""
         self._lock = threading.RLock()
         self._pairs: Pairwise | None = None
-        self._vectors: tuple[VectorMetric, FloatArray] | None = None
+        self._vectors: tuple[VectorMetric, FarQueries] | None = None
         self._lists: InvertedLists | None = None
         self._chosen: dict[int, Chosen] = {}
 
@@ -153,10 +154,10 @@ class ReferenceIndex:
         with self._lock:
             if self._vectors is None:
                 metric = known.learn(self._rows.values)
-                self._vectors = metric, metric.to_vectors(self._rows.values)
-            metric, database = self._vectors
+                self._vectors = metric, FarQueries(metric.to_vectors(self._rows.values))
+            metric, far_queries = self._vectors
             if k not in self._chosen:
-                self._chosen[k] = self._choose(k, metric, database)
+                self._chosen[k] = self._choose(k, metric, far_queries.X)
             found = self._chosen[k].search
         nobody = np.empty(0, np.int64)
 
@@ -164,11 +165,11 @@ class ReferenceIndex:
             with np.errstate(over="ignore"):
                 squared, ids = found.search(metric.query_vectors(Q), k, nobody)
             lengths = metric.to_distances(squared)
-            lost = np.flatnonzero((ids < 0).any(axis=1) | ~np.isfinite(squared).all(axis=1))
-            if lost.size:  # so far from all that float32 has no square for it
-                far = metric.query_vectors(Q[lost].astype(np.float64))
-                squared, ids[lost] = exact_float64(far, database, k)
-                lengths[lost] = metric.to_distances(squared)
+            far = np.flatnonzero((ids < 0).any(axis=1) | far_queries.too_far(squared[:, 0]))
+            if far.size:
+                vectors = metric.query_vectors(Q[far].astype(np.float64))
+                squared, ids[far] = far_queries.search(vectors, k)
+                lengths[far] = metric.to_distances(squared)
             return lengths, ids
 
         return search, found.rows
@@ -185,5 +186,5 @@ class ReferenceIndex:
     def _listed(self) -> InvertedLists:
         assert self._vectors is not None
         if self._lists is None:
-            self._lists = InvertedLists(self._vectors[1], self._wish.seed)
+            self._lists = InvertedLists(self._vectors[1].X, self._wish.seed)
         return self._lists

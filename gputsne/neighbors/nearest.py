@@ -50,14 +50,16 @@ def exact_neighbors(points: Array, rows: Array, k: int) -> npt.NDArray[np.int64]
     width = min(k + 1 + SPARE, n)
     centred = points - points.mean(axis=0)
     top = np.abs(centred).max()
-    if top > 0:
-        centred /= top  # float32 squares neither overflow nor vanish
+    # A power of two, which rounds nothing: squares neither overflow nor vanish.
+    unit = 2.0 ** -float(np.frexp(top)[1])
+    centred *= unit
     propose = _tree(centred) if d <= TREE_DIMENSIONS else _flat(centred)
     found = np.empty((len(rows), k), dtype=np.int64)
     for start in range(0, len(rows), BLOCK):
         asked = rows[start : start + BLOCK]
         near = propose(asked, width)
-        squared = ((centred[near] - centred[asked, None]) ** 2).sum(axis=2)
+        # Of the points as they are: the centre's rounding would break ties.
+        squared = np.square((points[near] - points[asked, None]) * unit).sum(axis=2)
         squared[near == asked[:, None]] = np.inf
         found[start : start + BLOCK] = nearest_first(squared, near, k)[1]
     return found

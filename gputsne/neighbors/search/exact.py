@@ -112,7 +112,7 @@ def exact(Q: FloatArray, X: FloatArray, k: int) -> tuple[Array, Array]:
 
 
 def exact_float64(Q: Array, X: Array, k: int) -> tuple[Array, Array]:
-    """Find the k nearest rows in float64: a few queries that float32 holds no distance for.
+    """Find the k nearest rows of a few queries in float64, by differences.
 
     Parameters
     ----------
