@@ -37,8 +37,9 @@ log = logging.getLogger("gputsne")
 
 # All pairs are compared while that takes a second or so: exact needs no excuse.
 EXACT_WORK = 1e10
-# Rows of the pilot that tells, for wide vectors, whether lists could be quicker. It takes 0.3 s at
-# 384 columns, where lists that were built and then not used took 8 s (bench/results/search.json).
+# Rows of the pilot that tells, for wide vectors, whether lists could be quicker: half a second of
+# one core at 384 columns, where lists that were built and then not used took 8 s of two at n =
+# 60,000 (bench/results/search.json, "auto" less "products").
 PILOT_ROWS, PILOT_QUERIES = 8192, 256
 PROBE_GROWTH = 1.15  # step of nprobe while it is raised
 

@@ -42,8 +42,8 @@ def knn(
     Parameters
     ----------
     X : array_like, shape (n, d)
-        Finite numbers, searched in float32. With ``metric="precomputed"``, distances of shape
-        (n, n), dense or sparse.
+        Finite numbers. FAISS searches in float32, after columns far from 0 were centred where the
+        metric allows it. With ``metric="precomputed"``, distances of shape (n, n), dense or sparse.
     k : int
         Neighbours of each row, from 1 to n - 1.
     metric : str or callable, default "euclidean"
@@ -55,7 +55,8 @@ def knn(
         Parameters of a metric that FAISS doesn't search.
     exact : bool or "auto", default "auto"
         Whether to compare all pairs; "auto" does for up to some 13,000 rows, and beyond where that
-        is quicker than to reach ``min_recall`` otherwise.
+        is quicker than to reach ``min_recall`` otherwise. Of 64 columns and more a pilot of 8,192
+        rows tells.
     min_recall : float, default 0.98
         Share of true neighbours that an inexact search must find, measured on 1,000 rows.
     n_jobs : int or None
@@ -68,12 +69,18 @@ def knn(
     Returns
     -------
     KNNGraph
-        Indices and distances, nearest first, with the recall that was measured.
+        Indices and distances, nearest first, with the recall that was measured, in the numbers of
+        X as they were passed.
 
     Raises
     ------
     ValueError, TypeError
         Names the argument, its value and the remedy.
+
+    Warns
+    -----
+    UserWarning
+        Where float32 can't tell so many rows apart that ``min_recall`` is missed.
 
     Notes
     -----
