@@ -105,6 +105,8 @@ def _medians(X: Array) -> Array:
 def _numbers(X: Any) -> Array:
     if hasattr(X, "tocsr"):
         raise TypeError("X is sparse: reduce it first, sklearn.decomposition.TruncatedSVD(50)")
+    if hasattr(X, "collect_schema"):
+        raise TypeError("X is a LazyFrame: pass X.collect()")
     values = np.asarray(host(X))
     if values.dtype.kind == "O":
         values = values.astype(np.float64)

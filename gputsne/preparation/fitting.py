@@ -26,6 +26,8 @@ DENSE_BYTES = 2 << 30
 SAFE_EXPONENT = 40
 # A column that lies further from 0 than this many times its spread loses 8 of float32's 24 bits.
 FAR = 256.0
+# One that lies further away than this keeps 10 bits of its spread, a thousand values.
+BLURRED = 2.0**14
 
 
 class Columns(NamedTuple):
@@ -173,6 +175,8 @@ def _fit_dense(
         far = (np.abs(stats.mean) / FAR > spread) & (spread > 0)
         if recentre and far.any():
             learned = replace(learned, mean=np.where(far, stats.mean, 0.0))
+        elif not recentre:
+            _warn_if_blurred(table, np.abs(stats.mean) / BLURRED > spread, spread > 0)
         left = 0.0 if learned.mean is None else learned.mean
         reach = float(np.maximum(np.abs(stats.high - left), np.abs(stats.low - left)).max())
     learned = replace(learned, factor=_power_of_two(reach) if rescale else 1.0)
@@ -191,6 +195,18 @@ def _fit_dense(
     return replace(
         learned, pca_mean=centre + offset, components=model.components_.astype(np.float64)
     )
+
+
+def _warn_if_blurred(table: Table, far: Array, varies: Array) -> None:
+    """Warn of columns that float32 blurs, and that the metric does not allow to be shifted."""
+    columns = np.flatnonzero(far & varies)
+    if columns.size and not np.can_cast(table.values.dtype, np.float32):
+        j = int(columns[0])
+        warn_user(
+            f"column {table.names[j] if table.names else j} of X lies so far from 0 for its spread "
+            "that float32 keeps less than a thousand of its values, and this metric changes when "
+            "it is shifted: subtract an offset yourself, or number the values from 0"
+        )
 
 
 def _fit_sparse(

@@ -163,6 +163,13 @@ def test_a_callable_gets_the_numbers_of_the_user(size):
     assert seen == {float(np.float32(i)) for i in ids}
 
 
+def test_numbers_that_float32_blurs_and_no_shift_may_help_are_told():
+    seconds = 1.7e9 + 600 * np.arange(30.0)[:, None]
+    model = gputsne.TSNE(metric=lambda x, y: abs(x[0] - y[0]), perplexity=3, max_iter=0)
+    with pytest.warns(UserWarning, match=r"column 0 of X lies so far from 0 .* an offset"):
+        model.fit(seconds)
+
+
 @pytest.mark.parametrize("metric", ["euclidean", "manhattan", "chebyshev", "minkowski", "hamming"])
 def test_metrics_of_differences_are_still_shifted(metric):
     X = np.random.default_rng(0).integers(0, 9, size=(300, 3)).astype(float)
