@@ -29,6 +29,7 @@ from gputsne.planning import memory as planning
 
 __all__ = ["Changes", "field_of", "resume", "run"]
 
+
 @dataclass
 class _Stages:
     """A fit while it is made: where it runs, and the record as far as it has come."""
@@ -194,8 +195,13 @@ def _of_distances(X: Any, stages: _Stages) -> KNNGraph:
 
 
 def _check_reach(graph: KNNGraph, stages: _Stages) -> None:
-    """Raise where the neighbours that were brought are too few for the perplexity."""
+    """Raise where the neighbours that were brought are too few for what was asked."""
     params = stages.params
+    if params.n_neighbors is not None and params.n_neighbors > graph.k:
+        raise ValueError(
+            f"n_neighbors={params.n_neighbors}, but the longest list that was brought holds "
+            f"{graph.k}: lower it, or leave it out to take all"
+        )
     too_few = np.max(stages.fit.prepared.perplexity) > graph.k and graph.k < graph.n - 1
     if params.affinity_name == "perplexity" and too_few:
         raise ValueError(

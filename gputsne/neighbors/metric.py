@@ -16,7 +16,7 @@ import numpy as np
 
 from gputsne.base.types import Array, FloatArray
 
-__all__ = ["METRICS", "Metric", "VectorMetric", "metric_for"]
+__all__ = ["METRICS", "VECTORS", "Metric", "VectorMetric", "metric_for"]
 
 # Spreads outside 2**-40 ... 2**40 are rescaled, so that squared distances stay inside float32.
 SAFE_EXPONENT = 40
@@ -335,6 +335,7 @@ METRICS: dict[str, type[Metric]] = {
     "yule": Presence,
     "haversine": Metric,
 }
+# Those that FAISS searches.
 VECTORS = tuple(name for name, kind in METRICS.items() if issubclass(kind, VectorMetric))
 
 
