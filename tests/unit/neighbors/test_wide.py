@@ -1,4 +1,4 @@
-"""Wide vectors: products choose candidates, sums of squared differences decide. Always right?"""
+"""Wide vectors: products choose candidates, sums of squared differences decide."""
 
 from __future__ import annotations
 
