@@ -1,4 +1,4 @@
-"""How long does each way to find neighbours take? Sums of squared differences, products, lists.
+"""How long each way to find neighbours takes: sums of squared differences, products, lists.
 
 ``work`` of gputsne/neighbors/search/exact.py and its constants rest on these figures. Rows are
 drawn at random from MNIST, as pixels and as principal components, and from another npz with --data.
@@ -14,7 +14,9 @@ import numpy as np
 from common import data, finish, log, options
 
 from gputsne.base import resources
-from gputsne.neighbors import knn
+from gputsne.neighbors import choose, knn
+from gputsne.neighbors.choose import Wish
+from gputsne.neighbors.recall import Sample, sample_of
 from gputsne.neighbors.search import exact
 from gputsne.neighbors.search import ivf as inverted
 
@@ -58,8 +60,12 @@ def measured(name: str, X: np.ndarray, n: int, asked: Any) -> dict[str, Any]:
     began = time.perf_counter()
     out |= {"chosen": knn(X, k, n_jobs=asked.threads, random_state=0).source}
     out |= {"auto": time.perf_counter() - began}
-    lists = inverted.Lists(X, 0)
-    out["lists_pay_up_to"] = sum(lists.pay(probes) for probes in range(1, lists.cells + 1))
+    own = sample_of(np.arange(n), 0)
+    began = time.perf_counter()
+    out |= {"pilot_says_lists": choose._may_pay(X, k, Wish(), lambda: Sample(X[own], own))}
+    out |= {"pilot": time.perf_counter() - began}
+    lists = inverted.InvertedLists(X, 0)
+    out["lists_pay_up_to"] = sum(lists.beats_exact(visits) for visits in range(1, lists.nlist + 1))
     log(str(out))
     return out
 

@@ -65,12 +65,14 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     dof : float, default 1
         Degrees of freedom of the map kernel; below 1 the tails get heavier (Kobak et al. 2019).
     metric : str or callable, default "euclidean"
-        Distance between rows; "precomputed" for X of distances, sparse or dense.
+        Distance between rows; "precomputed" for X of distances, sparse or dense. A callable gets
+        the rows neither shifted nor scaled, rounded to float32.
     metric_params : dict or None
         Passed to a metric that scikit-learn computes.
-    neighbors : (indices, distances), KNNGraph or None
+    neighbors : (indices, distances), KNNGraph, sparse matrix or None
         A neighbour graph to use instead of a search: two arrays of shape (n, k), integers from 0 to
-        n - 1 and distances of 0 or more, or what ``gputsne.knn`` returns.
+        n - 1 and distances of 0 or more (infinite: no neighbour), what ``gputsne.knn`` returns, or
+        distances of shape (n, n), sparse. The graph decides how many neighbours there are.
     n_neighbors : int or None
         Neighbours per point; None for ``3 * perplexity`` (15 with ``affinity="uniform"``).
     min_recall : float, default 0.98

@@ -10,7 +10,6 @@ import sys
 from typing import Any, Final
 
 import click
-import numpy as np
 
 from gputsne.cli.parameters import FLAGS
 
@@ -59,11 +58,10 @@ def check_device(chosen: dict[str, Any]) -> None:
 
 def _check_metric(metric: Any) -> None:
     """Raise ValueError for a name that no search knows."""
-    from gputsne.neighbors.metric import NAMES
-    from gputsne.neighbors.search.pairwise import Pairwise
+    from gputsne.neighbors import metric_for
 
-    if metric != "precomputed" and metric not in NAMES:
-        Pairwise(np.zeros((2, 2), np.float32), metric, None, 1)
+    if metric != "precomputed":
+        metric_for(metric)
 
 
 def _usage(said: str, chosen: dict[str, Any]) -> click.UsageError:

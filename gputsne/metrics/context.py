@@ -6,26 +6,21 @@ FAISS proposes candidates in the data and a k-d tree in the map; float64 distanc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gputsne.base import resources
 from gputsne.base.labels import read_column
 from gputsne.base.rows import finite_points, row_blocks
+from gputsne.neighbors.nearest import exact_neighbors
 
 __all__ = ["Context"]
 
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
-# Candidates beside the k + 1 asked for. They absorb float32 rounding in FAISS's distances
-# (|x|^2 - 2 x.y + |y|^2, so an error of about 1e-6 |x|^2) and ties at the k-th place.
-SPARE = 32
-QUERIES = 1024  # points that one search asks for
-TREE_DIMENSIONS = 3  # a k-d tree visits few points up to here; above, exhaustive search is faster
 DISTANCE_NUMBERS = 16_000_000  # of one block of distances to all points: 128 MB of float64
 
 
@@ -132,7 +127,7 @@ class Context:
         points = self.points(space)
         found = self._neighbors.get(space)
         if found is None or found.shape[1] < k:
-            found = self._neighbors[space] = _nearest(points, self.rows, k)
+            found = self._neighbors[space] = exact_neighbors(points, self.rows, k)
         return found[:, :k]
 
     def distances(self, space: str) -> Iterator[tuple[slice, F64]]:
@@ -209,55 +204,3 @@ class Context:
             Context(**some, sample=self.sample, random_state=self.random_state),
             codes[known],
         )
-
-
-def _nearest(points: F64, rows: I64, k: int) -> I64:
-    """Return the k nearest other points of some points, shape (q, k), nearest first.
-
-    With more than 32 points at exactly the k-th distance, which of them are listed is up to the
-    search.
-    """
-    n, d = points.shape
-    width = min(k + 1 + SPARE, n)
-    centred = points - points.mean(axis=0)
-    top = np.abs(centred).max()
-    if top > 0:
-        centred /= top  # float32 squares neither overflow nor vanish
-    propose = _tree(centred) if d <= TREE_DIMENSIONS else _flat(centred)
-    found = np.empty((len(rows), k), dtype=np.int64)
-    for part in row_blocks(len(rows), 1, QUERIES):
-        asked = rows[part]
-        near = propose(asked, width)
-        near.sort(axis=1)
-        square = ((centred[near] - centred[asked, None]) ** 2).sum(axis=2)
-        square[near == asked[:, None]] = np.inf
-        order = np.argsort(square, axis=1, kind="stable")[:, :k]  # stable: lower index first
-        found[part] = np.take_along_axis(near, order, axis=1)
-    return found
-
-
-def _tree(points: F64) -> Callable[[I64, int], I64]:
-    from scipy.spatial import cKDTree
-
-    tree = cKDTree(points)
-
-    def propose(rows: I64, width: int) -> I64:
-        _, near = tree.query(points[rows], width)
-        return np.asarray(near, dtype=np.int64).reshape(len(rows), width)
-
-    return propose
-
-
-def _flat(points: F64) -> Callable[[I64, int], I64]:
-    import faiss
-
-    single = np.ascontiguousarray(points, dtype=np.float32)
-    index = faiss.IndexFlatL2(single.shape[1])
-    index.add(single)
-
-    def propose(rows: I64, width: int) -> I64:
-        with resources.limit(resources.resolve_n_jobs(None)):
-            near: I64 = index.search(single[rows], width)[1]
-        return near
-
-    return propose

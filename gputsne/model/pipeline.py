@@ -29,13 +29,6 @@ from gputsne.planning import memory as planning
 
 __all__ = ["Changes", "field_of", "resume", "run"]
 
-ORIGIN_MATTERS = ("cosine", "correlation", "inner_product")
-# Metrics in which a column counts by how widely it spreads.
-UNITS_MATTER = (
-    "euclidean", "l2", "sqeuclidean", "nan_euclidean", "manhattan", "l1", "cityblock", "chebyshev",
-    "minkowski", "cosine", "correlation", "inner_product",
-)  # fmt: skip
-
 
 @dataclass
 class _Stages:
@@ -132,6 +125,7 @@ def _optimize(
 def _prepare(X: Any, stages: _Stages, seeds: Seeds) -> FloatArray:
     """Prepare X; the rows are the model's own, since transform and save read them later."""
     params = stages.params
+    metric = neighbors.metric_for(params.metric, params.metric_params)
     with stages.timer.stage("prepare"):
         rows, learned = preparation.prepare(
             X,
@@ -139,8 +133,9 @@ def _prepare(X: Any, stages: _Stages, seeds: Seeds) -> FloatArray:
             pca=params.pca,
             impute=params.impute,
             random_state=seeds.prepare,
-            recentre=params.metric not in ORIGIN_MATTERS,
-            units_matter=params.metric in UNITS_MATTER,
+            recentre=not metric.origin_matters,
+            rescale=metric.scale_power is not None,
+            units_matter=metric.units_matter,
         )
         untouched = learned.factor == 1.0 and all(
             part is None for part in (learned.fill, learned.mean, learned.scale, learned.components)
@@ -186,9 +181,27 @@ def _of_distances(X: Any, stages: _Stages) -> KNNGraph:
         n = _length(X)
         k: int | None = _neighbors_per_point(n, stages)
         _check_memory(n, n, max(k or 1, 1), stages, getattr(X, "nnz", None))
-        if params.affinity_name == "uniform" and params.n_neighbors is None and hasattr(X, "tocsr"):
-            k = None  # a sparse graph has as many as it has
-        return neighbors.from_sparse_distances(X, k)
+        if params.affinity_name != "perplexity" and hasattr(X, "tocsr"):
+            k = params.n_neighbors  # a graph that is brought has as many as it has
+        graph = neighbors.from_sparse_distances(X, k, ragged=True)
+    _check_reach(graph, stages)
+    return graph
+
+
+def _check_reach(graph: KNNGraph, stages: _Stages) -> None:
+    """Raise where the neighbours that were brought are too few for what was asked."""
+    params = stages.params
+    if params.n_neighbors is not None and params.n_neighbors > graph.k:
+        raise ValueError(
+            f"n_neighbors={params.n_neighbors}, but the longest list that was brought holds "
+            f"{graph.k}: lower it, or leave it out to take all"
+        )
+    too_few = np.max(stages.fit.prepared.perplexity) > graph.k and graph.k < graph.n - 1
+    if params.affinity_name == "perplexity" and too_few:
+        raise ValueError(
+            f"perplexity={params.perplexity!r} can't be reached with the {graph.k} neighbors given:"
+            " lower it, or bring 3 * perplexity neighbours"
+        )
 
 
 def _graph(X: Any, stages: _Stages, seeds: Seeds) -> KNNGraph:
@@ -204,12 +217,7 @@ def _graph(X: Any, stages: _Stages, seeds: Seeds) -> KNNGraph:
     with timer.stage("neighbors", n) as report:
         if params.neighbors is not None:
             graph = neighbors.from_user(params.neighbors, n, params.n_neighbors)
-            most = np.max(stages.fit.prepared.perplexity)
-            if params.affinity == "perplexity" and most > graph.k and graph.k < n - 1:
-                raise ValueError(
-                    f"perplexity={params.perplexity!r} can't be reached with the {graph.k} "
-                    "neighbors given: lower it, or bring 3 * perplexity neighbours"
-                )
+            _check_reach(graph, stages)
             return graph
         if k == 0:
             none = np.empty((n, 0), np.int32)
@@ -233,8 +241,8 @@ def _sigma(stages: _Stages) -> float | None:
     params, learned = stages.params, stages.fit.prepared.preparation
     if params.sigma is None or learned is None or params.neighbors is not None:
         return params.sigma
-    factor = float(learned.factor)
-    return params.sigma * (factor**2 if params.metric == "sqeuclidean" else factor)
+    power = neighbors.metric_for(params.metric, params.metric_params).scale_power or 0
+    return params.sigma * float(learned.factor) ** power
 
 
 def _neighbors_per_point(n: int, stages: _Stages) -> int:

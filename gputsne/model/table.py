@@ -231,7 +231,8 @@ TABLE = (
         "Passed to a metric that scikit-learn computes", ROWS,
     ),
     Param(
-        "neighbors", "(indices, distances), KNNGraph or None", None, Elsewhere("neighbors"),
+        "neighbors", "(indices, distances), KNNGraph, sparse matrix or None", None,
+        Elsewhere("neighbors"),
         "A neighbour graph to use instead of a search", ("no rows", "P given"),
     ),
     Param(

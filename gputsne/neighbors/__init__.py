@@ -1,8 +1,18 @@
-"""Which k points are nearest to each point? Found by FAISS or scikit-learn, or brought along."""
+"""X' to a neighbour graph: searched for by FAISS or scikit-learn, or brought by the user."""
 
-from gputsne.neighbors.given import from_sparse_distances, from_user
-from gputsne.neighbors.graph import knn
+from gputsne.neighbors.given import from_user
+from gputsne.neighbors.graph import knn, on_device
 from gputsne.neighbors.index import ReferenceIndex
-from gputsne.neighbors.search.gpu import on_device
+from gputsne.neighbors.matrix import from_sparse_distances
+from gputsne.neighbors.metric import metric_for
+from gputsne.neighbors.nearest import exact_neighbors
 
-__all__ = ["ReferenceIndex", "from_sparse_distances", "from_user", "knn", "on_device"]
+__all__ = [
+    "ReferenceIndex",
+    "exact_neighbors",
+    "from_sparse_distances",
+    "from_user",
+    "knn",
+    "metric_for",
+    "on_device",
+]

@@ -1,4 +1,4 @@
-"""Which rows have more than k exact copies? Their neighbours are copies, and need no search.
+"""Rows with more than k exact copies: their neighbours are copies, and need no search.
 
 Without this, half a million copies of one row would share a list and be compared pair by pair, and
 all would name the same k of them.
@@ -10,10 +10,10 @@ import numpy as np
 
 from gputsne.base.types import Array, FloatArray, IntArray
 
-__all__ = ["crowds", "ring"]
+__all__ = ["duplicate_groups", "link_cyclically"]
 
 
-def crowds(X: FloatArray, k: int) -> list[Array]:
+def duplicate_groups(X: FloatArray, k: int) -> list[Array]:
     """Return the groups of more than k equal rows, each as ascending row numbers."""
     n = X.shape[0]
     if n <= k:
@@ -32,7 +32,7 @@ def crowds(X: FloatArray, k: int) -> list[Array]:
 
 
 def _keys(X: FloatArray) -> Array:
-    """One 64-bit number a row, a random linear form of its bits; equal rows have equal keys."""
+    """One 64-bit number per row, a random linear form of its bits; equal rows have equal keys."""
     n, d = X.shape
     weights = np.random.default_rng(0).integers(0, 2**63, d, dtype=np.uint64) * np.uint64(2)
     weights += np.uint64(1)  # odd, so that no bit of a value drops out
@@ -55,7 +55,7 @@ def _equal_to(X: FloatArray, rows: Array, one: int) -> Array:
     )
 
 
-def ring(group: Array, k: int, indices: IntArray) -> None:
+def link_cyclically(group: Array, k: int, indices: IntArray) -> None:
     """Write into ``indices`` (n, k) that each copy's neighbours are the next k of its group.
 
     Around the end to the start, so that every copy is named equally often.

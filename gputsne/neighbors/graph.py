@@ -1,33 +1,28 @@
-"""Which k points are nearest to each point of X? Picks the search and runs it."""
+"""knn: the k nearest neighbours of every row, whatever the metric and whatever searches."""
 
 from __future__ import annotations
 
 import numbers
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from gputsne.base import resources
-from gputsne.base.arrays import host
+from gputsne.base.messages import warn_user
 from gputsne.base.random import draw_seed
-from gputsne.base.types import Array, FloatArray, KNNGraph
-from gputsne.neighbors.duplicates import crowds, ring
-from gputsne.neighbors.given import from_sparse_distances
-from gputsne.neighbors.metric import EUCLIDEAN_LIKE, NAMES, Geometry
-from gputsne.neighbors.search.exact import exact as exact_search
-from gputsne.neighbors.search.exact import work
-from gputsne.neighbors.search.ivf import Lists, without_self
-from gputsne.neighbors.search.pairwise import Pairwise, smallest
+from gputsne.base.types import Array, KNNGraph
+from gputsne.neighbors.choose import Wish, choose_device_search, choose_search
+from gputsne.neighbors.duplicates import duplicate_groups, link_cyclically
+from gputsne.neighbors.matrix import from_sparse_distances
+from gputsne.neighbors.metric import Metric, VectorMetric, metric_for
+from gputsne.neighbors.recall import Sample, recall_of_rounded, sample_of
+from gputsne.neighbors.rows import Rows, farthest_value, read_rows, recentred
+from gputsne.neighbors.search.pairwise import Pairwise
+from gputsne.neighbors.search.ranking import without_self
 
-__all__ = ["BLOCK", "SAMPLE", "affordable", "check_options", "knn", "numeric_rows"]
-
-# All pairs are compared while that takes a second or so: exact needs no excuse. Beyond, where lists
-# would take longer for the recall that is asked for (bench/results/search.json).
-EXACT_WORK = 1e10
-# Queries that recall is measured on; its standard error is then below 0.005.
-SAMPLE = 1000
-BLOCK = 4096  # rows that are handed to exact search at a time
+__all__ = ["knn", "on_device"]
 
 
 def knn(
@@ -47,8 +42,8 @@ def knn(
     Parameters
     ----------
     X : array_like, shape (n, d)
-        Finite numbers, searched in float32. With ``metric="precomputed"``, distances of shape
-        (n, n), dense or sparse.
+        Finite numbers. FAISS searches in float32, after columns far from 0 were centred where the
+        metric allows it. With ``metric="precomputed"``, distances of shape (n, n), dense or sparse.
     k : int
         Neighbours of each row, from 1 to n - 1.
     metric : str or callable, default "euclidean"
@@ -60,11 +55,12 @@ def knn(
         Parameters of a metric that FAISS doesn't search.
     exact : bool or "auto", default "auto"
         Whether to compare all pairs; "auto" does for up to some 13,000 rows, and beyond where that
-        is quicker than to reach ``min_recall`` otherwise.
+        is quicker than to reach ``min_recall`` otherwise. Of 64 columns and more a pilot of 8,192
+        rows tells.
     min_recall : float, default 0.98
         Share of true neighbours that an inexact search must find, measured on 1,000 rows.
     n_jobs : int or None
-        Threads, as in ``TSNE``. The result is the same for any number.
+        Threads; None and -1 take every core the process was granted. The result is the same.
     random_state : int, RandomState, Generator or None
         Seed of k-means and of the sampled rows.
     progress : callable or None
@@ -73,12 +69,18 @@ def knn(
     Returns
     -------
     KNNGraph
-        Indices and distances, nearest first, with the recall that was measured.
+        Indices and distances, nearest first, with the recall that was measured, in the numbers of
+        X as they were passed.
 
     Raises
     ------
     ValueError, TypeError
         Names the argument, its value and the remedy.
+
+    Warns
+    -----
+    UserWarning
+        Where float32 can't tell so many rows apart that ``min_recall`` is missed.
 
     Notes
     -----
@@ -90,46 +92,71 @@ def knn(
     >>> graph.indices.ravel().tolist()
     [1, 0, 1]
     """
-    check_options(metric, metric_params, exact, min_recall)
-    jobs = resources.resolve_n_jobs(n_jobs)
     if isinstance(metric, str) and metric == "precomputed":
-        return from_sparse_distances(
-            X, _checked_k(k, X.shape[0] if hasattr(X, "shape") else len(X))
-        )
-    rows = numeric_rows(X)
-    k = _checked_k(k, rows.shape[0])
-    seed = draw_seed(random_state)
-    counter = _Counter(rows.shape[0], progress)
-    if not isinstance(metric, str) or metric not in NAMES:
-        return _all_pairs(rows, k, metric, metric_params, jobs, counter)
+        if metric_params:
+            raise ValueError(
+                f"metric_params={metric_params!r} has no effect with metric={metric!r}"
+            )
+        Wish(exact, min_recall).checked(Metric(metric))
+        n = X.shape[0] if hasattr(X, "shape") else len(X)
+        return from_sparse_distances(X, _checked_k(k, n))
+    return _knn(
+        X, k, metric_for(metric, metric_params), Wish(exact, min_recall), n_jobs, random_state,
+        progress, None,
+    )  # fmt: skip
+
+
+def on_device(
+    X: Any, k: int, ops: Any, *, metric: Any = "euclidean", metric_params: Any = None,
+    min_recall: float = 0.98, n_jobs: int | None = None, random_state: Any = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> KNNGraph:  # fmt: skip
+    """Find neighbours with what this machine's GPU libraries offer, else on the CPU.
+
+    Parameters
+    ----------
+    X : array, shape (n, d), float32
+        Rows.
+    k : int
+        Neighbours of each.
+    ops : Device
+        The CUDA backend.
+    metric, metric_params, min_recall, n_jobs, random_state, progress
+        As in ``knn``.
+
+    Returns
+    -------
+    KNNGraph
+        Its ``source`` says what found it; the log says why.
+    """
+    known = metric_for(metric, metric_params)
+    wish = Wish("auto", min_recall)
+    return _knn(X, k, known, wish, n_jobs, random_state, progress, ops)
+
+
+def _knn(
+    X: Any, k: int, metric: Metric, wish: Wish, n_jobs: int | None, random_state: Any,
+    progress: Callable[[int, int], None] | None, ops: Any,
+) -> KNNGraph:  # fmt: skip
+    wish = wish.checked(metric)
+    jobs = resources.resolve_n_jobs(n_jobs)
+    rows = read_rows(X, metric)
+    k = _checked_k(k, len(rows.values))
+    wish = wish._replace(seed=draw_seed(random_state))
+    counter = _Counter(len(rows.values), progress)
+    if not isinstance(metric, VectorMetric):
+        return _by_pairs(rows.values, k, metric, jobs, counter)
 
     import faiss  # noqa: F401  before the limit, which caps only what is loaded
 
     with resources.limit(jobs):
-        return _by_faiss(rows, k, NAMES[metric], exact, min_recall, seed, counter)
-
-
-def check_options(metric: Any, metric_params: Any, exact: Any, min_recall: Any) -> None:
-    """Raise for options that are wrong or that would have no effect."""
-    if not isinstance(metric, str) and not callable(metric):
-        raise TypeError(f"metric must be a name or a callable, got {metric!r}")
-    if exact not in (True, False, "auto"):
-        raise ValueError(f"exact={exact!r} is none of True, False and 'auto'")
-    if not isinstance(min_recall, numbers.Real) or not 0.0 < float(min_recall) <= 1.0:
-        raise ValueError(f"min_recall={min_recall!r} must be above 0 and at most 1")
-    by_faiss = isinstance(metric, str) and metric in NAMES
-    if exact is False and not by_faiss:
-        raise ValueError(
-            f"exact=False needs one of the metrics {', '.join(NAMES)}; metric={metric!r} is only "
-            "searched exactly"
-        )
-    if metric_params and (by_faiss or metric == "precomputed"):
-        raise ValueError(f"metric_params={metric_params!r} has no effect with metric={metric!r}")
-
-
-def affordable(n: int, d: int) -> bool:
-    """Say whether comparing all pairs of n rows with d columns is quick."""
-    return n * work(n, d) <= EXACT_WORK
+        found = _by_vectors(rows, k, metric, wish, counter, ops)
+        recall = recall_of_rounded(rows.wide, metric, found, wish.seed)
+        if recall < wish.min_recall and not metric.origin_matters:
+            rows = recentred(rows)
+            found = _by_vectors(rows, k, metric, wish, _Counter(counter.total, None), ops)
+            recall = recall_of_rounded(rows.wide, metric, found, wish.seed)
+    return found if recall == 1.0 else _judged(rows, found, recall, wish)
 
 
 def _checked_k(k: Any, n: int) -> int:
@@ -139,28 +166,6 @@ def _checked_k(k: Any, n: int) -> int:
         remedy = f"use k from 1 to {n - 1}" if n > 1 else "one row has no neighbours"
         raise ValueError(f"k={k} neighbours can't be found among n_samples={n} rows: {remedy}")
     return int(k)
-
-
-def numeric_rows(X: Any) -> FloatArray:
-    """Return X as finite float32 rows in C order, without a copy where it is that already."""
-    if hasattr(X, "tocsr"):
-        raise TypeError("X is sparse: reduce it first, sklearn.decomposition.TruncatedSVD(50)")
-    values = np.asarray(host(X))
-    if values.dtype.kind == "O":
-        values = values.astype(np.float64)
-    if values.dtype.kind not in "biuf":
-        raise TypeError(f"X holds {values.dtype}, which is no real number: convert it to float")
-    if values.ndim != 2:
-        raise ValueError(f"Expected 2D array, got {values.ndim}D array instead. Reshape your data")
-    if values.shape[1] == 0:
-        raise ValueError(f"Found array with 0 feature(s) (shape={values.shape}): 1 is the minimum")
-    with np.errstate(over="ignore"):
-        rows: FloatArray = np.ascontiguousarray(values, dtype=np.float32)
-    if rows.size and not np.isfinite(float(rows.min()) + float(rows.max())):
-        raise ValueError(
-            "X contains NaN, infinity or a value too large for dtype('float32'): drop or replace it"
-        )
-    return rows
 
 
 class _Counter:
@@ -175,72 +180,74 @@ class _Counter:
             self.progress(self.done, self.total)
 
 
-def _all_pairs(
-    X: FloatArray, k: int, metric: Any, params: dict[str, Any] | None, jobs: int, counter: _Counter
-) -> KNNGraph:
-    pairs = Pairwise(X, metric, params, jobs)
-    n = X.shape[0]
+def _by_pairs(X: Array, k: int, metric: Metric, jobs: int, counter: _Counter) -> KNNGraph:
+    pairs = Pairwise(X, metric, jobs)
+    n = len(X)
     ids, lengths = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
-    rows = pairs.rows_per_block()
+    step = pairs.rows_per_block()
     with resources.limit(jobs):
-        for start in range(0, n, rows):
-            stop = min(n, start + rows)
-            D = pairs.distances(X[start:stop])
-            D[np.arange(stop - start), np.arange(start, stop)] = np.inf
-            lengths[start:stop], ids[start:stop] = smallest(D, k)
-            counter(stop - start)
-    name = metric if isinstance(metric, str) else getattr(metric, "__name__", "callable")
-    return KNNGraph(ids, lengths, source="sklearn", metric=name)
+        for start in range(0, n, step):
+            part = slice(start, min(n, start + step))
+            lengths[part], ids[part] = pairs.nearest(X[part], k, start, own=True)
+            counter(part.stop - start)
+    return KNNGraph(ids, lengths, source="sklearn", metric=metric.name)
 
 
-def _by_faiss(
-    X: FloatArray, k: int, metric: str, exact: bool | str, min_recall: float, seed: int,
-    counter: _Counter,
-) -> KNNGraph:  # fmt: skip
-    n = X.shape[0]
-    geometry = Geometry.of(X, metric)
-    Z = geometry.database(X)
+def _by_vectors(
+    rows: Rows, k: int, metric: VectorMetric, wish: Wish, counter: _Counter, ops: Any
+) -> KNNGraph:
+    X, n = rows.values, len(rows.values)
+    metric = metric.learn(X)
+    Z = metric.to_vectors(X)
     ids, lengths = np.empty((n, k), np.int32), np.zeros((n, k), np.float32)
-
-    # 1. Crowds of copies are answered at once, and all but k of each leave the database.
-    asking, kept = np.ones(n, dtype=bool), np.ones(n, dtype=bool)
-    for group in crowds(Z, k) if metric in EUCLIDEAN_LIKE else []:
-        ring(group, k, ids)
-        asking[group] = False
-        kept[group[k:]] = False
-    counter(int(n - asking.sum()))
-    rows = np.flatnonzero(asking)
+    searching, kept = _answer_duplicates(Z, k, metric, ids)
+    counter(int(n - searching.sum()))
     whole = bool(kept.all())
-    number = np.arange(n) if whole else np.flatnonzero(kept)
+    number = np.arange(n) if whole else np.flatnonzero(kept)  # row of the database -> row of X
     database = Z if whole else Z[number]
     place = np.cumsum(kept) - 1  # row of X -> row of the database
 
-    def write(block: Array, squared: Array, found: Array) -> None:
-        squared, found = without_self(squared, found, place[block])
-        lengths[block] = geometry.distances(squared)
-        ids[block] = number[found]
+    def vectors(block: Array) -> Array:
+        return Z[block] if metric.queries_are_vectors else metric.query_vectors(X[block])
+
+    def sample() -> Sample:
+        taken = sample_of(np.flatnonzero(searching), wish.seed)
+        return Sample(vectors(taken), place[taken])
+
+    if not searching.any():
+        return KNNGraph(ids, lengths, 1.0, "faiss-flat", metric.name)
+    chosen = None
+    if ops is not None:
+        chosen = choose_device_search(database, k, metric, wish, sample, ops)
+    search, recall = chosen or choose_search(database, k, wish, sample)
+    asked = number[search.order()]
+    asked = asked[searching[asked]]
+    for start in range(0, len(asked), search.rows):
+        block = asked[start : start + search.rows]
+        found = search.search(vectors(block), k + 1, place[block])
+        squared, near = without_self(*found, place[block])
+        ids[block], lengths[block] = number[near], metric.to_distances(squared)
         counter(block.size)
+    return KNNGraph(ids, lengths, recall, search.source, metric.name)
 
-    def vectors(block: Array) -> FloatArray:
-        return geometry.queries(X[block]) if metric == "inner_product" else Z[block]
 
-    # 2. The rest is compared with everything, or with the lists of the nearest cells.
-    auto = exact == "auto"
-    if auto:
-        exact = affordable(*database.shape) or min_recall == 1.0
-    lists = None if exact or rows.size == 0 else Lists(database, seed)
-    if lists is not None:
-        rng = np.random.default_rng([seed, 1])
-        sample = np.sort(rng.permutation(rows)[:SAMPLE])
-        own = place[sample]
-        nprobe, recall = lists.probes_for(vectors(sample), own, k, min_recall, give_up=auto)
-    if lists is None or (auto and not lists.pay(nprobe)):
-        for start in range(0, rows.size, BLOCK):
-            block = rows[start : start + BLOCK]
-            write(block, *exact_search(vectors(block), database, k + 1))
-        return KNNGraph(ids, lengths, 1.0, "faiss-flat", metric)
-    rows = number[lists.order()]
-    rows = rows[asking[rows]]
-    for part in lists.blocks(rows.size, nprobe):
-        write(rows[part], *lists.search(vectors(rows[part]), k + 1, nprobe))
-    return KNNGraph(ids, lengths, recall, "faiss-ivf", metric)
+def _answer_duplicates(Z: Array, k: int, metric: VectorMetric, ids: Array) -> tuple[Array, Array]:
+    """Link rows of more than k copies; return which rows still search, and which stay findable."""
+    searching, kept = (np.ones(len(Z), dtype=bool) for _ in range(2))
+    for group in duplicate_groups(Z, k) if metric.duplicates_are_zero else []:
+        link_cyclically(group, k, ids)
+        searching[group] = False
+        kept[group[k:]] = False
+    return searching, kept
+
+
+def _judged(rows: Rows, graph: KNNGraph, recall: float, wish: Wish) -> KNNGraph:
+    """Return the graph with its recall in the user's numbers; warn where float32 lost too many."""
+    if recall < wish.min_recall:
+        row, column, value = farthest_value(rows)
+        warn_user(
+            f"only {recall:.3f} of the neighbours found are true ones: float32 can't tell the rows "
+            f"apart beside X[{row}, {column}]={value:.6g}. Drop or clip such values, or scale the "
+            "columns"
+        )
+    return replace(graph, recall=min(graph.recall, recall))

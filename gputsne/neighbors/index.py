@@ -1,8 +1,8 @@
-"""Which fitted rows are nearest to new ones? Each new row alone, whatever else is in its batch."""
+"""ReferenceIndex: the fitted rows nearest to new ones, each new row on its own."""
 
 from __future__ import annotations
 
-import copy
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -10,20 +10,19 @@ import numpy as np
 
 from gputsne.base import resources
 from gputsne.base.random import draw_seed
-from gputsne.base.types import FloatArray, IntArray
-from gputsne.neighbors.graph import (
-    BLOCK,
-    SAMPLE,
-    affordable,
-    check_options,
-    numeric_rows,
-)
-from gputsne.neighbors.metric import NAMES, Geometry
-from gputsne.neighbors.search.exact import exact as exact_search
-from gputsne.neighbors.search.ivf import Lists
-from gputsne.neighbors.search.pairwise import Pairwise, smallest
+from gputsne.base.types import Array, FloatArray, IntArray
+from gputsne.neighbors.choose import Chosen, Wish, choose_search
+from gputsne.neighbors.metric import VectorMetric, metric_for
+from gputsne.neighbors.recall import Sample, sample_of
+from gputsne.neighbors.rows import read_queries, read_rows
+from gputsne.neighbors.search.far import FarQueries
+from gputsne.neighbors.search.ivf import InvertedLists
+from gputsne.neighbors.search.pairwise import Pairwise
 
 __all__ = ["ReferenceIndex"]
+
+# New rows of one block and the number of the first, to distances and fitted rows.
+_BlockSearch = Callable[[Array, int], tuple[Array, Array]]
 
 
 class ReferenceIndex:
@@ -31,7 +30,7 @@ class ReferenceIndex:
 
     Parameters
     ----------
-    X : array, shape (n, d), float32
+    X : array, shape (n, d)
         Fitted rows; kept, not copied where it is C-ordered float32.
     metric : str or callable, default "euclidean"
         As in ``knn``; "precomputed" has no rows to compare with and raises.
@@ -58,27 +57,28 @@ class ReferenceIndex:
         n_jobs: int | None = None,
         random_state: Any = None,
     ) -> None:
-        check_options(metric, metric_params, exact, min_recall)
-        if metric == "precomputed":
+        if isinstance(metric, str) and metric == "precomputed":
             raise ValueError("metric='precomputed' has no rows that new ones can be compared with")
-        self.X = numeric_rows(X)
-        if self.X.shape[0] == 0:
+        known = metric_for(metric, metric_params)
+        self._wish = Wish(exact, min_recall).checked(known)._replace(seed=draw_seed(random_state))
+        self._rows = read_rows(X, known)._replace(wide=None)
+        if len(self._rows.values) == 0:
             raise ValueError("Found array with 0 sample(s): there is nothing to search in")
-        self.metric, self.metric_params = metric, metric_params
-        self.exact, self.min_recall = exact, float(min_recall)
-        self.n_jobs, self.seed = n_jobs, draw_seed(random_state)
+        self.metric, self.metric_params, self.n_jobs = metric, metric_params, n_jobs
         self._clear()
 
     def _clear(self) -> None:
+        """Forget what is built from the rows at the first query."""
+        self._lock = threading.RLock()
         self._pairs: Pairwise | None = None
-        self._geometry: Geometry | None = None
-        self._database: FloatArray | None = None
-        self._lists: Lists | None = None
-        self._probes: dict[int, int] = {}
+        self._vectors: tuple[VectorMetric, FarQueries] | None = None
+        self._lists: InvertedLists | None = None
+        self._chosen: dict[int, Chosen] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what can be built again; FAISS's index doesn't pickle."""
-        return {name: v for name, v in self.__dict__.items() if not name.startswith("_")}
+        kept = ("metric", "metric_params", "n_jobs", "_wish", "_rows")
+        return {name: getattr(self, name) for name in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over the rows; the index is built again at the first query."""
@@ -86,19 +86,15 @@ class ReferenceIndex:
         self._clear()
 
     def query(
-        self,
-        X_new: Any,
-        k: int,
-        *,
-        progress: Callable[[int, int], None] | None = None,
+        self, X_new: Any, k: int, *, progress: Callable[[int, int], None] | None = None,
         n_jobs: int | None = None,
-    ) -> tuple[IntArray, FloatArray]:
+    ) -> tuple[IntArray, FloatArray]:  # fmt: skip
         """Find the k nearest fitted rows of each new row.
 
         Parameters
         ----------
-        X_new : array, shape (m, d), float32
-            New rows.
+        X_new : array, shape (m, d)
+            New rows; without any, everything that k needs is built.
         k : int
             From 1 to n; a fitted row that equals the new one counts.
         progress : callable or None
@@ -111,74 +107,84 @@ class ReferenceIndex:
         indices : array, shape (m, k), int32
             Fitted rows, nearest first.
         distances : array, shape (m, k), float32
-            In the metric's own unit, as ``knn`` gives them.
+            In the metric's own unit, as ``knn`` gives them; float32's largest number where they
+            are longer.
+
+        Raises
+        ------
+        ValueError
+            For another number of columns, k out of range, and values that are not finite in
+            float32.
         """
-        Q = numeric_rows(X_new)
-        n, d = self.X.shape
+        Q = read_queries(X_new, self._rows)
+        n, d = self._rows.values.shape
         if Q.shape[1] != d:
             raise ValueError(f"X_new has {Q.shape[1]} columns, but the fitted rows have {d}")
         if not 1 <= k <= n:
             raise ValueError(f"k={k} neighbours can't be found among n_samples={n} fitted rows")
-        m = Q.shape[0]
+        m = len(Q)
         ids, lengths = np.empty((m, k), np.int32), np.empty((m, k), np.float32)
         jobs = resources.resolve_n_jobs(self.n_jobs if n_jobs is None else n_jobs)
-        if isinstance(self.metric, str) and self.metric in NAMES:
+        known = metric_for(self.metric, self.metric_params)
+        if isinstance(known, VectorMetric):
             import faiss  # noqa: F401  before the limit, which caps only what is loaded
         with resources.limit(jobs):
-            search, step = self._prepared(k, jobs)
+            if isinstance(known, VectorMetric):
+                search, step = self._by_vectors(k, known)
+            else:
+                search, step = self._by_pairs(k, jobs)
             for start in range(0, m, step):
                 block = slice(start, min(m, start + step))
-                lengths[block], ids[block] = search(Q[block])
+                lengths[block], ids[block] = search(Q[block], start)
                 if progress is not None:
                     progress(block.stop, m)
         return ids, lengths
 
-    def _prepared(self, k: int, jobs: int) -> tuple[Callable[[FloatArray], tuple[Any, Any]], int]:
+    def _by_pairs(self, k: int, jobs: int) -> tuple[_BlockSearch, int]:
         """Return a search for one block of new rows, and how many rows make a block."""
-        if not (isinstance(self.metric, str) and self.metric in NAMES):
+        with self._lock:
             if self._pairs is None:
-                self._pairs = Pairwise(self.X, self.metric, self.metric_params, jobs)
-            pairs = copy.copy(self._pairs)
-            pairs.n_jobs = 1 if callable(self.metric) else jobs
-            return lambda Q: smallest(pairs.distances(Q), k), pairs.rows_per_block()
+                known = metric_for(self.metric, self.metric_params)
+                self._pairs = Pairwise(self._rows.values, known, jobs)
+            pairs = self._pairs
+        return lambda Q, start: pairs.nearest(Q, k, start, n_jobs=jobs), pairs.rows_per_block()
 
-        if self._geometry is None or self._database is None:
-            self._geometry = Geometry.of(self.X, NAMES[self.metric])
-            self._database = self._geometry.database(self.X)
-        geometry, database = self._geometry, self._database
-        lists = None if self._all_pairs(database, k) else self._listed(database)
-        nprobe = 0 if lists is None else self._probed(k, lists, geometry)
-        if lists is None or (self.exact == "auto" and not lists.pay(nprobe)):
+    def _by_vectors(self, k: int, known: VectorMetric) -> tuple[_BlockSearch, int]:
+        """Return a search for one block of new rows, and how many rows make a block."""
+        with self._lock:
+            if self._vectors is None:
+                metric = known.learn(self._rows.values)
+                self._vectors = metric, FarQueries(metric.to_vectors(self._rows.values))
+            metric, far_queries = self._vectors
+            if k not in self._chosen:
+                self._chosen[k] = self._choose(k, metric, far_queries.X)
+            found = self._chosen[k].search
+        nobody = np.empty(0, np.int64)
 
-            def everywhere(Q: FloatArray) -> tuple[Any, Any]:
-                squared, ids = exact_search(geometry.queries(Q), database, k)
-                return geometry.distances(squared), ids
+        def search(Q: Array, start: int) -> tuple[Array, Array]:
+            with np.errstate(over="ignore"):
+                squared, ids = found.search(metric.query_vectors(Q), k, nobody)
+            lengths = metric.to_distances(squared)
+            far = np.flatnonzero((ids < 0).any(axis=1) | far_queries.too_far(squared[:, 0]))
+            if far.size:
+                vectors = metric.query_vectors(Q[far].astype(np.float64))
+                squared, ids[far] = far_queries.search(vectors, k)
+                lengths[far] = metric.to_distances(squared)
+            return lengths, ids
 
-            return everywhere, BLOCK
+        return search, found.rows
 
-        def in_lists(Q: FloatArray) -> tuple[Any, Any]:
-            squared, ids = lists.search(geometry.queries(Q), k, nprobe)
-            return geometry.distances(squared), ids
+    def _choose(self, k: int, metric: VectorMetric, database: FloatArray) -> Chosen:
+        rows = self._rows.values
 
-        block = next(iter(lists.blocks(1 << 30, nprobe)))
-        return in_lists, block.stop
+        def sample() -> Sample:
+            own = sample_of(np.arange(len(rows)), self._wish.seed)
+            return Sample(metric.query_vectors(rows[own]), own)
 
-    def _all_pairs(self, database: FloatArray, k: int) -> bool:
-        """Tell whether to compare with every row, whatever lists would offer."""
-        few = affordable(*database.shape) or self.min_recall == 1.0
-        return self.exact is True or (self.exact == "auto" and few) or k == len(self.X)
+        return choose_search(database, k, self._wish, sample, self._listed)
 
-    def _listed(self, database: FloatArray) -> Lists:
+    def _listed(self) -> InvertedLists:
+        assert self._vectors is not None
         if self._lists is None:
-            self._lists = Lists(database, self.seed)
+            self._lists = InvertedLists(self._vectors[1].X, self._wish.seed)
         return self._lists
-
-    def _probed(self, k: int, lists: Lists, geometry: Geometry) -> int:
-        """Return how many cells are to be searched for k neighbours."""
-        if k not in self._probes:
-            rng = np.random.default_rng([self.seed, 1])
-            own = np.sort(rng.permutation(self.X.shape[0])[:SAMPLE])
-            sample, auto = geometry.queries(self.X[own]), self.exact == "auto"
-            found = lists.probes_for(sample, own, k, self.min_recall, give_up=auto)
-            self._probes[k] = found[0]
-        return self._probes[k]

@@ -17,7 +17,7 @@ from gputsne.base.errors import OverMemory
 from gputsne.base.resources import available_memory
 from gputsne.base.types import AFFINITY_DTYPES
 from gputsne.engine.mesh import GOAL, MAX_NODES
-from gputsne.neighbors.metric import NAMES
+from gputsne.neighbors.metric import VECTORS
 from gputsne.neighbors.search.pairwise import CALL
 
 __all__ = ["Plan", "available_memory", "device_stages", "mesh_nodes", "plan"]
@@ -272,7 +272,7 @@ def _neighbors(n: int, perplexity: Any, n_neighbors: int | None) -> int:
 
 
 def _search_bytes(n: int, d: int, metric: Any) -> int:
-    if isinstance(metric, str) and metric in NAMES:
+    if isinstance(metric, str) and metric in VECTORS:
         return 6 * n * d + FAISS_BYTES  # FAISS's lists grow by half at a time
     rows = min(n, 4096, max(1, int(CALL / max(d, 8) / n)))
     return PAIR_BYTES * rows * n + 8 * n * d

@@ -37,6 +37,8 @@ FAR = 256.0
 EXACT_COLUMNS = 1000
 # Exponent at which squares of float64 values are near float64's own limits.
 SQUARES_SAFE = 400
+# One that lies further away than this keeps 10 bits of its spread, a thousand values.
+BLURRED = 2.0**14
 
 
 class Columns(NamedTuple):
@@ -197,6 +199,8 @@ def _fit_dense(
         far = (np.abs(stats.mean) / FAR > spread) & (spread > 0)
         if metric.recentre and far.any():
             learned = replace(learned, mean=np.where(far, stats.mean, 0.0))
+        elif not metric.recentre:
+            _warn_if_blurred(table, np.abs(stats.mean) / BLURRED > spread, spread > 0)
         left = 0.0 if learned.mean is None else learned.mean
         reach = float(np.maximum(np.abs(stats.high - left), np.abs(stats.low - left)).max())
     spreads = spreads_of(table, learned.fill, learned.scale)
@@ -234,6 +238,18 @@ def _with_pca(
     return replace(
         learned, pca_mean=centre + offset, components=model.components_.astype(np.float64)
     )
+
+
+def _warn_if_blurred(table: Table, far: Array, varies: Array) -> None:
+    """Warn of columns that float32 blurs, and that the metric does not allow to be shifted."""
+    columns = np.flatnonzero(far & varies)
+    if columns.size and not np.can_cast(table.values.dtype, np.float32):
+        j = int(columns[0])
+        warn_user(
+            f"column {table.names[j] if table.names else j} of X lies so far from 0 for its spread "
+            "that float32 keeps less than a thousand of its values, and this metric changes when "
+            "it is shifted: subtract an offset yourself, or number the values from 0"
+        )
 
 
 def _fit_sparse(

@@ -16,8 +16,7 @@ from gpu_free import lookalike
 from sklearn.neighbors import NearestNeighbors
 
 from gputsne.backends.cuda.ops import CudaOps
-from gputsne.neighbors import on_device
-from gputsne.neighbors.search import gpu as device
+from gputsne.neighbors import choose, metric_for, on_device
 from gputsne.neighbors.search.tiles import Tiles
 
 
@@ -98,7 +97,7 @@ def test_as_many_as_there_are(ops, n, k):
     ],
 )
 def test_the_reason_is_told(n, k, metric, how, why):
-    said = device.way(n, k, metric)
+    said = choose.name_search(n, k, metric_for(metric))
     assert said[0] == how
     assert why in said[1]
 
@@ -106,7 +105,7 @@ def test_the_reason_is_told(n, k, metric, how, why):
 @pytest.fixture
 def many(monkeypatch):
     """Let 600 rows be too many for all pairs."""
-    monkeypatch.setattr(device, "EXACT_POINTS", 100)
+    monkeypatch.setattr(choose, "EXACT_POINTS", 100)
 
 
 def test_faiss_on_the_gpu(ops, many, monkeypatch, caplog):
@@ -149,7 +148,7 @@ def test_cuvs_and_what_it_misses(ops, many, monkeypatch, caplog, good):
     cuvs.neighbors = found
     monkeypatch.setitem(sys.modules, "cuvs", cuvs)
     monkeypatch.setitem(sys.modules, "cuvs.neighbors", found)
-    monkeypatch.setattr(device, "find_spec", lambda name: True)
+    monkeypatch.setattr(choose, "find_spec", lambda name: True)
     with caplog.at_level(logging.INFO, "gputsne"):
         graph = on_device(rows(), 10, ops, random_state=0)
     assert asked == {"algo": "ivf_pq", "ivf_pq_params": "defaults"}

@@ -1,27 +1,22 @@
-"""Which rows are nearest under any other metric? All distances of a block of rows, by scikit-learn.
-
-The k smallest are taken with the lowest row number first among equals, so that neither threads nor
-the rows of a batch decide.
-"""
+"""Pair by pair: all distances of a block of rows under any other metric, by scikit-learn."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from gputsne.base.types import Array, FloatArray
+from gputsne.neighbors.metric import Metric
+from gputsne.neighbors.search.ranking import smallest
 
-__all__ = ["Pairwise", "smallest"]
+__all__ = ["Pairwise"]
 
-# Numbers that one block compares, about 0.2 s for the named metrics; a callable is a Python call a
-# pair, and Ctrl-C works between two of them.
+# Numbers that one block compares, about 0.2 s for the named metrics; a callable is a Python call
+# per pair, and Ctrl-C works between two of them.
 CALL = 1e8
 CALLABLE_PAIRS = 20_000
-# Metrics that only ask whether a value is 0.
-BOOLEAN = frozenset({"dice", "jaccard", "rogerstanimoto", "russellrao", "sokalsneath", "yule"})
+LARGEST = float(np.finfo(np.float32).max)
 
 
 class Pairwise:
@@ -29,84 +24,103 @@ class Pairwise:
 
     Parameters
     ----------
-    X : array, shape (n, d), float32
+    X : array, shape (n, d)
         Fitted rows.
-    metric : str or callable
-        A name that ``sklearn.metrics.pairwise_distances`` knows, or ``f(x, y) -> float``.
-    metric_params : dict or None
-        Passed on.
+    metric : Metric
+        Which has yet to learn from the fitted rows.
     n_jobs : int
         Threads for named metrics; callables hold the interpreter's lock.
     """
 
-    def __init__(
-        self,
-        X: FloatArray,
-        metric: str | Callable[..., float],
-        metric_params: dict[str, Any] | None,
-        n_jobs: int,
-    ) -> None:
-        from sklearn.metrics.pairwise import PAIRWISE_DISTANCE_FUNCTIONS
-        from sklearn.neighbors import VALID_METRICS
-
-        self.metric = metric
-        self.params = dict(metric_params or {})
-        self.n_jobs = 1 if callable(metric) else n_jobs
-        if not callable(metric):
-            known = {*VALID_METRICS["brute"], *PAIRWISE_DISTANCE_FUNCTIONS} - {"precomputed"}
-            if metric not in known:
-                names = sorted(known | {"inner_product", "precomputed"})
-                raise ValueError(f"metric={metric!r} is none of {', '.join(names)} and no callable")
-        # What scikit-learn would take from each batch is taken from the fitted rows once.
-        if metric == "seuclidean" and "V" not in self.params:
-            variance = X.var(axis=0, ddof=1, dtype=np.float64)
-            self.params["V"] = np.where(variance > 0, variance, 1.0)
-        if metric == "mahalanobis" and not {"VI", "V"} & self.params.keys():
-            self.params["VI"] = np.linalg.pinv(np.atleast_2d(np.cov(X.T.astype(np.float64))))
-        self.X = self._typed(X)
-
-    def _typed(self, X: FloatArray) -> Array:
-        return X != 0 if self.metric in BOOLEAN else X
+    def __init__(self, X: Array, metric: Metric, n_jobs: int) -> None:
+        self.rows = X
+        self.metric = metric.learn(X)
+        self.n_jobs = 1 if metric.function else n_jobs
+        self._typed = metric.typed(X)
 
     def rows_per_block(self) -> int:
         """Return how many queries make a block that Ctrl-C may wait for."""
-        n, d = self.X.shape
-        pairs = CALLABLE_PAIRS if callable(self.metric) else CALL / max(d, 8)
+        n, d = self.rows.shape
+        pairs = CALLABLE_PAIRS if self.metric.function else CALL / max(d, 8)
         return int(np.clip(pairs / n, 1, 4096))
 
-    def distances(self, Q: FloatArray) -> Array:
-        """Return all distances from the rows of Q, shape (m, n), float64 or float32."""
+    def nearest(
+        self, Q: Array, k: int, first: int = 0, *, own: bool = False, n_jobs: int | None = None
+    ) -> tuple[FloatArray, Array]:
+        """Find the k nearest fitted rows of one block of queries.
+
+        Parameters
+        ----------
+        Q : array, shape (m, d)
+            Queries.
+        k : int
+            Fitted rows for each; at most n, or ``n - 1`` with ``own``.
+        first : int
+            Number of the first query, for messages; with ``own`` also its own fitted row's.
+        own : bool
+            Whether the queries are fitted rows ``first`` and following: none finds itself.
+        n_jobs : int or None
+            Threads of this call; None for the number given at first.
+
+        Returns
+        -------
+        distances : array, shape (m, k), float32
+            Ascending.
+        ids : array, shape (m, k), int64
+            Fitted rows, the lowest first among equals, so that neither threads nor the rows of a
+            batch decide.
+
+        Raises
+        ------
+        ValueError
+            Naming two rows, for a distance that is NaN, negative, or beyond float32.
+        """
+        D = self._distances(Q, self.n_jobs if n_jobs is None or self.metric.function else n_jobs)
+        count = len(Q) if own else 0
+        itself = np.arange(count), np.arange(first, first + count)
+        D[itself] = 0.0  # which nobody asks for
+        self._check(D, Q, first)
+        D[itself] = np.nan  # sorts behind infinity
+        distances, ids = smallest(D, k)
+        far = ~(distances <= LARGEST)
+        if far.any():
+            i, j = np.argwhere(far)[0]
+            raise ValueError(
+                f"metric={self.metric.argument!r} gave the distance {distances[i, j]} from row "
+                f"{first + i} to row {ids[i, j]}, one of its {k} nearest: float32 ends at "
+                f"{LARGEST:.3g}. Scale X or the metric down"
+            )
+        return distances.astype(np.float32), ids
+
+    def _distances(self, Q: Array, n_jobs: int) -> Array:
+        """Return all distances from the rows of Q, shape (m, n); 0 / 0 between equal rows is 0."""
         from sklearn.metrics import pairwise_distances
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # 0/0 shows as NaN below
+            warnings.simplefilter("ignore")  # of 0/0, which shows as NaN
             D = np.asarray(
                 pairwise_distances(
-                    self._typed(Q), self.X, metric=self.metric, n_jobs=self.n_jobs, **self.params
+                    self.metric.typed(Q), self._typed, metric=self.metric.argument,
+                    n_jobs=n_jobs, **self.metric.params,
                 )
-            )
-        if np.isnan(D).any() or (D < 0).any():
-            what = "NaN" if np.isnan(D).any() else "a negative distance"
-            raise ValueError(
-                f"metric={self.metric!r} gave {what}: t-SNE needs distances of 0 or more, for every"
-                " pair of rows"
-            )
+            )  # fmt: skip
+        if not D.flags.writeable or D.dtype.kind != "f":
+            D = D.astype(np.float64)
+        if not self.metric.function:  # what a callable says is not corrected
+            i, j = np.nonzero(np.isnan(D))
+            equal = (self.metric.typed(Q)[i] == self._typed[j]).all(axis=1)
+            D[i[equal], j[equal]] = 0.0
         return D
 
-
-def smallest(D: Array, k: int) -> tuple[Array, Array]:
-    """Return the k smallest of each row, ascending, and their columns, lowest first among equals.
-
-    ``D``, shape (m, n), float; infinity is never chosen while k other columns are left.
-    """
-    m, n = D.shape
-    if k < n:
-        columns = np.sort(np.argpartition(D, k - 1, axis=1)[:, :k], axis=1)
-        edge = np.take_along_axis(D, columns, axis=1).max(axis=1)
-        for row in np.flatnonzero((edge[:, None] >= D).sum(axis=1) > k):  # a tie at the edge
-            columns[row] = np.sort(np.argsort(D[row], kind="stable")[:k])
-    else:
-        columns = np.broadcast_to(np.arange(n), (m, n))
-    chosen = np.take_along_axis(D, columns, axis=1)
-    order = np.argsort(chosen, axis=1, kind="stable")
-    return np.take_along_axis(chosen, order, axis=1), np.take_along_axis(columns, order, axis=1)
+    def _check(self, D: Array, Q: Array, first: int) -> None:
+        wrong = np.isnan(D) | (D < 0)
+        if not wrong.any():
+            return
+        i, j = np.argwhere(wrong)[0]
+        what = "NaN" if np.isnan(D[i, j]) else f"the negative distance {D[i, j]}"
+        empty = [r for r, row in ((first + i, Q[i]), (j, self.rows[j])) if not row.any()]
+        hint = f"; row {empty[0]} holds nothing but zeros: drop such rows" if empty else ""
+        raise ValueError(
+            f"metric={self.metric.argument!r} gave {what} for rows {first + i} and {j}: t-SNE needs"
+            f" distances of 0 or more{hint}"
+        )

@@ -1,7 +1,7 @@
-"""How are all pairs compared on a GPU? In tiles, keeping what beats the k-th best so far.
+"""All pairs on a GPU, in tiles that keep what is nearer than the k-th best so far.
 
-cuBLAS multiplies a block of rows with a block of columns; the winners' distances are then added up
-directly, so that only their choice, not their values, has seen |x|^2 + |y|^2 - 2 x.y.
+cuBLAS multiplies a block of rows with a block of columns; the winners' distances are then summed
+directly, so that only their choice, not their values, comes from |x|^2 + |y|^2 - 2 x.y.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from gputsne.base.types import Array, FloatArray
+from gputsne.neighbors.search.ranking import nearest_first
 
 __all__ = ["Device", "Tiles"]
 
@@ -53,6 +54,8 @@ class Tiles:
         Of one tile, at most.
     """
 
+    source = "tiles-device"
+
     def __init__(
         self, Z: FloatArray, ops: Device, seed: int, *, rows: int = ROWS, columns: int = COLUMNS
     ) -> None:
@@ -60,7 +63,7 @@ class Tiles:
         # Centred, or far from 0 the products would cancel. Seen in a random order, so that lists
         # grow by k log(n / seen), and not by whatever order the rows were sorted in.
         self.centre = Z.mean(axis=0, dtype=np.float64).astype(np.float32)
-        self.order = np.random.default_rng(seed).permutation(len(Z)).astype(np.int32)
+        self.shuffled = np.random.default_rng(seed).permutation(len(Z)).astype(np.int32)
         self._there: Array | None = None
         if 2 * Z.nbytes <= RESIDENT * ops.memory()[0]:
             self._there = ops.xp.asarray(Z - self.centre)
@@ -74,7 +77,11 @@ class Tiles:
         sent: Array = xp.asarray(self.Z[_host(ids)] - self.centre)
         return sent
 
-    def search(self, Q: FloatArray, k: int) -> tuple[Array, Array]:
+    def order(self) -> Array:
+        """Return the vectors' own order."""
+        return np.arange(len(self.Z))
+
+    def search(self, Q: FloatArray, k: int, own: Array | None = None) -> tuple[Array, Array]:
         """Find the k nearest rows of the database to each row of one block.
 
         Parameters
@@ -83,6 +90,8 @@ class Tiles:
             Queries.
         k : int
             Neighbours of each.
+        own : array or None
+            Not needed here; see ``Search``.
 
         Returns
         -------
@@ -93,17 +102,17 @@ class Tiles:
         """
         xp, m, n = self.ops.xp, len(Q), len(self.Z)
         keep = min(n, k + SPARE)
-        room = 4 * keep + 256
+        capacity = 4 * keep + 256  # of each row's list of candidates
         q = xp.asarray(Q - self.centre)
         norm = (q * q).sum(axis=1)[:, None]
-        keys, scratch = (xp.empty((m, room), np.uint64) for _ in range(2))
+        keys, scratch = (xp.empty((m, capacity), np.uint64) for _ in range(2))
         count = xp.zeros((m,), np.int64)
         limit = xp.full((m,), np.iinfo(np.uint64).max, np.uint64)
-        seen, step, unsorted = 0, room - keep, False
+        seen, step, unsorted = 0, capacity - keep, False
         while seen < n:
             # What is yet to come is a random sample: as many columns as were seen bring as many as
-            # are kept, and there is room for three times that.
-            ids = self.order[seen : seen + step]
+            # are kept, and the list has space for three times that.
+            ids = self.shuffled[seen : seen + step]
             block = self._rows(ids)
             squared = norm + (block * block).sum(axis=1)[None, :]
             products = q @ block.T
@@ -113,18 +122,18 @@ class Tiles:
             before = count.copy()
             self.ops.select_append(squared, xp.asarray(ids), limit, count, keys)
             filled = int(count.max())
-            if filled > room:  # again, with a nearer limit or, with many ties, fewer columns
+            if filled > capacity:  # again, with a nearer limit or, with many ties, fewer columns
                 count = before
                 if unsorted:
                     self.ops.select_sort(count, keys, scratch, keep, limit)
                 else:
-                    step = max(room - keep, len(ids) // 2)
+                    step = max(capacity - keep, len(ids) // 2)
                 unsorted = False
                 continue
             seen += len(ids)
-            step = min(max(room - keep, seen), self.columns)
+            step = min(max(capacity - keep, seen), self.columns)
             unsorted = True  # late tiles bring few candidates, and a sort takes as long as a tile
-            if filled > (keep + room) // 2 or seen >= n:
+            if filled > (keep + capacity) // 2 or seen >= n:
                 self.ops.select_sort(count, keys, scratch, keep, limit)
                 unsorted = False
         ids = (keys[:, :keep] & np.uint64(0xFFFFFFFF)).astype(np.int32)
@@ -157,13 +166,8 @@ class Tiles:
             near = self._rows(ids[part])
             near -= q[part][:, None, :]
             squared[part] = (near * near).sum(axis=2)
-        by_id = xp.argsort(ids, axis=1)
-        squared, ids = (xp.take_along_axis(a, by_id, axis=1) for a in (squared, ids))
-        order = xp.argsort(squared, axis=1, kind="stable")[:, :k]
-        return (
-            _host(xp.take_along_axis(squared, order, axis=1)),
-            _host(xp.take_along_axis(ids, order, axis=1)),
-        )
+        squared, ids = nearest_first(squared, ids, k, xp)
+        return _host(squared), _host(ids)
 
 
 def _host(a: Any) -> Array:

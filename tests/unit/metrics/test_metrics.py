@@ -158,10 +158,13 @@ def test_a_context_searches_each_space_once(monkeypatch):
     from gputsne.metrics import context
 
     searched = []
-    search = context._nearest
-    monkeypatch.setattr(
-        context, "_nearest", lambda P, rows, k: searched.append(P.shape[1]) or search(P, rows, k)
-    )
+    search = context.exact_neighbors
+
+    def counted(points, rows, k):
+        searched.append(points.shape[1])
+        return search(points, rows, k)
+
+    monkeypatch.setattr(context, "exact_neighbors", counted)
     X, Y = cloud()
     evaluate(X, Y, labels=X[:, 0] > 3)
     assert sorted(searched) == [2, 12]

@@ -258,11 +258,11 @@ def test_pairwise_metrics_hear_of_threads_too(monkeypatch):
 
     model = TSNE(**QUICK | {"max_iter": 20, "metric": "manhattan"}).fit(X[:200])
     want = model.transform(NEW)
-    seen, distances = [], pairwise.Pairwise.distances
+    seen, distances = [], pairwise.Pairwise._distances
     monkeypatch.setattr(
         pairwise.Pairwise,
-        "distances",
-        lambda pairs, Q: seen.append(pairs.n_jobs) or distances(pairs, Q),
+        "_distances",
+        lambda pairs, Q, n_jobs: seen.append(n_jobs) or distances(pairs, Q, n_jobs),
     )
     np.testing.assert_array_equal(model.set_params(n_jobs=1).transform(NEW), want)
     assert set(seen) == {1}

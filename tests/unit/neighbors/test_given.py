@@ -1,4 +1,4 @@
-"""Are the neighbours that a user brings checked, cleaned of the points themselves, and sorted?"""
+"""Neighbours that a user brings: checked, cleaned of the points themselves, and sorted."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from scipy import sparse
 from sklearn.metrics import pairwise_distances
 from sklearn.neighbors import kneighbors_graph
 
+import gputsne
 from gputsne.base.types import KNNGraph
 from gputsne.neighbors import from_sparse_distances, from_user, knn
 
@@ -54,7 +55,11 @@ def test_lists_where_only_some_hold_their_point():
     ("neighbors", "error", "words"),
     [
         (GRAPH.indices, TypeError, "pair"),
-        ((GRAPH.indices.astype(float), GRAPH.distances), TypeError, "integers"),
+        ((GRAPH.indices.astype(float), GRAPH.distances), TypeError, "integers, got float64$"),
+        ((GRAPH.distances, GRAPH.indices), TypeError, r"swapped\? .*kneighbors returns"),
+        ((GRAPH.indices, np.full_like(GRAPH.distances, np.inf)), ValueError,
+         "row 0 lists no neighbour, and 60 rows do"),
+        (sparse.csr_array((50, 50)), ValueError, r"shape \(50, 50\), but it needs \(60, 60\)"),
         ((GRAPH.indices, GRAPH.distances.astype(complex)), TypeError, "real"),
         ((GRAPH.indices[:50], GRAPH.distances[:50]), ValueError, "n=60"),
         ((GRAPH.indices, GRAPH.distances[:, :4]), ValueError, "shape"),
@@ -145,7 +150,9 @@ def test_the_rounding_of_float32_is_forgiven():
     ("D", "k", "words"),
     [
         (np.ones((3, 4)), 1, "square"),
-        (-np.ones((3, 3)), 1, "[Aa]ll distances should be positive"),
+        (-np.ones((3, 3)), 1, "[Aa]ll distances should be positive.*np.clip"),
+        (1 - 1.001 * np.ones((3, 3)), 1, "[Aa]ll distances should be positive"),
+        (sparse.csr_array(-np.ones((3, 3))), 1, "[Aa]ll distances should be positive"),
         (np.full((3, 3), np.nan), 1, "NaN"),
         (1 - np.eye(3), 3, "k=3"),
         (sparse.csr_array(np.eye(3)), None, "lists 0 neighbours of row 0"),
@@ -155,3 +162,107 @@ def test_the_rounding_of_float32_is_forgiven():
 def test_matrices_that_can_not_be_right(D, k, words):
     with pytest.raises(ValueError, match=words):
         from_sparse_distances(D, k)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("kind", ["1 - cos", "2 - 2 cos", "kernel"])
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array, sparse.coo_matrix])
+def test_rounding_below_0_is_0(dtype, kind, form):
+    U = (X / np.linalg.norm(X, axis=1, keepdims=True)).astype(dtype)
+    U[1] = U[0]
+    C = U @ U.T
+    D = {"1 - cos": 1 - C, "2 - 2 cos": 2 - 2 * C, "kernel": 1 - C**3}[kind]
+    D[0, 1] = D[1, 0] = -2 * np.finfo(dtype).eps
+    before = D.copy()
+    graph = from_sparse_distances(form(D), 5)
+    np.testing.assert_array_equal(D, before)
+    want = np.maximum(D, 0)
+    np.fill_diagonal(want, np.inf)
+    np.testing.assert_allclose(graph.distances, np.sort(want, axis=1)[:, :5], rtol=1e-6)
+    assert graph.distances[0, 0] == 0.0
+
+
+# Rows of different length: a graph that is brought decides how many neighbours there are.
+
+
+def ragged() -> sparse.csr_array:
+    """Neighbours within a radius, the nearest at least: 1 to some 30 of them."""
+    D = pairwise_distances(X.astype(float))
+    np.fill_diagonal(D, np.inf)
+    kept = (D < 2.5) | (D.min(axis=1, keepdims=True) == D)
+    return sparse.csr_array(np.where(kept, D, 0.0))
+
+
+def weights(P: sparse.csr_array) -> np.ndarray:
+    """Return uniform P by definition: (p_j|i + p_i|j) / 2n, p_j|i = 1 / stored neighbours."""
+    A = (P.toarray() > 0) / np.diff(P.indptr)[:, None]
+    return (A + A.T) / (2 * len(A))
+
+
+@pytest.mark.parametrize("brought", ["X", "neighbors", "lists"])
+def test_rows_of_different_length(brought):
+    D = ragged()
+    assert np.ptp(np.diff(D.indptr)) > 10
+    options = {"affinity": "uniform", "init": "random", "max_iter": 0}
+    if brought == "X":
+        model = gputsne.TSNE(metric="precomputed", **options).fit(D)
+    elif brought == "neighbors":
+        model = gputsne.TSNE(neighbors=D, **options).fit(X)
+    else:
+        graph = from_sparse_distances(D, ragged=True)
+        ids = np.where(np.isinf(graph.distances), -1, graph.indices)  # as FAISS fills up
+        model = gputsne.TSNE(neighbors=(ids, graph.distances), **options).fit(X)
+    # weights of float32, each the mean of two quotients
+    np.testing.assert_allclose(model.affinities_.to_csr().toarray(), weights(D), rtol=1e-6)
+
+
+def test_the_nearest_of_different_lengths():
+    D = ragged()
+    graph = from_sparse_distances(D, 6, ragged=True)
+    for i in range(60):
+        stored = np.sort(D.data[D.indptr[i] : D.indptr[i + 1]])[:6]
+        np.testing.assert_allclose(graph.distances[i, : len(stored)], stored, rtol=1e-6)
+        assert np.isinf(graph.distances[i, len(stored) :]).all()
+    assert (graph.indices != np.arange(60)[:, None]).all()
+    again = from_user(graph, 60)
+    np.testing.assert_array_equal(again.distances, graph.distances)
+    with pytest.raises(ValueError, match=r"but k=6 are needed, and \d+ rows have fewer"):
+        knn(D, 6, metric="precomputed")
+
+
+def test_a_graph_of_scanpy_with_one_neighbour_less():
+    D = kneighbors_graph(X, 14, mode="distance").tolil()
+    D[5, D.rows[5][0]] = 0  # a copy's distance of 0 is not stored: 13 of 14
+    D = sparse.csr_matrix(D)
+    D.eliminate_zeros()
+    model = gputsne.TSNE(
+        metric="precomputed", affinity="uniform", init="spectral", max_iter=10, random_state=0
+    ).fit(D)
+    np.testing.assert_allclose(model.affinities_.to_csr().toarray(), weights(D), rtol=1e-6)
+    model = gputsne.TSNE(metric="precomputed", perplexity=5, init="random", max_iter=0).fit(D)
+    assert model.affinities_.unreached == 0
+    with pytest.raises(ValueError, match=r"perplexity=18.* with the 14 neighbors given"):
+        gputsne.TSNE(metric="precomputed", perplexity=18, init="random").fit(D)
+
+
+# Indices that compiled code would follow.
+
+
+@pytest.mark.parametrize("into", ["metric", "neighbors"])
+@pytest.mark.parametrize(
+    ("part", "place", "value", "words"),
+    [
+        ("indices", 7, 10**6, r"indices\[7\]=1000000 is outside 0 ... 59"),
+        ("indices", 3, -5, r"indices\[3\]=-5 is outside 0 ... 59"),
+        ("indptr", 4, 10**6, r"indptr\[5\]=\d+ is below indptr\[4\]=1000000"),
+        ("indptr", 0, 2, r"indptr\[0\]=2, but offsets begin at 0"),
+        ("indptr", 60, 10**6, r"indptr\[60\]=1000000, but there are 480 indices"),
+    ],
+)
+def test_indices_out_of_range_are_named(into, part, place, value, words):
+    D = kneighbors_graph(X, 8, mode="distance")
+    getattr(D, part)[place] = value
+    options = {"metric": "precomputed"} if into == "metric" else {"neighbors": D}
+    model = gputsne.TSNE(perplexity=2, init="random", **options)
+    with pytest.raises(ValueError, match=words):
+        model.fit(D if into == "metric" else X)

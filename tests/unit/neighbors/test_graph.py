@@ -1,10 +1,14 @@
-"""Are the neighbours those that scikit-learn finds in float64, whatever the search?"""
+"""knn against scikit-learn's distances in float64, whatever the search."""
 
 from __future__ import annotations
+
+import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.spatial.distance import cdist
 from sklearn.metrics import pairwise_distances
 
 from gputsne.neighbors import ReferenceIndex, knn
@@ -226,8 +230,18 @@ def test_input_is_never_changed():
         (np.array([[1.0], [np.nan]]), 1, {}, ValueError, "NaN"),
         (np.array([[1.0], [1e300]]), 1, {}, ValueError, "too large"),
         (sparse.eye_array(5).tocsr(), 1, {}, TypeError, "sparse"),
-        (cloud(10), 3, {"metric": lambda x, y: -1.0}, ValueError, "negative"),
-        (cloud(10), 3, {"metric": lambda x, y: float("nan")}, ValueError, "NaN"),
+        (SimpleNamespace(collect_schema=None), 1, {}, TypeError, r"LazyFrame: pass X\.collect"),
+        (cloud(10), 3, {"metric": lambda x, y: -1.0}, ValueError, "distance -1.0 for rows 0 and 1"),
+        (cloud(10), 3, {"metric": lambda x, y: float("nan")}, ValueError, "NaN for rows 0 and 1"),
+        (
+            cloud(10),
+            3,
+            {"metric": lambda x, y: 1e300},
+            ValueError,
+            r"the distance inf from row 0 to row [1-9], one of its 3 nearest: float32 ends at",
+        ),
+        (cloud(10).astype(float) * 1e-300, 3, {}, ValueError, r"largest value .* multiply X"),
+        (np.eye(4), 2, {"metric": "precomputed", "metric_params": {"p": 1}}, ValueError, "no eff"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -256,3 +270,102 @@ def test_reference_index_refuses():
         ReferenceIndex(X).query(X[:, :5], 3)
     with pytest.raises(ValueError, match="k=201"):
         ReferenceIndex(X).query(X, 201)
+
+
+# Data far from 0: float32 gets what the rows differ in, and recall holds in the user's numbers.
+
+
+def true_recall(X: np.ndarray, graph, metric: str = "euclidean") -> float:
+    """Return the share of neighbours that are no farther than the k-th true one."""
+    D = cdist(X, X, {"manhattan": "cityblock"}.get(metric, metric))  # by differences, in float64
+    found = np.take_along_axis(D, graph.indices, axis=1)
+    np.fill_diagonal(D, np.inf)
+    farthest = np.sort(D, axis=1)[:, graph.k - 1 : graph.k]
+    return float((found <= farthest * (1 + 1e-5)).mean())
+
+
+def far_away(kind: str, n: int = 1500) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, 3))
+    if kind == "all columns":
+        return X + 1e8
+    if kind == "unix seconds":
+        return np.c_[1.7e9 + rng.uniform(0, 86400, n), X[:, :2] * 3]
+    if kind == "integers":
+        return np.c_[10**15 + rng.permutation(10 * n)[:n], rng.integers(0, 50, (n, 2))]
+    if kind == "projected":
+        return np.c_[rng.normal(500_000, 300, n), rng.normal(7_700_000, 300, n)]
+    if kind == "an outlier":  # the spread is large, but not that of the others
+        X += 1e8
+        X[7] = 0.0
+        return X
+    if kind == "rising scales":
+        return X * np.logspace(0, 12, n)[:, None]
+    raise ValueError(kind)
+
+
+KINDS = ["all columns", "unix seconds", "integers", "projected", "an outlier", "rising scales"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("metric", ["euclidean", "sqeuclidean", "manhattan", "chebyshev"])
+def test_columns_far_from_0(kind, metric):
+    X = far_away(kind)
+    graph = knn(X, 10, metric=metric, random_state=0)
+    got = true_recall(X.astype(float), graph, metric)
+    assert got > 0.995
+    assert abs(graph.recall - got) < 0.01
+    again = knn(X, 10, metric=metric, random_state=0)
+    np.testing.assert_array_equal(graph.indices, again.indices)
+
+
+def test_correlation_of_rows_with_a_large_offset():
+    X = np.random.default_rng(0).normal(size=(300, 20))
+    graph = knn(X + 1e6 * np.arange(300)[:, None], 10, metric="correlation")
+    assert true_recall(X, graph, "correlation") > 0.999
+
+
+def test_what_float32_can_not_tell_apart_is_said():
+    X = np.random.default_rng(0).normal(size=(1500, 3))
+    X[:700] += 1e9  # two groups: wherever the centre lies, one of them is blurred
+    with pytest.warns(UserWarning, match=r"only 0\.\d+ .* true ones: float32 .* X\[\d+, \d\]="):
+        graph = knn(X, 10, random_state=0)
+    assert abs(graph.recall - true_recall(X, graph)) < 0.02
+    assert graph.recall < 0.9
+
+
+def test_far_rows_of_an_index():
+    X = far_away("unix seconds")
+    index = ReferenceIndex(X, random_state=0)
+    np.testing.assert_array_equal(index.query(X[:50], 1)[0].ravel(), np.arange(50))
+
+
+# 0 / 0
+
+
+@pytest.mark.parametrize("metric", ["dice", "sokalsneath", "braycurtis", "jaccard", "yule"])
+@pytest.mark.parametrize("empty", [[0], [0, 5, 9]])
+def test_empty_rows(metric, empty):
+    X = (np.random.default_rng(0).random((60, 12)) < 0.5).astype(np.float32)
+    X[~X.any(axis=1), 0] = 1
+    X[empty] = 0
+    graph = knn(X, 5, metric=metric)
+    typed = X.astype(float) if metric == "braycurtis" else X != 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        D = np.nan_to_num(pairwise_distances(typed, metric=metric), nan=0.0)
+    np.fill_diagonal(D, np.inf)
+    np.testing.assert_allclose(graph.distances, np.sort(D, axis=1)[:, :5], rtol=TIGHT)
+    _, distances = ReferenceIndex(X, metric=metric).query(X[empty], 1)
+    assert not distances.any()
+
+
+def test_a_metric_without_a_value_names_both_rows():
+    X = cloud(20)
+    X[4] = 0.0
+
+    def relative(x, y):
+        return float(np.abs(x - y).sum() / (x * y).any()) if (x * y).any() else float("nan")
+
+    with pytest.raises(ValueError, match=r"NaN for rows 0 and 4.*row 4 holds nothing but zeros"):
+        knn(X, 3, metric=relative)

@@ -33,7 +33,7 @@ print("ready", flush=True)
 try:
     if sys.argv[1] == "train":
         search.TRAINING_ROUNDS = 10_000
-        search.Lists(X, 0)
+        search.InvertedLists(X, 0)
     elif sys.argv[1] == "callable":
         knn(X, 50, metric=lambda x, y: float(abs(x - y).sum()), n_jobs=2)
     elif sys.argv[1] == "manhattan":

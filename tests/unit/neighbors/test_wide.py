@@ -1,4 +1,4 @@
-"""Wide vectors: products choose candidates, sums of squared differences decide. Always right?"""
+"""Wide vectors: products choose candidates, sums of squared differences decide."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import pairwise_distances
 
-from gputsne.neighbors import ReferenceIndex, knn
-from gputsne.neighbors import graph as build
-from gputsne.neighbors.search import exact
+from gputsne.neighbors import ReferenceIndex, choose, knn
+from gputsne.neighbors.search import exact, ranking
 
 
 def truth(X: np.ndarray, k: int, metric: str) -> np.ndarray:
@@ -28,7 +27,7 @@ def directly(monkeypatch, Q, X, k):
     """Return what the search without products finds."""
     with monkeypatch.context() as patch:
         patch.setattr(exact, "WIDE", 1 << 30)
-        return exact._ascending(*exact.exact(Q, X, k))
+        return ranking.nearest_first(*exact.exact(Q, X, k), k)
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "cosine", "inner_product"])
@@ -85,7 +84,7 @@ def test_wide_rows_do_not_depend_on_the_batch_or_on_threads(monkeypatch):
 
 
 def test_lists_that_do_not_pay_are_left_for_exact_search(monkeypatch):
-    monkeypatch.setattr(build, "EXACT_WORK", 0)
+    monkeypatch.setattr(choose, "EXACT_WORK", 0)
     X = np.random.default_rng(0).normal(size=(3000, 96)).astype(np.float32)  # no cells to speak of
     graph = knn(X, 10, min_recall=0.99, random_state=0)
     assert (graph.source, graph.recall) == ("faiss-flat", 1.0)

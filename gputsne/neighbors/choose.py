@@ -1,0 +1,253 @@
+"""The choice of a search: all pairs, inverted lists, or what the GPU offers; made here alone.
+
+All pairs on the CPU while that is quick, and beyond where lists would take longer for the recall
+that is asked for. On a GPU all pairs up to half a million points, then the library that is there.
+"""
+
+from __future__ import annotations
+
+import logging
+import numbers
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import NamedTuple
+
+import numpy as np
+
+from gputsne.base.types import Array, FloatArray
+from gputsne.neighbors.metric import VECTORS, Metric, VectorMetric
+from gputsne.neighbors.recall import SAMPLE, Sample, measure
+from gputsne.neighbors.search import Search
+from gputsne.neighbors.search.cuvs import CuvsGraph
+from gputsne.neighbors.search.exact import WIDE, AllPairs, exact, work
+from gputsne.neighbors.search.faiss_gpu import FaissGpu
+from gputsne.neighbors.search.ivf import (
+    InvertedLists,
+    ListSearch,
+    build_work,
+    list_count,
+    list_work,
+)
+from gputsne.neighbors.search.ranking import without_self
+from gputsne.neighbors.search.tiles import SPARE, Device, Tiles
+
+__all__ = ["Chosen", "Wish", "choose_device_search", "choose_search", "name_search"]
+
+log = logging.getLogger("gputsne")
+
+# All pairs are compared while that takes a second or so: exact needs no excuse.
+EXACT_WORK = 1e10
+# Rows of the pilot that tells, for wide vectors, whether lists could be quicker: half a second of
+# one core at 384 columns, where lists that were built and then not used took 8 s of two at n =
+# 60,000 (bench/results/search.json, "auto" less "products").
+PILOT_ROWS, PILOT_QUERIES = 8192, 256
+PROBE_GROWTH = 1.15  # step of nprobe while it is raised
+
+MOST = 2048  # candidates that the selection keeps, and lists that FAISS searches on a GPU
+# Points up to which all pairs are compared on a GPU: 2.5e11 pairs of 50 columns are 2.5e13
+# operations and 2e12 bytes written and read, some 2 s by an H100's data sheet.
+EXACT_POINTS = 500_000
+CHECK = 2e9  # multiplications that a CPU spends on checking the tiles' recall
+
+
+class Wish(NamedTuple):
+    """What the caller asks of a search.
+
+    Attributes
+    ----------
+    exact : bool or "auto"
+        Whether to compare all pairs.
+    min_recall : float
+        Share of true neighbours to reach.
+    seed : int
+        Of samples and of k-means.
+    """
+
+    exact: bool | str = "auto"
+    min_recall: float = 0.98
+    seed: int = 0
+
+    def checked(self, metric: Metric) -> Wish:
+        """Return this, or raise for what is wrong or would have no effect on the metric."""
+        if self.exact not in (True, False, "auto"):
+            raise ValueError(f"exact={self.exact!r} is none of True, False and 'auto'")
+        least = self.min_recall
+        if not isinstance(least, numbers.Real) or not 0.0 < float(least) <= 1.0:
+            raise ValueError(f"min_recall={least!r} must be above 0 and at most 1")
+        if self.exact is False and not isinstance(metric, VectorMetric):
+            raise ValueError(
+                f"exact=False needs one of the metrics {', '.join(VECTORS)}; metric="
+                f"{metric.argument!r} is only searched exactly"
+            )
+        return self
+
+
+class Chosen(NamedTuple):
+    """A search that is ready, and the recall that was measured, 1.0 where it is exact."""
+
+    search: Search
+    recall: float
+
+
+def choose_search(
+    Z: FloatArray, k: int, wish: Wish, sample: Callable[[], Sample],
+    lists: Callable[[], InvertedLists] | None = None,
+) -> Chosen:  # fmt: skip
+    """Choose a search of the CPU.
+
+    Parameters
+    ----------
+    Z : array, shape (n, d), float32, C order
+        Database vectors.
+    k : int
+        Neighbours of each query.
+    wish : Wish
+        What is asked.
+    sample : callable
+        Makes the rows that recall is measured on.
+    lists : callable or None
+        Makes the inverted lists over Z, or returns those there are; None builds new ones.
+
+    Returns
+    -------
+    Chosen
+        All pairs, or lists with as many visits as the recall needs.
+    """
+    n, d = Z.shape
+    auto = wish.exact == "auto"
+    quick = n * work(n, d) <= EXACT_WORK or wish.min_recall == 1.0
+    if wish.exact is True or k >= n or (auto and (quick or not _may_pay(Z, k, wish, sample))):
+        return Chosen(AllPairs(Z), 1.0)
+    made = InvertedLists(Z, wish.seed) if lists is None else lists()
+    pays = made.beats_exact if auto else lambda _: True
+    search, recall = _raised(made, k, wish, sample(), pays)
+    return Chosen(search, recall) if pays(search.nprobe) else Chosen(AllPairs(Z), 1.0)
+
+
+def _may_pay(Z: FloatArray, k: int, wish: Wish, sample: Callable[[], Sample]) -> bool:
+    """Tell whether lists could be quicker than all pairs, before they are built.
+
+    Narrow vectors: yes. Wide ones are compared by products, which only lists with few visits beat:
+    a pilot over some of the vectors shows how many it takes. Its lists are as short as those of all
+    vectors for the neighbours it looks for, so that it needs about as many visits.
+    """
+    n, d = Z.shape
+    if d < WIDE or n <= PILOT_ROWS:
+        return True
+    Q, own = sample()
+    Q = Q[:PILOT_QUERIES]
+    others = np.setdiff1d(np.arange(n), own)
+    rows = np.sort(np.random.default_rng([wish.seed, 3]).permutation(others)[:PILOT_ROWS])
+    pilot = InvertedLists(Z[rows], wish.seed)
+    fewer = max(1, round(k * (len(rows) / pilot.nlist) / (n / list_count(n))))
+    nobody = np.full(len(Q), -1)
+
+    def pays(nprobe: int) -> bool:
+        visits = (n + SAMPLE / (PROBE_GROWTH - 1)) * list_work(n, d, nprobe, pilot.imbalance)
+        return bool(build_work(n, d) + SAMPLE * work(n, d) + visits < n * work(n, d))
+
+    return pays(_raised(pilot, fewer, wish, Sample(Q, nobody), pays)[0].nprobe)
+
+
+def _raised(
+    lists: InvertedLists, k: int, wish: Wish, sample: Sample, pays: Callable[[int], bool]
+) -> tuple[ListSearch, float]:
+    """Raise ``nprobe`` until the recall will do, or so many visits no longer pay.
+
+    All lists in the worst case, which is exact.
+    """
+    truth = without_self(*exact(sample.Q, lists.X, k + 1), sample.own)[0]
+    nprobe = 1
+    while True:
+        search = ListSearch(lists, nprobe)
+        recall = measure(search, sample, k, truth)
+        if recall >= wish.min_recall or nprobe >= lists.nlist or not pays(nprobe):
+            return search, recall
+        nprobe = min(lists.nlist, max(nprobe + 1, round(nprobe * PROBE_GROWTH)))
+
+
+def choose_device_search(
+    Z: FloatArray, k: int, metric: VectorMetric, wish: Wish, sample: Callable[[], Sample],
+    ops: Device,
+) -> Chosen | None:  # fmt: skip
+    """Choose a search of the GPU; the choice and its reason go to the log.
+
+    Parameters
+    ----------
+    Z, k, wish, sample
+        As in ``choose_search``.
+    metric : VectorMetric
+        What the vectors were made for.
+    ops : Device
+        The CUDA backend.
+
+    Returns
+    -------
+    Chosen or None
+        None where the CPU has to search: nothing here can, or what can found too few neighbours.
+    """
+    how, why = name_search(len(Z), k, metric)
+    log.info("neighbours by %s: %s", how, why)
+    if how == "cpu":
+        return None
+    tiles = Tiles(Z, ops, wish.seed)
+    checked = sample()
+    if how == "tiles":
+        few = int(np.clip(CHECK / Z.size, 16, SAMPLE))
+        checked = Sample(checked.Q[:few], checked.own[:few])
+        truth = without_self(*exact(checked.Q, Z, k + 1), checked.own)[0]
+        found = Chosen(tiles, measure(tiles, checked, k, truth))
+    else:
+        truth = without_self(*tiles.search(checked.Q, k + 1), checked.own)[0]
+        found = _by_library(how, tiles, k, wish, checked, truth)
+    if found.recall < wish.min_recall:
+        log.warning("%s found %.3f of the neighbours: searching on the CPU", how, found.recall)
+        return None
+    return found
+
+
+def _by_library(how: str, tiles: Tiles, k: int, wish: Wish, sample: Sample, truth: Array) -> Chosen:
+    """Return the search of FAISS, its visits doubled until the recall will do, or of cuVS."""
+    if how == "cuvs":
+        graph = CuvsGraph(tiles, k + 1)
+        return Chosen(graph, measure(graph, sample, k, truth))
+    index = FaissGpu(tiles.Z, tiles.ops.device or 0, wish.seed)
+    while True:
+        recall = measure(index, sample, k, truth)
+        if recall >= wish.min_recall or not index.visit_more(MOST):
+            return Chosen(index, recall)
+
+
+def name_search(n: int, k: int, metric: Metric) -> tuple[str, str]:
+    """Choose what searches where a GPU is there.
+
+    Parameters
+    ----------
+    n, k : int
+        Points, neighbours of each.
+    metric : Metric
+        What they are searched by.
+
+    Returns
+    -------
+    how : {"tiles", "faiss-gpu", "cuvs", "cpu"}
+        What searches.
+    why : str
+        In words, for the log.
+    """
+    if not isinstance(metric, VectorMetric):
+        return "cpu", f"metric={metric.argument!r} is computed by scikit-learn, on the CPU"
+    if k + 1 + SPARE > MOST:
+        return "cpu", f"k={k} is more than the {MOST - 1 - SPARE} that are kept on the GPU"
+    if n <= EXACT_POINTS:
+        return "tiles", f"all pairs of {n} points are compared, up to {EXACT_POINTS}"
+    import faiss
+
+    if getattr(faiss, "get_num_gpus", lambda: 0)() > 0:
+        return "faiss-gpu", f"{n} points, and faiss sees {faiss.get_num_gpus()} GPUs"
+    if metric.name != "inner_product" and find_spec("cuvs") is not None:
+        return "cuvs", f"{n} points, faiss is built without GPUs, cuVS is installed"
+    return "cpu", (
+        f"{n} points are too many for all pairs, faiss is built without GPUs and cuVS is not "
+        "installed: pip install cuvs-cu13, or faiss-gpu in place of faiss-cpu"
+    )
