@@ -12,16 +12,9 @@ from typing import Any, Final
 import click
 
 from gputsne.cli.parameters import FLAGS
+from gputsne.model.table import CONDITIONS, TABLE
 
 _NAMED = re.compile(r"\b([a-z_]+)=")
-# A default is as idle as any other value, but TSNE can't see that it was given: ask with another.
-OTHERS: Final[dict[str, Any]] = {
-    "perplexity": 29.0,
-    "early_exaggeration": 11.0,
-    "min_recall": 0.97,
-    "affinity_dtype": "float16",
-}
-
 IN_A_SHELL: Final = {"or pass an array": "or give an .npy file", " and no callable": ""}
 
 
@@ -39,13 +32,15 @@ def check_parameters(chosen: dict[str, Any]) -> None:
         resolve_n_jobs(params.n_jobs)
     except (TypeError, ValueError) as error:
         raise _usage(str(error), chosen) from error
-    for name in OTHERS.keys() & chosen.keys():
-        try:
-            Parameters.of(every | {name: OTHERS[name]})
-        except ValueError as error:
-            effect = str(error).partition(" has no effect ")[2]
-            said = f"{chosen[name]} has no effect {effect}"
-            raise click.BadParameter(said, param_hint=FLAGS[name]) from error
+    # A default is as idle as any other value, but TSNE can't see that it was given.
+    for row in TABLE:
+        value = chosen.get(row.name, False)
+        if value is False:  # not given, or a flag that a configuration file turns off
+            continue
+        for condition in (CONDITIONS[name] for name in row.idle):
+            if condition.holds(params):
+                said = f"{value} has no effect with {condition.words(params)}; leave it out"
+                raise click.BadParameter(said, param_hint=FLAGS[row.name])
 
 
 def check_device(chosen: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from typing import Any, Final
 import click
 
 from gputsne.data import Selection
+from gputsne.model.table import BY_NAME
 
 _POWERS: Final = ("", "K", "M", "G", "T")
 _BYTES = re.compile(r"^(\d+(?:\.\d+)?)\s*([KMGT]?)(i?B)?$", re.IGNORECASE)
@@ -139,9 +140,13 @@ def split_commas(
     return tuple(name.strip() for row in rows for name in row if name.strip())
 
 
-# Twins of gputsne.backends and gputsne.types, which would import numpy for a --help; tested.
-DEVICES: Final = ("auto", "cuda", "cpu", "numpy")
-AFFINITY_DTYPES: Final = ("float32", "float16")
+def words_of(name: str) -> tuple[str, ...]:
+    """Return the words that one of TSNE's parameters may be, by its row in the table."""
+    return tuple(re.findall(r'"(\w+)"', BY_NAME[name].type))
+
+
+DEVICES: Final = words_of("device")
+AFFINITY_DTYPES: Final = words_of("affinity_dtype")
 PATH: Final = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 STREAM_FORMATS: Final = ("csv", "tsv", "npy", "npz", "parquet", "h5ad")
 MAP_FORMATS: Final = ("csv", "parquet", "npy")

@@ -1,120 +1,140 @@
-"""TSNE's parameters as options of `embed`; each option's destination is the parameter's own name.
+"""TSNE's parameters as options of `embed`, made from the rows of gputsne/model/table.py.
 
-The defaults in the help are TSNE's; tests/unit/cli/test_help.py holds the two together.
+Only what a shell says otherwise is written here; an option's destination is the parameter's name.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from math import isfinite
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from gputsne.cli.options import (
-    ABOVE_0,
-    AFFINITY_DTYPES,
-    DEVICES,
-    Number,
-    bytes_of,
-    option,
-    options,
-    rate,
-)
+from gputsne.cli.options import ABOVE_0, Number, bytes_of, option, options, rate, words_of
+from gputsne.model.table import TABLE, Param, Real, Whole, Word
 from gputsne.runs.outcome import shown
 
-COUNT: Final = click.IntRange(min=0)
-
-SPECS: Final = (
-    option(
-        "--perplexity",
-        type=ABOVE_0,
-        multiple=True,
-        metavar="P",
-        help="Effective number of neighbours; repeat for several at once. [30]",
-    ),
-    option(
-        "--components", "n_components", type=click.IntRange(1, 3), metavar="C", help="Map axes. [2]"
-    ),
-    option("--max-iter", type=COUNT, metavar="N", help="Iterations in all. [750]"),
-    option(
-        "--seed",
-        "random_state",
-        type=click.IntRange(0, 2**32 - 1),
-        default=0,
-        metavar="N",
-        help="The same seed gives the same bytes. [0]",
-    ),
-    option("--scale", is_flag=True, default=None, help="Scale columns to unit variance first."),
-    option("--pca", type=click.IntRange(1), metavar="D", help="Reduce to D dimensions first."),
-    option(
-        "--impute", metavar="HOW", help="Fill missing values: mean, median or a number. [refuse]"
-    ),
-    option("--metric", metavar="NAME", help="Distance between rows. [euclidean]"),
-    option(
-        "--n-neighbors",
-        type=click.IntRange(1),
-        metavar="K",
-        help="Neighbours of each row. [3 x perplexity]",
-    ),
-    option(
-        "--min-recall",
-        type=Number(0, 1, min_open=True),
-        metavar="R",
-        help="Least share of true neighbours in an approximate search. [0.98]",
-    ),
-    option(
-        "--affinity",
-        type=click.Choice(["perplexity", "uniform", "fixed_sigma"]),
-        help="How distances become similarities. [perplexity]",
-    ),
-    option("--sigma", type=ABOVE_0, metavar="S", help="Width for --affinity fixed_sigma."),
-    option("--init", metavar="HOW", help="First map: pca, spectral, random or an .npy file. [pca]"),
-    option(
-        "--learning-rate",
-        type=rate,
-        metavar="auto|RATE",
-        help="In scikit-learn's convention. [auto]",
-    ),
-    option("--early-exaggeration", type=ABOVE_0, metavar="F", help="Attraction at first. [12]"),
-    option("--early-exaggeration-iter", type=COUNT, metavar="N", help="For how long. [250]"),
-    option("--exaggeration", type=ABOVE_0, metavar="F", help="Attraction afterwards. [1]"),
-    option("--dof", type=ABOVE_0, metavar="A", help="Tails of the map kernel. [1: t-SNE]"),
-    option("--stop", type=click.Choice(["auto"]), help="Stop once the KL no longer falls."),
-    option(
-        "--method", type=click.Choice(["auto", "exact", "mesh"]), help="Repulsive forces. [auto]"
-    ),
-    option("--device", type=click.Choice(DEVICES), help="Where to run; see gputsne info. [auto]"),
-    option(
-        "--affinity-dtype",
-        type=click.Choice(AFFINITY_DTYPES),
-        help="How a GPU keeps P: float16 takes less time and memory. [float32]",
-    ),
-    option("--n-jobs", type=int, metavar="N", help="Threads. [all this process may use]"),
-    option(
-        "--memory-limit",
-        type=bytes_of,
-        metavar="SIZE",
-        help="Refuse to start if more is needed, for instance 8G.",
-    ),
-)
+# Parameters without an option, and why.
+PYTHON_ONLY: Final = {
+    "metric_params": "a dictionary",
+    "neighbors": "arrays",
+    "callbacks": "functions",
+    "callbacks_every": "callbacks are functions",
+    "initial_momentum": "for studies of the optimiser itself",
+    "final_momentum": "for studies of the optimiser itself",
+    "max_step": "for studies of the optimiser itself",
+    "verbose": "--verbose and --quiet, which every command has",
+}
 
 
-def _parameter(flags: tuple[str, ...]) -> str:
-    """Return the parameter that an option gives: its own name, unless another is spelt out."""
-    *_, last = flags
-    return last.lstrip("-").replace("-", "_")
+@dataclass(frozen=True)
+class InShell:
+    """What a shell says otherwise than the table's row.
+
+    Attributes
+    ----------
+    flag : str
+        The option's name, where it isn't the parameter's.
+    type : click.ParamType or callable
+        What reads the value, where the row's kind doesn't tell.
+    metavar : str
+        What stands for the value in the help.
+    more : str
+        Added to the row's line of help.
+    shown : str
+        The default in the help, where None is the parameter's.
+    settings : mapping
+        Further arguments of click's option.
+    """
+
+    flag: str = ""
+    type: click.ParamType[Any] | Callable[[str], Any] | None = None
+    metavar: str | None = None
+    more: str = ""
+    shown: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-FLAGS: Final = {_parameter(flags): flags[0] for flags, _ in SPECS}
-NAMES: Final = frozenset(FLAGS)
-parameter_options = options("t-SNE", *SPECS)
+AS_TABLE: Final = InShell()
+IN_SHELL: Final = {
+    "n_components": InShell(flag="--components"),
+    "perplexity": InShell(
+        type=ABOVE_0, metavar="P", more=": repeat the option", settings={"multiple": True}
+    ),
+    "metric": InShell(type=click.STRING, metavar="NAME"),
+    "n_neighbors": InShell(shown="3 x perplexity"),
+    # A P of one's own needs Python.
+    "affinity": InShell(type=click.Choice([w for w in words_of("affinity") if w != "precomputed"])),
+    "init": InShell(
+        type=click.STRING, metavar="HOW", more=f": {', '.join(words_of('init'))} or an .npy file"
+    ),
+    "pca": InShell(type=click.IntRange(1), metavar="D"),
+    "impute": InShell(type=click.STRING, metavar="HOW", shown="refuse"),
+    # A batch job is repeatable unless told not to be.
+    "random_state": InShell(
+        flag="--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", settings={"default": 0}
+    ),
+    "n_jobs": InShell(type=click.INT, metavar="N", shown="all this process may use"),
+    "device": InShell(type=click.Choice(words_of("device")), more="; see gputsne info"),
+    "memory_limit": InShell(type=bytes_of, metavar="SIZE", more=", for instance 8G"),
+}
+
+
+def _flag(row: Param) -> str:
+    return IN_SHELL.get(row.name, AS_TABLE).flag or f"--{row.name.replace('_', '-')}"
+
+
+def _type(row: Param) -> dict[str, Any]:
+    """Return how click reads a value of the row's kind, and what stands for it in the help."""
+    kind = row.kind
+    if isinstance(kind, Word):
+        return {"type": click.Choice([w for w in kind.words if w is not None])}
+    if isinstance(kind, Whole):
+        most = None if math.isinf(kind.most) else int(kind.most)
+        return {"type": click.IntRange(kind.least, most), "metavar": "N"}
+    if isinstance(kind, Real) and "auto" in kind.other:
+        return {"type": rate, "metavar": "auto|X"}
+    if isinstance(kind, Real):
+        high = None if math.isinf(kind.high) else kind.high
+        open_ends = {"min_open": kind.open_low, "max_open": kind.open_high and high is not None}
+        return {"type": Number(min=kind.low, max=high, **open_ends), "metavar": "X"}
+    if row.type == "bool":
+        return {"is_flag": True, "default": None}
+    raise TypeError(f"{row.name}: the table doesn't say how a shell writes it; add it to IN_SHELL")
+
+
+def _default(row: Param, differs: InShell) -> str:
+    """Return the default as the help shows it; empty where the option is merely off."""
+    value = differs.settings.get("default", row.default)
+    if differs.shown:
+        return f" [{differs.shown}]"
+    if value is None or isinstance(value, bool):
+        return ""
+    return f" [{value}]" if isinstance(value, str) else f" [{value:g}]"
+
+
+def _option(row: Param) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Return a row's option: flags and settings."""
+    differs = IN_SHELL.get(row.name, AS_TABLE)
+    read = (
+        _type(row) if differs.type is None else {"type": differs.type, "metavar": differs.metavar}
+    )
+    text = f"{row.help}{differs.more}.{_default(row, differs)}"
+    return option(_flag(row), row.name, help=text, **{**read, **differs.settings})
+
+
+ROWS: Final = tuple(row for row in TABLE if row.name not in PYTHON_ONLY)
+FLAGS: Final = {row.name: _flag(row) for row in ROWS}
+parameter_options = options("t-SNE", *map(_option, ROWS))
 
 
 def tsne_parameters(given: dict[str, Any]) -> dict[str, Any]:
     """Return the keyword arguments of TSNE among a command's options: only those that were set."""
-    chosen = {k: v for k, v in given.items() if k in NAMES and v is not None and v != ()}
+    chosen = {k: v for k, v in given.items() if k in FLAGS and v is not None and v != ()}
     if "perplexity" in chosen:
         values = chosen["perplexity"]
         chosen["perplexity"] = values[0] if len(values) == 1 else list(values)
@@ -130,7 +150,7 @@ def _fill(text: str) -> str | float:
     if text in ("mean", "median"):
         return text
     with suppress(ValueError):
-        if isfinite(value := float(text)):
+        if math.isfinite(value := float(text)):
             return value
     said = f"{text!r} is neither mean nor median nor a finite number"
     raise click.BadParameter(said, param_hint="--impute")

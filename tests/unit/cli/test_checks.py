@@ -10,8 +10,6 @@ import pytest
 from click.testing import CliRunner
 
 from gputsne.cli import main
-from gputsne.cli.checks import OTHERS
-from gputsne.cli.parameters import FLAGS
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +55,11 @@ def unread(monkeypatch):
         ),
         ("--device cpu --affinity-dtype float32", "--affinity-dtype", "float32 has no effect"),
         ("--metric precomputed --init random --min-recall 0.98", "--min-recall", "no effect"),
+        (
+            "--max-iter 250 --exaggeration 1",
+            "--exaggeration",
+            "1.0 has no effect with max_iter=250",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_usage(unread, arguments, flag, said):
@@ -134,10 +137,6 @@ def test_plan_takes_no_infinity(arguments):
     result = CliRunner().invoke(main, ["plan", *arguments])
     assert result.exit_code == 2, result.output
     assert isinstance(result.exception, SystemExit)
-
-
-def test_every_option_that_is_probed_exists():
-    assert OTHERS.keys() <= FLAGS.keys()
 
 
 def test_transform_does_not_speak_of_plots():

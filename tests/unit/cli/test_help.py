@@ -16,7 +16,8 @@ from gputsne.backends import DEVICES
 from gputsne.base.types import AFFINITY_DTYPES
 from gputsne.cli import main, options
 from gputsne.cli.commands.embed import embed
-from gputsne.cli.parameters import NAMES
+from gputsne.cli.parameters import FLAGS, IN_SHELL, PYTHON_ONLY
+from gputsne.model.table import BY_NAME, TABLE
 
 COMMANDS = sorted(main.commands)
 
@@ -25,28 +26,44 @@ def parameters() -> dict[str, inspect.Parameter]:
     return dict(inspect.signature(gputsne.TSNE).parameters)
 
 
-def test_every_option_is_a_parameter_of_tsne():
-    assert set(parameters()) >= NAMES
-
-
-def test_parameters_without_an_option_are_those_no_shell_can_say():
-    beyond = {
-        "metric_params",  # a dictionary
-        "neighbors",  # arrays
-        "callbacks",  # functions
-        "callbacks_every",
-        "initial_momentum",
-        "final_momentum",
-        "max_step",
-        "verbose",  # --verbose and --quiet
-    }
-    assert set(parameters()) - NAMES <= beyond
-
-
-@pytest.mark.parametrize("name", sorted(NAMES))
-def test_the_default_in_the_help_is_that_of_tsne(name):
-    option = next(p for p in embed.params if p.name == name)
+def option_of(name: str) -> click.Option:
+    (option,) = (p for p in embed.params if p.name == name)
     assert isinstance(option, click.Option)
+    return option
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_every_parameter_is_an_option_or_is_python_only_for_a_reason(row):
+    if row.name in PYTHON_ONLY:
+        assert PYTHON_ONLY[row.name]
+        assert row.name not in FLAGS
+        return
+    option = option_of(row.name)
+    assert option.opts == [FLAGS[row.name]]
+    assert option.help.startswith(row.help)
+
+
+def test_what_the_options_say_otherwise_is_of_parameters_there_are():
+    assert BY_NAME.keys() >= PYTHON_ONLY.keys() | IN_SHELL.keys()
+    assert not PYTHON_ONLY.keys() & IN_SHELL.keys()
+
+
+# Written out: scripts and configuration files hold these names.
+OPTIONS = """
+    --perplexity --components --max-iter --seed --scale --pca --impute --metric --n-neighbors
+    --min-recall --affinity --sigma --init --learning-rate --early-exaggeration
+    --early-exaggeration-iter --exaggeration --dof --stop --method --device --affinity-dtype
+    --n-jobs --memory-limit
+"""
+
+
+def test_the_options_have_the_names_that_scripts_use():
+    assert set(FLAGS.values()) == set(OPTIONS.split())
+
+
+@pytest.mark.parametrize("name", sorted(FLAGS))
+def test_the_default_in_the_help_is_that_of_tsne(name):
+    option = option_of(name)
     default = parameters()[name].default
     unsaid = embed.make_context("embed", ["x.npy", "-o", "map.npy"]).params[name]
     said = re.search(r"\[(\S+?)[\]:]", option.help or "")
@@ -60,9 +77,40 @@ def test_the_default_in_the_help_is_that_of_tsne(name):
         assert float(said[1]) == default
 
 
-def test_devices_are_those_there_are():
+def test_choices_are_those_there_are():
     assert options.DEVICES == DEVICES
     assert options.AFFINITY_DTYPES == AFFINITY_DTYPES
+    choices = {name: option_of(name).type.choices for name in ("affinity", "stop", "method")}
+    assert choices == {
+        "affinity": ("perplexity", "uniform", "fixed_sigma"),
+        "stop": ("auto",),
+        "method": ("auto", "exact", "mesh"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("flag", "outside", "inside"),
+    [
+        ("--components", "0 4", "1 3"),
+        ("--max-iter", "-1 1.5", "0"),
+        ("--min-recall", "0 1.01 nan", "1 1e-9"),
+        ("--dof", "0 -1 inf", "0.5"),
+        ("--learning-rate", "0 fast nan", "auto 200"),
+        ("--n-neighbors", "0", "1"),
+        ("--seed", "-1 4294967296", "0 4294967295"),
+        ("--pca", "0", "1"),
+        ("--affinity", "precomputed", "uniform"),
+        ("--device", "tpu", "numpy"),
+        ("--memory-limit", "0 -1 lots", "1 8G"),
+    ],
+)
+def test_ranges_are_those_of_the_table(flag, outside, inside):
+    for value in outside.split():
+        with pytest.raises(click.BadParameter) as raised:
+            embed.make_context("embed", ["x.npy", "-o", "map.npy", f"{flag}={value}"])
+        assert raised.value.param.opts == [flag]
+    for value in inside.split():
+        embed.make_context("embed", ["x.npy", "-o", "map.npy", f"{flag}={value}"])
 
 
 @pytest.mark.parametrize("command", COMMANDS)
