@@ -149,7 +149,7 @@ DEVICES: Final = words_of("device")
 AFFINITY_DTYPES: Final = words_of("affinity_dtype")
 PATH: Final = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 STREAM_FORMATS: Final = ("csv", "tsv", "npy", "npz", "parquet", "h5ad")
-MAP_FORMATS: Final = ("csv", "parquet", "npy")
+MAP_FORMATS: Final = ("csv", "parquet", "npy", "h5ad")
 
 
 def input_options(labels: str) -> Decorator:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -36,8 +36,10 @@ def check_inputs(paths: Iterable[Path], format_name: str | None) -> None:
         raise click.UsageError("standard input (-) can be read only once")
 
 
-def check_map(path: Path, format_name: str | None) -> None:
-    """Raise UsageError if a map can't be written as this kind of file here."""
+def check_map(
+    path: Path, format_name: str | None, sources: Sequence[Path], input_format: str | None
+) -> None:
+    """Raise UsageError if a map of these inputs can't be written as this kind of file here."""
     if path == STANDARD:
         suffix = f".{format_name or 'csv'}"
     elif format_name is not None:
@@ -50,6 +52,21 @@ def check_map(path: Path, format_name: str | None) -> None:
             raise click.BadParameter(shown(error), param_hint="-o") from error
     if suffix == ".parquet":
         require("pyarrow", f"writing {shown(path.name)}")
+    if suffix == ".h5ad":
+        if [_format_read(source, input_format) for source in sources] != [".h5ad"]:
+            raise click.BadParameter(
+                "h5ad is written as a copy of the one h5ad file that is read; name a .parquet, "
+                ".csv or .npy",
+                param_hint="--output-format" if path == STANDARD else "-o",
+            )
+        require("h5py", f"writing {shown(path.name)}")
+
+
+def _format_read(source: Path, format_name: str | None) -> str:
+    """Return the suffix of an input's format: a stream's is given or csv."""
+    if source == STANDARD or is_stream(source):
+        return f".{format_name or 'csv'}"
+    return format_of(source, INPUT_SUFFIXES)
 
 
 def check_plots(paths: Iterable[Path]) -> None:

@@ -1,4 +1,4 @@
-"""Writes a map: columns id (if any), x, y, z, labels and others, as parquet, csv or npy by suffix.
+"""Writes a map: columns id, x, y, z, labels and others as parquet or csv, npy; or a copy of h5ad.
 
 Every file appears whole or not at all.
 """
@@ -6,6 +6,7 @@ Every file appears whole or not at all.
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,9 +15,9 @@ import numpy as np
 
 from gputsne.base.files import replacing
 from gputsne.base.types import Array, FloatArray
-from gputsne.data.table import as_text, format_of
+from gputsne.data.table import BadInput, as_text, format_of
 
-OUTPUT_SUFFIXES: Final = (".parquet", ".csv", ".npy")
+OUTPUT_SUFFIXES: Final = (".parquet", ".csv", ".npy", ".h5ad")
 AXES: Final = ("x", "y", "z")
 
 
@@ -28,13 +29,14 @@ def write(
     labels: Array | None = None,
     label_name: str = "label",
     kept: Mapping[str, Array] | None = None,
+    copy_of: str | Path | None = None,
 ) -> None:
     """Write a map to a file.
 
     Parameters
     ----------
     path : str or Path
-        ``.parquet``, ``.csv`` or ``.npy``; an npy file holds the coordinates alone.
+        ``.parquet``, ``.csv``, ``.npy`` or ``.h5ad``; an npy file holds the coordinates alone.
     Y : array, shape (n, c), float32
         The map, c in {1, 2, 3}.
     ids, labels : array, shape (n,), optional
@@ -43,11 +45,15 @@ def write(
         Name of the column of labels; "label" takes its place where another column has the name.
     kept : mapping of str to array of shape (n,), optional
         Further columns. One that has the name of a coordinate, say x, becomes ``x_kept``.
+    copy_of : str or Path, optional
+        The h5ad file whose observations the points are. An h5ad output is a copy of it with the map
+        as ``obsm["X_tsne"]``, all else as it was; ids, labels and kept columns are not added.
 
     Raises
     ------
     BadInput
-        The suffix names no output format.
+        The suffix names no output format, or an h5ad file is to be written and `copy_of` isn't one
+        or has another number of observations.
     OSError
         The file can't be written; an older file under the name is unharmed.
 
@@ -62,6 +68,9 @@ def write(
     path = Path(path)
     suffix = format_of(path, OUTPUT_SUFFIXES)
     Y = np.asarray(Y)
+    if suffix == ".h5ad":
+        _h5ad(path, Y, copy_of)
+        return
     columns: dict[str, Array] = {} if ids is None else {"id": as_text(np.asarray(ids))}
     columns |= {axis: Y[:, j] for j, axis in zip(range(Y.shape[1]), AXES, strict=False)}
     if labels is not None:
@@ -76,6 +85,37 @@ def write(
             _csv(part, columns)
         else:
             _parquet(part, columns)
+
+
+def check_copy(source: str | Path | None, n: int, name: str = "") -> None:
+    """Raise BadInput unless a map of `n` points can be added to a copy of what was read.
+
+    Parameters
+    ----------
+    source : str, Path or None
+        The file.
+    n : int
+        Points of the map.
+    name : str
+        What messages call the file; by default its path.
+    """
+    from gputsne.data.formats import h5ad
+
+    if source is None or Path(source).suffix.lower() != ".h5ad":
+        raise BadInput(
+            f"h5ad is written as a copy of the h5ad file that was read, not of {name or source}; "
+            "write parquet, csv or npy"
+        )
+    h5ad.check_rows(Path(source), n, name)
+
+
+def _h5ad(path: Path, Y: Array, source: str | Path | None) -> None:
+    from gputsne.data.formats import h5ad
+
+    check_copy(source, len(Y))
+    with replacing(path) as part:
+        shutil.copyfile(str(source), part)
+        h5ad.add_map(part, Y)
 
 
 def _cells(values: Array) -> Sequence[Any]:

@@ -18,7 +18,9 @@ from gputsne.base import deadline
 from gputsne.base.errors import DeadlineExceeded
 from gputsne.base.files import replacing
 from gputsne.data import Data, Selection, write
+from gputsne.data.formats.h5ad import has_column
 from gputsne.data.named import with_names
+from gputsne.data.writing import check_copy
 from gputsne.planning.memory import available_memory
 from gputsne.runs import record
 from gputsne.runs.nonfinite import nonfinite_as_bad_input
@@ -186,6 +188,9 @@ class Job:
                 )
                 for said in self.points.notes:
                     self.note(said)
+                if _suffix(request.output, request.output_format) == ".h5ad":
+                    source = self.sources[0]
+                    check_copy(source.path, self.points.table.X.shape[0], source.name)
                 for view in request.views:
                     view.check(self.points)
                 self._fit()
@@ -242,7 +247,13 @@ class Job:
     def _write_map(self, failures: list[str]) -> None:
         request = self.request
         with self._collecting(failures, self._output, "written"):
-            for said in write_points(request.output, self.map, self.points, request.output_format):
+            for said in write_points(
+                request.output,
+                self.map,
+                self.points,
+                request.output_format,
+                source=self.sources[0],
+            ):
                 self.note(said)
 
     def _write_others(self, failures: list[str]) -> None:
@@ -312,7 +323,19 @@ def make_model(parameters: Mapping[str, Any]) -> Any:
     return TSNE(**parameters)
 
 
-def write_points(path: Path, Y: Any, points: Points, format_name: str | None = None) -> list[str]:
+def _suffix(output: Path, format_name: str | None) -> str:
+    """Return the suffix of the format in which a map is written."""
+    return f".{format_name or 'csv'}" if output == STANDARD else output.suffix.lower()
+
+
+def write_points(
+    path: Path,
+    Y: Any,
+    points: Points,
+    format_name: str | None = None,
+    *,
+    source: Source | None = None,
+) -> list[str]:
     """Write a map with what is kept beside it.
 
     Parameters
@@ -325,6 +348,8 @@ def write_points(path: Path, Y: Any, points: Points, format_name: str | None = N
         Ids, labels and kept columns.
     format_name : str or None
         Format of standard output, csv by default.
+    source : Source or None
+        The file that was read, of which an h5ad output is a copy.
 
     Returns
     -------
@@ -335,6 +360,8 @@ def write_points(path: Path, Y: Any, points: Points, format_name: str | None = N
     ------
     OSError
         It can't be written.
+    BadInput
+        It is h5ad, and `source` is no h5ad file with an observation per point.
     """
     table = points.table
     beside: dict[str, Any] = {
@@ -342,17 +369,24 @@ def write_points(path: Path, Y: Any, points: Points, format_name: str | None = N
         "labels": table.labels,
         "label_name": points.label_name,
         "kept": points.kept,
+        "copy_of": None if source is None else source.path,
     }
+    suffix = _suffix(path, format_name)
+    name = "standard output" if path == STANDARD else shown(path)
+    copied = source if suffix == ".h5ad" else None
+    if copied is not None:
+        check_copy(copied.path, len(Y), copied.name)
     if path == STANDARD:
-        suffix = f".{format_name or 'csv'}"
         _to_standard_output(suffix, lambda part: write(part, Y, **beside))
     else:
-        suffix = path.suffix.lower()
         write(path, Y, **beside)
+    if copied is not None:
+        if table.labels is None or has_column(copied.path, points.label_name):
+            return []
+        return [f"{name} is a copy of {copied.name}; labels of another file are not in it"]
     lost = [name for name in ("ids", "labels") if getattr(table, name) is not None]
     lost += ["kept columns"] if points.kept else []
     if suffix == ".npy" and lost:
-        name = "standard output" if path == STANDARD else shown(path)
         return [f"{name}: npy holds coordinates alone; {' and '.join(lost)} are not in it"]
     return []
 

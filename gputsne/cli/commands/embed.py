@@ -44,7 +44,7 @@ Examples:
   gputsne embed points.csv -o map.parquet
   gputsne embed points.csv -o map.csv --labels kind --id name --plot map.html --plot map.png
   gputsne embed vectors.parquet --vector embedding -o map.parquet --metric cosine --keep title,year
-  gputsne embed cells.h5ad --key obsm/X_pca --labels cell_type -o map.csv
+  gputsne embed cells.h5ad --key X_pca --labels cell_type -o cells_tsne.h5ad --plot map.png
   gputsne embed pixels.npy --labels digits.npy --pca 50 -o map.npy --model model.npz
   gputsne embed monday.csv tuesday.csv -o map.csv --config run.toml
   zcat points.csv.gz | gputsne embed - -o - > map.csv
@@ -53,8 +53,9 @@ Examples:
 
 IN may be npy, npz, csv, tsv, csv.gz, parquet or h5ad, or - for standard input; OUT parquet, csv or
 npy, or - for standard output. Several IN are read as one table. Columns of OUT: id (with --id), x,
-y, z, the labels under their column's name (with --labels), and those of --keep. Files appear whole
-or not at all.
+y, z, the labels under their column's name (with --labels), and those of --keep. Where IN is one
+h5ad, OUT may be an h5ad too: a copy of IN with the map in obsm["X_tsne"]. Files appear whole or not
+at all.
 
 If the deadline passes or you press Ctrl-C once the map has begun to form, OUT gets the map so far,
 the exit code is 5 or 130 and a line on standard error says so. A deadline keeps plots and model
@@ -100,7 +101,7 @@ def embed(ctx: click.Context, /, sources: tuple[Path, ...], output: Path, **give
     plots, model, run_record = given["plots"], given["model"], given["run_record"]
     no_dash([*(("--plot", p) for p in plots), ("--model", model), ("--run-record", run_record)])
     check_inputs(sources, given["input_format"])
-    check_map(output, given["output_format"])
+    check_map(output, given["output_format"], sources, given["input_format"])
     check_plots(plots)
     init = Path(given["init"]) if str(given["init"]).endswith(".npy") else None
     also_read = [label_file(given["labels"]), init, ctx.meta.get("gputsne.config")]

@@ -69,7 +69,7 @@ def transform(
     shell = output_of(ctx, given, aside=output == STANDARD)
     no_dash([("MODEL", model)])
     check_inputs(sources, given["input_format"])
-    check_map(output, given["output_format"])
+    check_map(output, given["output_format"], sources, given["input_format"])
     also_read = [model, label_file(given["labels"]), ctx.meta.get("gputsne.config")]
     check_targets([output], [*sources, *also_read])
     began = time.perf_counter()
@@ -87,8 +87,8 @@ def transform(
         imputed = fitted.impute is not None
         with nonfinite_as_bad_input(name, points.table, imputed=imputed, remedy=REMEDY):
             Y = fitted.transform(_as_fitted(points.table.X, names))
-    for said in write_points(output, Y, points, given["output_format"]):
-        shell.note(said)
+        for said in write_points(output, Y, points, given["output_format"], source=inputs[0]):
+            shell.note(said)
     took = time.perf_counter() - began
     where = "standard output" if output == STANDARD else shown(output)
     shell.result(

@@ -1,4 +1,4 @@
-"""Reader of h5ad (AnnData on disk), by h5py alone: X or any other matrix, obs columns as labels.
+"""Reads h5ad (AnnData on disk), by h5py alone: X or any matrix, obs columns as labels; adds a map.
 
 Follows the on-disk format of anndata 0.7 and later (arrays, csr and csc groups, dataframes,
 categorical and nullable columns) and reads the compound tables of anndata 0.6.
@@ -16,8 +16,17 @@ from gputsne.base.types import Array
 from gputsne.data.columns import choose_columns, find_label_file
 from gputsne.data.formats.sparse import checked
 from gputsne.data.limits import check_bytes
-from gputsne.data.table import BadInput, Data, Selection, listed, numeric_matrix, one_per_row
+from gputsne.data.table import (
+    BadInput,
+    Data,
+    Selection,
+    counted,
+    listed,
+    numeric_matrix,
+    one_per_row,
+)
 
+MAP_KEY: Final = "X_tsne"  # scanpy's name, which its plots look for
 _PARTS: Final = ("obsm", "layers", "obsp")  # where matrices lie besides X
 _BY_ROW: Final = ("X", "layers")  # the parts whose columns are var
 _NO_COLUMNS: Final = {
@@ -36,6 +45,69 @@ def read(path: Path, want: Selection) -> Data:
     want.refuse(path, _NO_COLUMNS)
     with h5py.File(path, "r") as file:
         return _read(_Reader(file, path, want.memory_limit), want)
+
+
+def check_rows(path: Path, n: int, name: str = "") -> None:
+    """Raise BadInput unless an h5ad file, which messages call `name`, has `n` observations.
+
+    A map of another matrix than theirs, of varm/PCs for instance, has no place in obsm.
+    """
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        there = _Reader(file, path, None).observations()
+    if there != n:
+        raise BadInput(
+            f"{name or path} has {counted(there, 'observation')}, the map has "
+            f"{counted(n, 'point')}: it can't be added to a copy; write parquet, csv or npy"
+        )
+
+
+def has_column(path: Path, name: str) -> bool:
+    """Tell whether obs of an h5ad file has a column of this name."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        return _Reader(file, path, None).has(name)
+
+
+def add_map(path: Path, Y: Array) -> None:
+    """Write a map as ``obsm["X_tsne"]`` into an h5ad file, in place of one that is there.
+
+    Parameters
+    ----------
+    path : Path
+        The file, which is changed: the caller has made it a copy.
+    Y : array, shape (n, c)
+        A point per observation.
+    """
+    import h5py
+
+    with h5py.File(path, "r+") as file:
+        _as_group(file, "obsm")
+        if MAP_KEY in file["obsm"]:
+            del file["obsm"][MAP_KEY]
+        _array(file["obsm"], MAP_KEY, Y)
+
+
+def _as_group(file: Any, part: str) -> None:
+    """Make a part a group of arrays, if it is missing or the compound table of anndata 0.6."""
+    node = file.get(part)
+    if node is not None and not _is_array(node):
+        return
+    fields = {} if node is None else {name: node[name] for name in node.dtype.names or ()}
+    if node is not None:
+        del file[part]
+    group = file.create_group(part)
+    group.attrs.update({"encoding-type": "dict", "encoding-version": "0.1.0"})
+    for name, values in fields.items():
+        _array(group, name, values)
+
+
+def _array(group: Any, name: str, values: Array) -> None:
+    """Write an array as anndata does."""
+    made = group.create_dataset(name, data=np.ascontiguousarray(values))
+    made.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
 
 
 def _read(source: _Reader, want: Selection) -> Data:
@@ -125,6 +197,22 @@ class _Reader:
         name = _index_name(self._file[table])
         values = self._values(self._file[table][name], table) if name in self._file[table] else ()
         return tuple(map(_text, values)) or None
+
+    def observations(self) -> int:
+        """Return the number of rows of obs; of X where obs has no index."""
+        if self._fields("obs"):
+            return int(self._file["obs"].shape[0])
+        frame = self._file.get("obs", {})
+        index = frame.get(_index_name(frame)) if frame else None
+        if index is not None:
+            index = index if _is_array(index) else index.get("values", index.get("codes"))
+            return int(index.shape[0])
+        node = self._file.get("X")
+        if node is None:
+            raise BadInput(f"{self.path} has neither an index of obs nor X: nothing tells its rows")
+        if _is_array(node):
+            return int(node.shape[0])
+        return int(node.attrs.get("shape", node.attrs.get("h5sparse_shape"))[0])
 
     def has(self, column: str) -> bool:
         """Tell whether obs has a column; ``_index`` is its index."""

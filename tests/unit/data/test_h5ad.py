@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import anndata
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 
-from gputsne.data import BadInput, Selection, read
+from gputsne.data import BadInput, Selection, read, write
 
 X = np.array([[1.5, -2.0], [0.0, 3.25], [1e-30, 7.0]], dtype=np.float32)
 
@@ -140,3 +142,110 @@ def test_codes_beyond_the_categories(tmp_path):
         file["obs/kind/codes"][0] = 7
     with pytest.raises(BadInput, match="'kind' has codes beyond its 2 categories"):
         read(path, labels="kind")
+
+
+Y = np.array([[0.1, -1e-7], [1 / 3, 2e8], [np.float32(np.pi), -0.0]], dtype=np.float32)
+
+
+def contents(path: Path) -> dict[str, object]:
+    """Return every array and attribute of a file, bytes as they are."""
+    found: dict[str, object] = {}
+
+    def visit(name, node):
+        value = node[()].tobytes() if isinstance(node, h5py.Dataset) else None
+        found[name] = (value, {k: str(v) for k, v in node.attrs.items()})
+
+    with h5py.File(path, "r") as file:
+        file.visititems(visit)
+    return found
+
+
+@pytest.mark.parametrize("layout", ["dense", "csr", "csc"])
+def test_a_map_is_added_to_a_copy(tmp_path, layout):
+    path = anndata_file(tmp_path / "x.h5ad", sparse.csr_matrix(X), layout)
+    bytes_before, before = path.read_bytes(), contents(path)
+    copy = tmp_path / "copy.h5ad"
+    write(copy, Y, labels=np.array(["a", "b", "c"]), copy_of=path)
+    assert path.read_bytes() == bytes_before
+    np.testing.assert_array_equal(read(copy, key="X_tsne").X, Y)
+    after = contents(copy)
+    assert after.pop("obsm/X_tsne")
+    # Text of variable length is an address in memory: compared by reading it.
+    same = {k for k in before if k.split("/")[-1] not in ("cell", "gene", "categories")}
+    assert {k: after[k] for k in same} == {k: before[k] for k in same}
+    assert after.keys() == before.keys()
+    table = read(copy, labels="kind", ids="_index")
+    assert list(table.labels) == ["B", "T", None]
+    assert list(table.ids) == ["c0", "c1", "c2"]
+    write(tmp_path / "again.h5ad", Y[:, :1], copy_of=copy)  # takes the place of an older map
+    np.testing.assert_array_equal(read(tmp_path / "again.h5ad", key="X_tsne").X, Y[:, :1])
+
+
+def test_anndata_reads_the_copy(tmp_path):
+    made = anndata.AnnData(
+        sparse.csr_matrix(X),
+        obs=pd.DataFrame({"kind": pd.Categorical(["T", "B", None])}, index=["c0", "c1", "c2"]),
+        obsm={"X_pca": X[:, :1]},
+        uns={"kind_colors": np.array(["#ff0000", "#0000ff"])},
+    )
+    made.write_h5ad(tmp_path / "x.h5ad")
+    write(tmp_path / "copy.h5ad", Y, copy_of=tmp_path / "x.h5ad")
+    found = anndata.read_h5ad(tmp_path / "copy.h5ad")
+    np.testing.assert_array_equal(found.obsm["X_tsne"], Y)
+    np.testing.assert_array_equal(found.obsm["X_pca"], X[:, :1])
+    np.testing.assert_array_equal(found.X.toarray(), X)
+    pd.testing.assert_frame_equal(found.obs, made.obs)
+    assert list(found.uns["kind_colors"]) == ["#ff0000", "#0000ff"]
+
+
+def test_a_map_is_added_where_there_was_none(tmp_path):
+    with h5py.File(tmp_path / "x.h5ad", "w") as file:
+        file["X"] = X
+    write(tmp_path / "copy.h5ad", Y, copy_of=tmp_path / "x.h5ad")
+    np.testing.assert_array_equal(read(tmp_path / "copy.h5ad", key="X_tsne").X, Y)
+
+
+def test_a_map_is_added_to_a_file_of_anndata_0_6(tmp_path):
+    path = older_file(tmp_path / "x.h5ad")
+    write(tmp_path / "copy.h5ad", Y, copy_of=path)
+    np.testing.assert_array_equal(read(tmp_path / "copy.h5ad", key="X_tsne").X, Y)
+    table = read(tmp_path / "copy.h5ad", key="X_pca", labels="louvain")
+    np.testing.assert_array_equal(table.X, X[:, ::-1])
+    assert list(table.labels) == ["B", "T", None]
+
+
+@pytest.mark.parametrize("layout", ["dense", "csr", "older", "X alone", "sparse X alone"])
+def test_a_map_of_other_rows_is_refused(tmp_path, layout):
+    path = tmp_path / "x.h5ad"
+    if layout == "older":
+        older_file(path)
+    else:
+        made = "csr" if layout == "sparse X alone" else layout.replace("X alone", "dense")
+        anndata_file(path, sparse.csr_matrix(X), made)
+    if "alone" in layout:
+        with h5py.File(path, "a") as file:
+            del file["obs"]
+    with pytest.raises(BadInput, match=r"x\.h5ad has 3 observations, the map has 2 points"):
+        write(tmp_path / "copy.h5ad", Y[:2], copy_of=path)
+    assert [p.name for p in tmp_path.iterdir()] == ["x.h5ad"]
+
+
+def test_h5ad_needs_a_file_to_copy(tmp_path):
+    for source in (None, tmp_path / "x.csv"):
+        with pytest.raises(BadInput, match="h5ad is written as a copy of the h5ad file"):
+            write(tmp_path / "map.h5ad", Y, copy_of=source)
+
+
+def test_a_copy_appears_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = anndata_file(tmp_path / "x.h5ad", sparse.csr_matrix(X), "dense")
+    copy = tmp_path / "copy.h5ad"
+    copy.write_text("old")
+
+    def fail(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gputsne.data.formats.h5ad.add_map", fail)
+    with pytest.raises(KeyboardInterrupt):
+        write(copy, Y, copy_of=path)
+    assert copy.read_text() == "old"
+    assert {p.name for p in tmp_path.iterdir()} == {"x.h5ad", "copy.h5ad"}
