@@ -86,7 +86,7 @@ def prepare(
         Used where scikit-learn chooses a randomised decomposition.
     recentre : bool, default True
         Shift columns that lie so far from 0 that float32 would blur them. Pass False for metrics
-        to which the origin matters (cosine, correlation, inner_product).
+        to which the origin matters.
     rescale : bool, default True
         Multiply extreme X by a power of two. Pass False for metrics whose distances do not grow by
         a power of it, such as the user's own.
