@@ -172,6 +172,9 @@ class _BlasLimit:
     def __init__(self) -> None:
         self.asked: dict[object, int] = {}  # run -> threads
         self.before: dict[str, int] = {}  # file of the library -> threads
+        # What any run has set: one that began before a library was loaded doesn't know of it, and
+        # may be the last to end.
+        self.libraries: dict[str, Any] = {}
 
     def enter(self, run: object, n: int, libraries: list[Any]) -> None:
         self.asked[run] = n
@@ -182,14 +185,14 @@ class _BlasLimit:
         self._set(libraries)
 
     def _set(self, libraries: list[Any]) -> None:
-        for library in libraries:
-            if library.user_api != "blas":
-                continue
+        self.libraries |= {lib.filepath: lib for lib in libraries if lib.user_api == "blas"}
+        for library in self.libraries.values():
             # What a fork took from a run that will never end here is put back by the next one.
             before = self.before.setdefault(library.filepath, library.num_threads)
             library.set_num_threads(min([before, *self.asked.values()]))
         if not self.asked:
             self.before.clear()
+            self.libraries.clear()
 
 
 _blas = _BlasLimit()

@@ -312,6 +312,25 @@ def test_blas_is_never_given_more_than_the_user_left_it():
         assert set(blas) <= {1}
 
 
+def test_the_last_run_puts_back_what_it_never_knew():
+    """One run begins before a library is loaded, and ends after the one that set it."""
+
+    class Library:
+        user_api, filepath, num_threads = "blas", "late.so", 4
+
+        def set_num_threads(self, n):
+            self.num_threads = n
+
+    late = Library()
+    limit = resources._BlasLimit()
+    limit.enter("early", 1, [])
+    limit.enter("later", 2, [late])
+    assert late.num_threads == 1
+    limit.leave("later", [late])
+    limit.leave("early", [])
+    assert late.num_threads == 4
+
+
 def test_runs_at_once_leave_blas_as_the_first_found_it():
     import faiss  # noqa: F401
 
