@@ -1,4 +1,4 @@
-"""What do all benchmarks share? Options, data, one process a job, provenance, results as JSON.
+"""What all benchmarks share: options, data, one process per job, provenance, results as JSON.
 
 Nothing here is timed: jobs.py holds what is, and each job runs in a process of its own.
 """

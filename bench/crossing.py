@@ -1,4 +1,4 @@
-"""Where does the mesh overtake the definition? Time of one evaluation of phi, its gradient and Z.
+"""Where the mesh overtakes the definition: time of one evaluation of phi, its gradient and Z.
 
 Maps are real ones: digits grown to n points (gputsne.datasets.enlarge), fitted in 1, 2 and 3
 dimensions, so that their span is what the engine meets. gputsne/backends/native/ops.py cites this.

@@ -1,4 +1,4 @@
-"""Does the same seed give the same bytes? sha256 of the map by threads, and in a second process.
+"""The same seed gives the same bytes: sha256 of the map by threads, and in a second process.
 
 Every fit runs in a process of its own, so that nothing but data, parameters and seed is shared.
 """

@@ -1,4 +1,4 @@
-"""How near to the roofline is each call of an iteration on this GPU? Times, bytes, and the ratio.
+"""Each call of an iteration on this GPU beside the roofline: times, bytes, and the ratio.
 
     python bench/gpu.py                      60k, 1M and 10M points, as far as memory goes
     python bench/gpu.py --points 1000000     one size

@@ -1,4 +1,4 @@
-"""Is the mesh right where points lie in tight groups? KL beside sums by definition, and the cost.
+"""Maps of tight groups by mesh: KL beside sums by definition, and the cost.
 
 Groups of about as many points as the perplexity have a uniform P inside, so t-SNE draws them much
 smaller than the mesh's spacing: near duplicates, frames of a clip, photos of a person. Each row of

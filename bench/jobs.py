@@ -1,4 +1,4 @@
-"""What is timed? Each function is one job, run by common.Jobs in a process of its own.
+"""What is timed: each function is one job, run by common.Jobs in a process of its own.
 
 ``python jobs.py NAME CALL.json``: arguments from the file, results beside it. Libraries are loaded
 before the clock starts, for ours and for the peer alike; data are read before it too.

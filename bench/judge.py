@@ -1,4 +1,4 @@
-"""How good is a map, whoever made it? The same float64 functions for all; nothing of the engine.
+"""Measures of a map, whoever made it: the same float64 functions for all; nothing of the engine.
 
 The Kullback-Leibler divergence here is the definition: all n (n - 1) pairs, no mesh, no tree.
 """

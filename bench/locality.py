@@ -1,4 +1,4 @@
-"""Whose memory do neighbouring threads of a GPU share? Counted on a real fit, not timed.
+"""The memory that neighbouring threads of a GPU share: counted on a real fit, not timed.
 
 A GPU moves sectors of 32 bytes. The figures say how many of them the layout of csrc/kernels asks
 for, where points lie along the curve and are put in order as often as the engine does it. It also
@@ -27,7 +27,7 @@ SLABS = 400  # blocks of threads that are looked at, drawn at random
 BLOCK, WARP, ROWS = 256, 32, 8  # threads of a block and a warp; rows of P that a block has
 SECTOR = 32  # bytes
 RUN = 8  # points that one thread would do in turn, adding up those of one cell in registers
-CACHED = 0.6  # share of 10^7 points that a second cache of 50 MB holds
+CACHED = 0.6  # share of 10^7 points that an L2 cache of 50 MB holds
 
 
 def main() -> None:
@@ -51,7 +51,7 @@ def followed(X: np.ndarray, n: int, asked: Any) -> dict[str, Any]:
     schedule, seen, versions, looks = Schedule(n), [], set(), 0
     for iteration in range(2 * EVERY if asked.quick else 750):
         engine.step(schedule(iteration))
-        looks += engine.field._looked == 1
+        looks += engine.field._evaluations == 1
         versions.add(engine.field.version)
         if iteration % EVERY == EVERY - 1:
             seen.append({"iteration": iteration + 1, **count(engine)})
@@ -100,7 +100,7 @@ def stencil(cell: np.ndarray, mesh: Any, row: int, length: int) -> np.ndarray:
 def deposited(cell: np.ndarray, mesh: Any, run: int) -> int:
     """Return sectors of charges that the warps of one block send, by one instruction each.
 
-    Threads: ``order`` lanes a point, or a run of points whose charges are sent once a cell.
+    Threads: ``order`` lanes per point, or a run of points whose charges are sent once per cell.
     """
     cell = cell[: len(cell) // run * run].reshape(-1, run, 2)
     last = np.ones(cell.shape[:2], bool)
@@ -116,7 +116,7 @@ def deposited(cell: np.ndarray, mesh: Any, run: int) -> int:
 
 
 def gathered(cell: np.ndarray, mesh: Any) -> int:
-    """Return sectors of the potential that one block reads, each once: the first cache has it."""
+    """Return sectors of the potential that one block reads, each once: L1 has it."""
     rows = [stencil(cell, mesh, j, mesh.fft_shape[1]) * 4 // SECTOR for j in range(mesh.order)]
     return distinct(0, np.concatenate(rows))
 

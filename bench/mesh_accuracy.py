@@ -1,4 +1,4 @@
-"""How accurate is the particle mesh, and what does one evaluation cost? The tables of docs/mesh.md.
+"""Accuracy of the particle mesh, and the cost of one evaluation: the tables of docs/mesh.md.
 
 Usage: python bench/mesh_accuracy.py [--quick] [--output bench/results/mesh_accuracy.json]
 Needs only the checkout: the maps come from tests/clouds.py, the reference from tests/oracle.py.
@@ -59,8 +59,8 @@ def case(ops, shape, n, c, span, dof, spacings):
     box = ops.extent(Y)
     spans, center = [b - a for a, b in box], tuple((a + b) / 2 for a, b in box)
     for order, asked in spacings:
-        h, widened = meshes.spacing(spans, n, dof) if asked is None else (asked, False)
-        mesh = meshes.build(spans, h, dof, order=order, widened=widened)
+        h, coarsened = meshes.spacing(spans, n, dof) if asked is None else (asked, False)
+        mesh = meshes.build(spans, h, dof, order=order, coarsened=coarsened)
         seconds = []
         for _ in range(REPEATS):
             phi, grad, _, parts = evaluate(ops, Y, mesh, center)
@@ -77,7 +77,7 @@ def case(ops, shape, n, c, span, dof, spacings):
             "order": order,
             "h": h,
             "fft": mesh.fft_shape,
-            "widened": widened,
+            "widened": coarsened,
             "force": float(np.linalg.norm(grad[targets] - want) / np.linalg.norm(want)),
             "Z": float(abs((phi[targets] - 1.0).sum(dtype=np.float64) / (want_phi - 1).sum() - 1)),
             "ms": dict(zip(("deposit", "fft", "gather"), seconds.round(3).tolist(), strict=True)),

@@ -1,4 +1,4 @@
-"""A million points: how long does the whole fit take, and how much memory?
+"""A million points: time and memory of the whole fit.
 
 MNIST's 50 principal components, copied, shifted and jittered to a million distinct rows
 (gputsne.datasets.enlarge). KL is the one the fit reports: Z by mesh, since all pairs are 10^12.

@@ -1,4 +1,4 @@
-"""MNIST, 70,000 x 50, against openTSNE on the same array: how fast, and how good is the map?
+"""MNIST, 70,000 x 50, against openTSNE on the same array: time, and quality of the map.
 
 Whole fits, then both optimisers from one P and one initial map, judged by one float64 divergence
 over all pairs. Ours runs before and after the peer, so that both see the machine in every state.

@@ -1,4 +1,4 @@
-"""How do the maps of mnist.py look? Side by side, and the README's own picture.
+"""The maps of mnist.py side by side, and the README's own picture.
 
 ``python bench/picture.py OUT/maps.npz docs/images/mnist.png`` draws the README's.
 """

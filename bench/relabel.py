@@ -1,4 +1,4 @@
-"""What does it gain to keep points in memory along a curve through the map? Time of one step.
+"""What it gains to keep points in memory along a curve through the map: time of one step.
 
 Maps are drawn: clusters of a thousand points, rows in random order, each with its neighbours in
 the map; so the edges are as local as in a finished map. csrc/kernels/relabel.hpp cites this.

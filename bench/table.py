@@ -1,4 +1,4 @@
-"""Which figures stand in the README? Those of bench/results, as two markdown tables.
+"""The figures in the README: those of bench/results, as two markdown tables.
 
 ``python bench/table.py`` prints them, ``--write`` puts them between the README's two comments; a
 test holds the two together.

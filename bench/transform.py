@@ -1,4 +1,4 @@
-"""New rows on a fitted map: how fast are 100,000 placed, and do fitted rows come back?
+"""New rows on a fitted map: time of placing 100,000, and whether fitted rows come back.
 
 The new rows are MNIST shifted and jittered (gputsne.datasets.enlarge), none of them fitted. The
 time includes preparing them, building the index of the fitted rows and searching it.

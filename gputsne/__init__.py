@@ -1,4 +1,4 @@
-"""t-SNE at one FFT pair an iteration; public names load on first use, so importing is light."""
+"""t-SNE at one FFT pair per iteration; public names load on first use, so importing is light."""
 
 from __future__ import annotations
 

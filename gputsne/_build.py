@@ -1,4 +1,4 @@
-"""Why are ``gputsne._native`` and ``gputsne._cuda`` there, or missing? Reads setup.py's record."""
+"""What setup.py recorded of the compiled modules: which were built, and why another was not."""
 
 from __future__ import annotations
 

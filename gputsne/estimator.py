@@ -519,7 +519,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
                 "order": ORDER,
                 "nodes": tuple(m // 2 for m in mesh.fft_shape),
                 "pair": mesh.pair,
-                "widened": mesh.ever_widened,
+                "widened": mesh.ever_coarsened,
             }
 
     def __sklearn_tags__(self) -> Any:

@@ -1,4 +1,4 @@
-"""Which maps are forces measured on? Clusters, a ring, a finished map, an outlier, tight groups."""
+"""Maps that forces are measured on: clusters, a ring, a finished map, an outlier, tight groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can every test count on? The installed package, no display, skips that give a reason."""
+"""What every test can count on: the installed package, no display, skips that give a reason."""
 
 from __future__ import annotations
 

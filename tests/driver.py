@@ -1,4 +1,4 @@
-"""How do tests drive a backend? Arrays of numpy in and out, whatever device is behind."""
+"""The driver of a backend in tests: arrays of numpy in and out, whatever device is behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What would the answer be by definition? float64, dense, slow, and it imports nothing of ours.
+"""The answers by definition: float64, dense, slow, and nothing of ours is imported.
 
 Every function follows its equation literally (van der Maaten & Hinton 2008; Kobak et al. 2019 for
 dof != 1). Tests compare against these; nothing here is tuned to what the package does.

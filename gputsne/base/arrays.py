@@ -1,4 +1,4 @@
-"""Whose array is this? Any library's array to numpy, and a result back to the library it came from.
+"""Arrays of any library to numpy, and a result back to the library its input came from.
 
 Each library's own copy is used, so its current stream is honoured and nothing of ours is needed.
 """

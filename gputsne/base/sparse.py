@@ -1,6 +1,6 @@
 """Sparse matrices that compiled code may follow: every offset and index checked where they enter.
 
-scipy trusts ``indptr`` and ``indices``, and so do the kernels: one that is out of range reads or
+scipy does not check ``indptr`` and ``indices``, nor do kernels: one out of range reads or
 writes memory that belongs to something else.
 """
 

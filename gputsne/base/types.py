@@ -107,18 +107,18 @@ class Reference:
     dof : float
         Degrees of freedom of its kernel.
     potential : array, shape (M0, .., Mc), float32, C order
-        What the mesh carries; phi at a point is ``far`` plus the spline's sum over it. Empty where
-        phi is to be summed by definition.
+        What the mesh carries; phi at a point is ``offset`` plus the spline's sum over it. Empty
+        where phi is to be summed by definition.
     center : tuple of float
         Place of node ``M // 2`` of every axis, map units.
     h : float
         Spacing of the nodes, map units; the scale of the shortest step.
     order : int
         Spline order.
-    far : float
-        The part of phi that is the same everywhere.
-    floor : float
-        Rounding error of phi; smaller values mean nothing.
+    offset : float
+        The part of phi that is the same everywhere: ``Mesh.offset`` times the number of points.
+    rounding_floor : float
+        Rounding error of phi: values below it can't be told from 0.
     low, high : tuple of float
         The box that no new point leaves.
     """
@@ -129,8 +129,8 @@ class Reference:
     center: tuple[float, ...]
     h: float
     order: int
-    far: float
-    floor: float
+    offset: float
+    rounding_floor: float
     low: tuple[float, ...]
     high: tuple[float, ...]
 
@@ -150,12 +150,13 @@ class Mesh:
     fft_shape : tuple of int
         FFT length per axis (``G >= 2 M``, even).
     spectrum : array, shape (G0 // 2 + 1, .., Gc // 2 + 1), float32
-        Kernel spectrum over the spline's transfer, one octant: it is real and even on every axis.
+        Folded spectrum of the kernel over the spline's transfer: real and even on every axis, so
+        frequencies 0 to G / 2 of each axis are enough.
     offset : float
         Constant taken off the kernel; the field is ``offset * n`` plus what the mesh returns.
     self_terms : tuple of float
         Cosine coefficients of a point's own image (``Correction`` in csrc/kernels/gather.hpp).
-    widened : bool
+    coarsened : bool
         True where the memory allowed, or a reasonable cost, made ``h`` larger than the accuracy
         goal asks.
     """
@@ -167,7 +168,7 @@ class Mesh:
     spectrum: FloatArray
     offset: float
     self_terms: tuple[float, ...]
-    widened: bool
+    coarsened: bool
 
     def holds(self, low: Sequence[float], high: Sequence[float]) -> bool:
         """Tell whether a box fits on the mesh when the mesh is centred on it."""

@@ -1,6 +1,7 @@
 """Reader of labels that lie in a file of their own: npy, npz, plain text, or a table's column.
 
-``FILE`` when it holds one column, ``FILE:COLUMN`` when it holds several; plain text has one a line.
+``FILE`` when it holds one column, ``FILE:COLUMN`` when it holds several; plain text has one label
+per line.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What is the potential of this map, on which mesh? phi, its gradient and Z, for every backend.
+"""The field of a map: phi, its gradient and Z, by definition or on a mesh that follows the map.
 
-Formulas: docs/math.md (2); mesh: docs/mesh.md.
+The same for every backend. Formulas: docs/math.md (2); the mesh: docs/mesh.md.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from gputsne.engine.kept import SHRINK, MeshRecord
 
 __all__ = ["Field"]
 
-# Where the extent is read once an epoch, the mesh has room on every side, in shares of the span: so
-# much when it is built, and another is built when there is less than the second.
+# Backends that don't read the map's extent before every evaluation need a margin between the map
+# and the edge of the mesh, on every side, as a share of the span: ROOM where the mesh is built or
+# centred; once less than LEAST_ROOM is left, it is built or centred again.
 ROOM, LEAST_ROOM = 0.125, 0.05
-CHECK_EVERY = 50  # evaluations between two looks at what near mates do to the forces
-FORGETS = 0.7  # share of the last look's finding that counts: at the limit a mesh stays a while
-SAMPLE = 1 << 16  # points that are compared then
+CHECK_EVERY = 50  # evaluations between two measurements of the error from close pairs (_measure)
+# The error from close pairs never counts as less than this share of its last value; so a mesh near
+# the limit is not exchanged at every measurement.
+FORGETS = 0.7
+SAMPLE = 1 << 16  # points at which that error is measured
 
 
 class Field:
@@ -61,13 +64,18 @@ class Field:
         # whether the forces are the mean over two meshes half a cell apart
         self.pair = before is not None and before.pair
         self.before = before
-        self.widened = before is not None and before.ever_widened  # at any time so far
+        # whether memory or cost made any mesh so far coarser than the accuracy goal asks
+        self.coarsened = before is not None and before.ever_coarsened
         self.rebuilds = 0 if before is None else before.rebuilds
-        self._epoch = self._looked = 0  # evaluations one look at the extent is good for; done
-        self._seen: list[float] | None = None  # the map's spans then
-        self.version = object()  # stands for mesh and centre: another one after each look
-        self.escapes = 0  # looks that found that a point had left the mesh
-        # what near mates' images did to the forces, over meshes.push; evaluations since; h then
+        self._mesh_interval = 0  # evaluations from one reading of the extent to the next
+        self._evaluations = 0  # since the extent was last read
+        self._seen: list[float] | None = None  # the map's spans at that time
+        # Identity token, part of the key of captured CUDA graphs: replaced whenever the mesh, its
+        # centre or the number of meshes is.
+        self.version = object()
+        self.out_of_mesh = 0  # refreshes that found that a point had left the mesh
+        # Relative error of the forces from close pairs, over meshes.push, as last measured;
+        # evaluations since; the spacing then.
         self.burden = 0.0 if before is None else before.burden
         self.since = CHECK_EVERY if before is None else before.since
         self.clean_at = 0.0 if before is None else before.clean_at
@@ -85,11 +93,11 @@ class Field:
         FloatingPointError
             A coordinate is not finite.
         """
-        self.look(Y)
+        self.refresh(Y)
         return self.forces(Y, phi, grad)
 
-    def look(self, Y: FloatArray) -> None:
-        """Fit the mesh to Y where it is time to; only this may wait for a device.
+    def refresh(self, Y: FloatArray) -> None:
+        """Fit the mesh to Y if the interval is over; of an iteration only this waits for a device.
 
         Raises
         ------
@@ -98,7 +106,7 @@ class Field:
         """
         if self.is_exact(*Y.shape):
             return
-        if self.mesh is None or self._looked >= self._epoch:
+        if self.mesh is None or self._evaluations >= self._mesh_interval:
             box = self.ops.extent(Y)
             before = self.mesh, self.center, self.pair
             mesh = self.fit(box, len(Y))
@@ -106,14 +114,14 @@ class Field:
                 self.burden = max(self._measure(Y), FORGETS * self.burden)
                 self.since, self.clean_at = 0, mesh.h
                 self.fit(box, len(Y))
-            self._epoch, self._looked = self._good_for(box), 0
+            self._mesh_interval, self._evaluations = self._next_interval(box), 0
             if before != (self.mesh, self.center, self.pair):
                 self.version = object()
-        self._looked += 1
+        self._evaluations += 1
         self.since += 1
 
     def forces(self, Y: FloatArray, phi: FloatArray, grad: FloatArray) -> SupportsFloat:
-        """Do what ``evaluate`` does after a look: the same launches all through an epoch."""
+        """Do what ``evaluate`` does after ``refresh``: equal launches while ``version`` stays."""
         if self.is_exact(*Y.shape):
             return self.ops.exact(Y, self.dof, phi, grad)
         if not self.pair:
@@ -126,7 +134,7 @@ class Field:
     def _through(
         self, Y: FloatArray, shift: float, phi: FloatArray, grad: FloatArray
     ) -> SupportsFloat:
-        """Fill ``phi`` and ``grad`` from the mesh moved by ``shift`` cells an axis; return Z."""
+        """Fill ``phi`` and ``grad`` from the mesh moved by ``shift`` cells per axis; return Z."""
         mesh = self.mesh
         assert mesh is not None
         center = tuple(x + shift * mesh.h for x in self.center)
@@ -134,10 +142,11 @@ class Field:
         return self.ops.gather(Y, mesh, center, potential, phi, grad)
 
     def _measure(self, Y: FloatArray) -> float:
-        """Return how much the forces owe to images of near mates, over ``meshes.push``.
+        """Return the relative error of the forces from close pairs, over ``meshes.push``.
 
-        Half a cell further, the images push the other way: half the difference between two such
-        meshes is what they do.
+        Two points much closer than ``h`` push each other by an error that is periodic in their
+        place on the mesh and changes sign half a cell further on. So half the difference between
+        the forces through two meshes half a cell apart is that error.
         """
         mesh = self.mesh
         assert mesh is not None
@@ -156,9 +165,9 @@ class Field:
     def fit(self, box: Sequence[tuple[float, float]], n: int, *, room: float = 0.0) -> Mesh:
         """Centre the mesh on the box; build another where this one is too small or too coarse.
 
-        ``room`` map units stay free on every side.
+        ``room`` map units stay free on every side; more where the extent isn't read each time.
         """
-        if self.ops.epoch > 1:  # room to grow until the next look
+        if self.ops.epoch > 1:  # the map may grow until the extent is read again
             room = max(room, ROOM * max(b[1] - b[0] for b in box))
         low, high = [b[0] - room for b in box], [b[1] + room for b in box]
         if not np.isfinite([*low, *high]).all():
@@ -171,16 +180,16 @@ class Field:
         if self.ops.epoch > 1:
             less = (1.0 - LEAST_ROOM / ROOM) * room
             low, high = [x + less for x in low], [x - less for x in high]
-        h, widened = meshes.spacing(span, n, self.dof, self.max_nodes)
+        h, coarsened = meshes.spacing(span, n, self.dof, self.max_nodes)
         refine = meshes.refine if self.pairs else meshes.refine_alone
-        h, self.pair, widened = refine(h, widened, span, self.dof, self.burden, self.max_nodes)
-        if self.pair:  # each mesh is a quarter of a cell beside the centre
+        h, self.pair, coarsened = refine(h, coarsened, span, self.dof, self.burden, self.max_nodes)
+        if self.pair:  # each mesh lies a quarter of a cell from the centre, one on either side
             low, high = [x - 0.25 * h for x in low], [x + 0.25 * h for x in high]
         need = meshes.lengths(span, h)
         if self.mesh is None and self.before is not None and self.before.suits(h, need):
             self.mesh = meshes.of_shape(
-                self.before.fft_shape, h, self.dof, widened=self.before.widened, xp=self.ops.xp,
-                fft=self.ops.fft, device=self.ops.device,
+                self.before.fft_shape, h, self.dof, coarsened=self.before.coarsened,
+                xp=self.ops.xp, fft=self.ops.fft, device=self.ops.device,
             )  # fmt: skip
             self.center = self.before.center
         if not (
@@ -190,53 +199,58 @@ class Field:
             and all(a >= SHRINK * b for a, b in zip(need, self.mesh.fft_shape, strict=True))
         ):
             self.mesh = meshes.build(
-                span, h, self.dof, widened=widened, xp=self.ops.xp, fft=self.ops.fft,
+                span, h, self.dof, coarsened=coarsened, xp=self.ops.xp, fft=self.ops.fft,
                 device=self.ops.device,
             )  # fmt: skip
             self.rebuilds += 1
             self.center = center
         elif self.ops.epoch == 1 or self._room(low, high) < 0:
-            self.center = center  # else what a device was told of the mesh stays true
-        self.widened = self.widened or widened
+            self.center = center  # otherwise kept, and with it the captured CUDA graphs
+        self.coarsened = self.coarsened or coarsened
         return self.mesh
 
     def fit_for_good(
         self, Y: FloatArray, box: Sequence[tuple[float, float]], n: int, *, room: float
     ) -> Mesh:
-        """Fit a mesh to a map that stays as it is: see ``fit``, and as fine as near mates ask."""
+        """Fit a mesh to a map that stays as it is, close pairs measured at once; as ``fit``."""
         self.fit(box, n, room=room)
         self.burden = self._measure(Y)
         return self.fit(box, n, room=room)
 
-    def look_again(self, *, new_forces: bool = False) -> None:
-        """Read the extent before the next evaluation: the map was moved, or will move otherwise."""
-        self._epoch = 0
+    def invalidate(self, *, new_forces: bool = False) -> None:
+        """Have the extent read before the next evaluation: the map was moved, or its pace changes.
+
+        With ``new_forces`` the pace so far says nothing, and close pairs are measured again too.
+        """
+        self._mesh_interval = 0
         if new_forces:
             self._seen, self.since = None, CHECK_EVERY
 
-    def _good_for(self, box: Sequence[tuple[float, float]]) -> int:
+    def _next_interval(self, box: Sequence[tuple[float, float]]) -> int:
         """Return how many evaluations may pass before the extent is read again.
 
-        As many as use up half of the room at the map's pace since the last look, and at most twice
-        as many as then. One while the map grows from nothing by a factor each time.
+        As many as would use up half of the margin if the map grew as fast as since the last
+        reading, at most twice as many as lay between the last two, and at most ``ops.epoch``. One
+        while the map is tiny, where it grows by a factor per iteration.
         """
         span = [high - low for low, high in box]
         before, self._seen = self._seen, span
-        escaped = self.ops.escaped and self._looked > 1  # else the extent was read right after
+        # After a single evaluation the extent is read right after the step that left: no harm done.
+        escaped = self.ops.escaped and self._evaluations > 1
         self.ops.escaped = False
-        self.escapes += escaped
+        self.out_of_mesh += escaped
         if self.ops.epoch == 1 or before is None or escaped:
             return 1
         if max(span) < meshes.TINY_SPAN * meshes.width(self.dof):
             return 1
-        done = max(1, self._looked)
+        done = max(1, self._evaluations)
         pace = max(0.0, *(a - b for a, b in zip(span, before, strict=True))) / done
         room = self._room(*zip(*box, strict=True))
         limit = min(self.ops.epoch, 2 * done)
         return limit if pace * limit < 0.5 * room else max(1, int(0.5 * room / pace))
 
     def _room(self, low: Sequence[float], high: Sequence[float]) -> float:
-        """Return how far the box is from the nearest edge of the mesh; below 0: beyond it."""
+        """Return the distance of the box from the nearest edge of the mesh, below 0 beyond it."""
         assert self.mesh is not None
         nodes = [m - self.mesh.order - 2 - 0.5 * self.pair for m in self.mesh.shape]
         reach = [0.5 * m * self.mesh.h for m in nodes]
@@ -256,7 +270,8 @@ class Field:
         Returns
         -------
         array, shape (M0, .., G_last), float32
-            Potential at the nodes; along each axis only the first M are meant.
+            Potential at the nodes. Only the first M entries of each axis hold it; the rest is
+            the padding of the FFT.
         """
         mesh = self.mesh
         assert mesh is not None

@@ -18,10 +18,11 @@ __all__ = ["Engine"]
 
 LOG_ROUNDING = 1e-5  # float32 logarithms, 2e-7 of |log p| each, can leave a KL of 0 this far below
 LEAST_Z = 1e-30  # below, 2 / Z and the kernel's terms leave float32, and there is no repulsion
-FEW = 64  # points of which all pairs are summed by numpy in no time
-# Iterations before which large maps are put in order: the layout settles in the early phase, opens
-# when it ends and then changes slowly. Each costs a few iterations (bench/results/relabel.json).
-RELABEL_AT = (20, 100, 270, 400)
+FEW = 64  # points up to which summing all pairs in numpy takes no measurable time
+# Iterations before which large maps are put in Morton order. The layout forms in the early phase,
+# spreads when that ends and then changes slowly. Each costs as much as a few iterations
+# (bench/results/relabel.json).
+REORDER_AT = (20, 100, 270, 400)
 
 
 class Engine:
@@ -53,12 +54,12 @@ class Engine:
         self._Z: SupportsFloat | None = None  # of the map as it stands; None after a step
         self._exaggeration = 0.0  # of the last step
         self._total_p: float | None = None  # sum of P
-        self._order: IntArray | None = None  # caller's row at each place; None: its own
+        self._order: IntArray | None = None  # caller's row at each place; None: not reordered
         # Identity token, part of the key of captured CUDA graphs: replaced whenever P or an array
         # of the state is.
         self._arrays = object()
-        if state.iteration > RELABEL_AT[0]:
-            self.relabel()
+        if state.iteration > REORDER_AT[0]:
+            self.reorder()
 
     @property
     def Z(self) -> SupportsFloat:  # noqa: N802 - the symbol of docs/math.md
@@ -69,15 +70,15 @@ class Engine:
 
     def step(self, params: StepParams) -> None:
         """Do one iteration."""
-        if self.iteration in RELABEL_AT:
-            self.relabel()
+        if self.iteration in REORDER_AT:
+            self.reorder()
         if params.exaggeration != self._exaggeration:
-            self.field.look_again(new_forces=True)
+            self.field.invalidate(new_forces=True)
             self._exaggeration = params.exaggeration
         if self._Z is None:
-            self.field.look(self.Y)
+            self.field.refresh(self.Y)
             key = (self._arrays, self.field.version, params)
-            slot = self.iteration % 2  # which of the two map arrays is read
+            slot = self.iteration % 2  # which array of the double buffer is read
             self.ops.iterate(key, slot, partial(self._iterate, params))
         else:
             self._move(self._Z, params)
@@ -86,11 +87,11 @@ class Engine:
         self.iteration += 1
 
     def _iterate(self, params: StepParams) -> None:
-        """Launch an iteration; every second one is the same but for the numbers in the arrays."""
+        """Launch an iteration: the same work on the same arrays for the same key and slot."""
         self._move(self.field.forces(self.Y, self._phi, self._grad), params)
 
     def _move(self, Z: SupportsFloat, params: StepParams) -> None:
-        if isinstance(Z, float) and Z < LEAST_Z:  # a device's Z is not waited for
+        if isinstance(Z, float) and Z < LEAST_Z:  # not on a device: comparing would wait for it
             Z = 0.0
         self.ops.attract_and_step(
             self.P,
@@ -125,7 +126,8 @@ class Engine:
     def _kl_by_logarithms(self) -> float:
         """Return KL(P || Q) by definition in float64, where K itself would underflow.
 
-        With a kernel of light tails a few points may fit P ever better the farther they are apart.
+        With a light-tailed kernel (large dof) a few points can fit P better the farther apart they
+        are, without limit.
         """
         Y = self.ops.host(self.Y).astype(np.float64)
         host: Any = self.ops.host
@@ -142,14 +144,14 @@ class Engine:
         """Move the map's mean to the origin; forces don't change, float32 keeps its digits."""
         self.Y -= self.Y.mean(axis=0, dtype=np.float64).astype(np.float32)
         self._Z = None
-        self.field.look_again()
+        self.field.invalidate()
 
-    def relabel(self) -> None:
-        """Put points and P in the order of a curve through the map, where that pays."""
+    def reorder(self) -> None:
+        """Put points and P in Morton order of the map, where the backend gains by it."""
         if len(self.Y) < self.ops.relabel_from:
             return
-        codes = self.ops.curve(self.Y, self.ops.extent(self.Y))
-        order: IntArray = self.ops.xp.argsort(codes, kind="stable").astype(np.int32)
+        morton_codes = self.ops.curve(self.Y, self.ops.extent(self.Y))
+        order: IntArray = self.ops.xp.argsort(morton_codes, kind="stable").astype(np.int32)
         self.P = self.ops.reorder(self.P, order)
         self.Y, self.velocity, self.gains = (a[order] for a in (self.Y, self.velocity, self.gains))
         self._order = order if self._order is None else self._order[order]

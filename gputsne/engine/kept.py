@@ -1,4 +1,4 @@
-"""The mesh of a map in plain numbers, so that a saved run goes on to the bytes of an unsaved one.
+"""The mesh of a map as plain numbers: with it a saved run goes on to the bytes of an unsaved one.
 
 Which mesh a map gets depends on the one it had: it is kept until it is too small or too coarse.
 """
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MeshRecord", "record_of"]
 
-SHRINK = 0.6  # a mesh is given up when the map fills less than this share of one of its axes
+SHRINK = 0.6  # a mesh is replaced when the map needs less than this share of one of its axes
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,16 @@ class MeshRecord:
         FFT length per axis.
     center : tuple of float
         Middle of the mesh, map units.
-    widened : bool
+    coarsened : bool
         True where memory made ``h`` larger than the accuracy goal asks.
-    ever_widened : bool
+    ever_coarsened : bool
         The same for any mesh of the run.
     rebuilds : int
         Meshes built in the run.
     pair : bool
         Whether the forces are the mean over two such meshes, half a cell apart.
     burden : float
-        What the images of near mates did to the forces when that was last measured.
+        Relative error of the forces from close pairs, over ``mesh.push``, when last measured.
     since : int
         Evaluations since then.
     clean_at : float
@@ -48,8 +48,8 @@ class MeshRecord:
     h: float
     fft_shape: tuple[int, ...]
     center: tuple[float, ...]
-    widened: bool
-    ever_widened: bool
+    coarsened: bool
+    ever_coarsened: bool
     rebuilds: int
     pair: bool = False
     burden: float = 0.0
@@ -69,6 +69,6 @@ def record_of(field: Field) -> MeshRecord | None:
     if mesh is None:
         return field.before
     return MeshRecord(
-        mesh.h, mesh.fft_shape, field.center, mesh.widened, field.widened, field.rebuilds,
+        mesh.h, mesh.fft_shape, field.center, mesh.coarsened, field.coarsened, field.rebuilds,
         field.pair, field.burden, field.since, field.clean_at,
     )  # fmt: skip

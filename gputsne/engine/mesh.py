@@ -1,4 +1,4 @@
-"""How fine a mesh does this map need, and what does the kernel look like on it?
+"""The mesh: how fine a map needs it, and the spectrum of the kernel on it.
 
 One policy for every backend. Node ``j`` of an axis lies at ``center + (j - m // 2) * h`` (twin:
 csrc/kernels/spline.hpp). Derivations and the table of measured errors: docs/mesh.md.
@@ -20,18 +20,20 @@ LADDER = (0.36, 0.31, 0.25, 0.18, 0.125)  # finer spacings, in widths of the ker
 GOAL = ((8.0, 0.25), (28.0, 0.31), (56.0, 0.36), (np.inf, 0.42))  # (span, h): below it, this h
 SPARSE = ((np.inf, 0.36), (0.5, 0.38), (0.0, 0.42))  # by axes, (points per volume, h): likewise
 NODES_PER_POINT = 1.0  # FFT nodes that cost 5 % of one point's edges: finer is free up to there
-FREE_NODES = (4096, 192**2, 48**3)  # FFTs of this size are lost in the overhead of a call
-MAX_NODES = (2**22, 8192**2, 512**3)  # FFT nodes; 0.27 GB a copy in 2-D, 0.5 GB in 3-D
-TINY_SPAN = 2.0  # below this the spacing follows the span: K - offset is smooth there
-SAMPLES = 8  # places in a cell, an axis, at which a point's own image is computed
-MARGIN = 2  # nodes of air on either side, so that a breathing map keeps its mesh
-# What near mates' images may do to the forces, where 1 % in all is promised; a map in balance feels
-# less than that in its KL, hence what is wanted of a pair of meshes where it is not dear.
+FREE_NODES = (4096, 192**2, 48**3)  # an FFT up to this size costs less than calling it, by axes
+MAX_NODES = (2**22, 8192**2, 512**3)  # FFT nodes; 0.27 GB per copy in 2-D, 0.5 GB in 3-D
+TINY_SPAN = 2.0  # widths; for smaller maps h follows the span: K - offset is smooth there
+SAMPLES = 8  # places per axis within a cell at which a point's own image is computed
+MARGIN = 2  # unused nodes on either side, so that a map that grows a little keeps its mesh
+# Relative error of the forces that close pairs may cause, where 1 % in all is promised: on one mesh
+# NEAR_ERROR, on a pair of meshes LEAST_OF_PAIR. In a finished map forces nearly cancel, and errors
+# below that show in its KL; so a pair aims at WANTED_OF_PAIR as long as its cost allows.
 NEAR_ERROR, WANTED_OF_PAIR, LEAST_OF_PAIR = 8e-3, 1e-3, 5e-3
-DEAR, DEAREST = 2.0, 4.0  # times the nodes of one mesh: for what is wanted, for what must be
-PAIR_COARSER = 1.2  # a pair has half of one mesh's error at this many times its spacing
-FINER = 0.85  # ratio of two spacings that are tried where that is not enough
-CLEAN = 0.15  # widths: finer meshes have images below float32's rounding
+# Limits of that cost, nodes over those of the one mesh: to reach WANTED_OF_PAIR, LEAST_OF_PAIR.
+DEAR, DEAREST = 2.0, 4.0
+PAIR_COARSER = 1.2  # a pair at this many times the spacing of one mesh has half of its error
+FINER = 0.85  # ratio of successive spacings that ``refine`` tries
+CLEAN = 0.15  # widths; on finer meshes the images are below float32's rounding
 
 
 def kernel(r2: Array, dof: float) -> Array:
@@ -78,19 +80,19 @@ def spacing(
 ) -> tuple[float, bool]:
     """Choose ``h`` for a box: what the accuracy goal asks, or finer where that is free.
 
-    In a short map the force is between points closer than ``h``, and in a sparse one it is that of
-    a few near pairs: both need a finer mesh than the smooth field of many points (docs/mesh.md).
+    In a small map most points are closer than ``h``, and in a sparse one a few close pairs make up
+    the force: both need a finer mesh than the smooth field of many points (docs/mesh.md).
 
     Returns
     -------
     h : float
         Map units.
-    widened : bool
+    coarsened : bool
         True where ``max_nodes`` made ``h`` larger than the accuracy goal asks.
     """
     c, scale, longest = len(span), width(dof), max(span)
     if longest < TINY_SPAN * scale:
-        # powers of two, so that a map that grows from 1e-4 does not change its mesh all the time
+        # powers of two, so that a map that grows from 1e-4 seldom changes its mesh
         return float(2.0 ** np.ceil(np.log2(max(longest, 1e-6) / 16.0))), False
     density = n / np.prod([max(s / scale, 1.0) for s in span])
     goal = next(h for reach, h in GOAL if longest < reach * scale)
@@ -101,18 +103,19 @@ def spacing(
         if h < goal and np.prod(lengths(span, h * scale), dtype=float) <= affordable:
             return h * scale, False
     h, limit = goal * scale, max_nodes or MAX_NODES[c - 1]
-    widened = False
+    coarsened = False
     while np.prod(lengths(span, h), dtype=float) > limit:
-        h, widened = h * 1.06, True
-    return h, widened
+        h, coarsened = h * 1.06, True
+    return h, coarsened
 
 
 def push(c: int, h: float, dof: float, *, pair: bool, order: int = ORDER) -> float:
-    """Return how hard a near mate's image on the mesh pushes, K per map unit.
+    """Return the error of the force between two close points on the mesh, K per map unit.
 
-    A charge much nearer than ``h`` has the image of the point itself, whose gradient by one of its
-    two places is ``pi / h`` times the first harmonic of ``self_terms``. A pair of meshes half a
-    cell apart on all axes leaves products of two harmonics, and every axis its second one.
+    What a charge much closer than ``h`` adds is the point's own image, whose gradient by one of the
+    two places is ``pi / h`` times the first harmonic of ``self_terms``. The mean over a pair of
+    meshes half a cell apart on all axes cancels it; products of two harmonics and the second
+    harmonic of every axis are left.
     """
     terms = _self_terms(c, h, dof, order)
     if not pair:
@@ -125,26 +128,26 @@ def push(c: int, h: float, dof: float, *, pair: bool, order: int = ORDER) -> flo
 
 def refine(
     h: float,
-    widened: bool,
+    coarsened: bool,
     span: Sequence[float],
     dof: float,
     burden: float,
     max_nodes: int | None = None,
 ) -> tuple[float, bool, bool]:
-    """Choose what near mates ask for: one mesh, a pair of them, or a pair of finer ones.
+    """Choose one mesh, a pair or a pair of finer ones, so that close pairs get the right force.
 
     Parameters
     ----------
     h : float
         Spacing that the map's span and density ask for, map units.
-    widened : bool
+    coarsened : bool
         Whether memory allowed none as fine as they ask.
     span : sequence of float
         Of the box, map units.
     dof : float
         Degrees of freedom of the map kernel.
     burden : float
-        Error of the forces that images cause, relative, over ``push`` (``Field`` measures it).
+        Relative error of the forces from close pairs, over ``push`` (``Field`` measures it).
     max_nodes : int or None
         FFT nodes that memory allows.
 
@@ -154,40 +157,40 @@ def refine(
         Spacing to use.
     pair : bool
         Whether the forces are the mean over two meshes half a cell apart.
-    widened : bool
+    coarsened : bool
         True where memory, or a reasonable cost, allows no mesh that is fine enough.
     """
     c, single = len(span), h
     if burden * push(c, h, dof, pair=False) <= NEAR_ERROR:
-        return h, False, widened
+        return h, False, coarsened
     limit = max_nodes or MAX_NODES[c - 1]
-    if not widened:
+    if not coarsened:
         h *= PAIR_COARSER
     while (error := burden * push(c, h, dof, pair=True)) > WANTED_OF_PAIR:
         enough = error <= LEAST_OF_PAIR
         dear = (single / (FINER * h)) ** c > (DEAR if enough else DEAREST)
         if dear or np.prod(lengths(span, FINER * h), dtype=float) > limit:
-            return h, True, widened or not enough
+            return h, True, coarsened or not enough
         h *= FINER
-    return h, True, widened
+    return h, True, coarsened
 
 
 def refine_alone(
     h: float,
-    widened: bool,
+    coarsened: bool,
     span: Sequence[float],
     dof: float,
     burden: float,
     max_nodes: int | None = None,
 ) -> tuple[float, bool, bool]:
-    """Do what ``refine`` does with one mesh only, by its spacing; ``pair`` is always False."""
+    """Choose as ``refine`` does, but by the spacing of one mesh: ``pair`` is always False."""
     c, coarse, limit = len(span), h, max_nodes or MAX_NODES[len(span) - 1]
     while burden * push(c, h, dof, pair=False) > NEAR_ERROR:
         dear = (coarse / (FINER * h)) ** c > DEAREST
         if dear or np.prod(lengths(span, FINER * h), dtype=float) > limit:
             return h, False, True
         h *= FINER
-    return h, False, widened
+    return h, False, coarsened
 
 
 def build(
@@ -196,7 +199,7 @@ def build(
     dof: float = 1.0,
     *,
     order: int = ORDER,
-    widened: bool = False,
+    coarsened: bool = False,
     xp: Any = np,
     fft: Any = None,
     device: int | None = None,
@@ -206,7 +209,14 @@ def build(
     ``xp`` and ``fft``, where they are not numpy's, make the spectrum on their ``device``.
     """
     return of_shape(
-        lengths(span, h, order), h, dof, order=order, widened=widened, xp=xp, fft=fft, device=device
+        lengths(span, h, order),
+        h,
+        dof,
+        order=order,
+        coarsened=coarsened,
+        xp=xp,
+        fft=fft,
+        device=device,
     )
 
 
@@ -216,20 +226,20 @@ def of_shape(
     dof: float = 1.0,
     *,
     order: int = ORDER,
-    widened: bool = False,
+    coarsened: bool = False,
     xp: Any = np,
     fft: Any = None,
     device: int | None = None,
 ) -> Mesh:
     """Build the mesh of spacing ``h`` with these FFT lengths; the rest as in ``build``."""
     fft = None if xp is np else fft
-    return _build(fft_shape, h, dof, order, widened, xp, fft, device)
+    return _build(fft_shape, h, dof, order, coarsened, xp, fft, device)
 
 
 @lru_cache(maxsize=4)
 def _build(
-    fft_shape: tuple[int, ...], h: float, dof: float, order: int, widened: bool, xp: Any, fft: Any,
-    device: int | None,
+    fft_shape: tuple[int, ...], h: float, dof: float, order: int, coarsened: bool, xp: Any,
+    fft: Any, device: int | None,
 ) -> Mesh:  # fmt: skip
     reach = h * np.linalg.norm([g // 2 for g in fft_shape])
     offset = float(kernel(np.asarray(reach**2), dof))
@@ -241,7 +251,7 @@ def _build(
         spectrum=_spectrum(fft_shape, h, dof, order, offset, xp, fft).astype(np.float32),
         offset=offset,
         self_terms=_self_terms(len(fft_shape), h, dof, order),
-        widened=widened,
+        coarsened=coarsened,
     )
 
 
@@ -254,7 +264,10 @@ def _spectrum(
     xp: Any = np,
     fft: Any = None,
 ) -> Array:
-    """Return one octant of the transform of K - offset on the wrapped grid, over the transfer."""
+    """Return the folded spectrum: transform of K - offset on the wrapped grid over the transfer.
+
+    It is real and even on every axis, so frequencies 0 to G / 2 of each are enough.
+    """
     from scipy.fft import dctn
 
     r2: Any = 0.0
@@ -287,9 +300,10 @@ def _nodes(order: int) -> Array:
 
 
 def _transfer(order: int, g: int) -> Array:
-    """Return what deposit and gather make of a wave, k <= G / 2, in the mean over all places.
+    """Return the transfer: the factor that deposit and gather put on a wave, k = 0 to G / 2.
 
-    ``sum_m w(k + 2 pi m / h)**2``, w the spline's transform: that is the transform of the spline of
+    In the mean over all places in a cell it is ``sum_m w(k + 2 pi m / h)**2``, w the spline's
+    transform: that is the transform of the spline of
     twice the order at the integers.
     """
     k, j = np.arange(g // 2 + 1), np.arange(2 * order - 1) - (order - 1)
@@ -298,7 +312,7 @@ def _transfer(order: int, g: int) -> Array:
 
 @lru_cache(maxsize=64)
 def _self_terms(c: int, h: float, dof: float, order: int) -> tuple[float, ...]:
-    """Return the cosine series of a point's own image: 1, one, two, .. c cosines."""
+    """Return the cosine series of a point's own image: mean, then products of 1 to c cosines."""
     S = _image(c, h, dof, order)
     t = np.arange(SAMPLES) / SAMPLES
     terms = [S.mean()]
@@ -313,7 +327,7 @@ def _self_terms(c: int, h: float, dof: float, order: int) -> tuple[float, ...]:
 
 @lru_cache(maxsize=64)
 def _image(c: int, h: float, dof: float, order: int) -> Array:
-    """Return a point's own image, K part only, at ``SAMPLES`` places t an axis.
+    """Return a point's own image, K part only, at ``SAMPLES`` places t per axis.
 
     ``S(t) = sum_ab w_a(t) w_b(t) K~(a - b)`` is even and periodic in t on every axis and its second
     harmonics are below 1e-5. K~ is local, so a small grid gives it.
@@ -322,8 +336,8 @@ def _image(c: int, h: float, dof: float, order: int) -> Array:
     from scipy.interpolate import BSpline
 
     g = 48 if c < 3 else 36
-    octant = _spectrum((g,) * c, h, dof, order, 0.0)
-    full = octant
+    folded = _spectrum((g,) * c, h, dof, order, 0.0)
+    full = folded
     for axis in range(c - 1):
         back = np.flip(np.take(full, np.arange(1, g // 2), axis=axis), axis=axis)
         full = np.concatenate([full, back], axis=axis)

@@ -21,7 +21,7 @@ __all__ = ["Result", "initial_state", "optimize", "separate_coincident"]
 
 HISTORY_EVERY = 50  # iterations between two KL values, as in openTSNE and scikit-learn
 WIDE, WIDEST = 200.0, 1e5  # sd of a first map, map units; MNIST's finished one has 35
-JITTER = 1e-3  # of the map's sd: far below what is seen, far above float32's rounding
+JITTER = 1e-3  # of the map's sd: not visible, and far above float32's rounding
 FIRST_SD = 1e-4  # of a map whose points all coincide
 STOP_SHARE = 1.0 / 5000.0  # Belkina et al. 2019: stop when an iteration gains less than KL / 5000
 
@@ -175,7 +175,8 @@ def optimize(
             done = engine.iteration
             measured = done % HISTORY_EVERY == 0 or done == schedule.max_iter
             called = bool(callbacks) and done % callbacks_every == 0
-            # Not where only a callback or max_iter asks: they would change the bytes that follow.
+            # Only at fixed iterations: at those of a callback or of max_iter it would make the map
+            # depend, in its last bits, on when it is looked at.
             if done % HISTORY_EVERY == 0:
                 engine.recentre()
             if measured or called:
@@ -196,7 +197,7 @@ def optimize(
                 stopped = "deadline"
     except KeyboardInterrupt as error:
         state = engine.state()
-        # The engine may be in the midst of a step: another one measures the map.
+        # The engine may have been interrupted inside a step: a new one measures the map.
         result = _result(Engine(P, state, field), state, schedule, curve, "interrupt")
         keep(result)
         interrupted = FitInterrupted(
@@ -235,7 +236,7 @@ def _result(
 
 
 def _finite_kl(engine: Engine) -> float:
-    """Return the KL of the map as it stands, and refuse a map that is lost."""
+    """Return the KL of the map as it stands; raise FloatingPointError where it is not finite."""
     kl = engine.kl_divergence()
     if not np.isfinite(kl):
         raise FloatingPointError(

@@ -1,4 +1,4 @@
-"""Where do new points belong on a fitted map? Each on its own, and the map does not move.
+"""The placement of new points on a fitted map, each on its own; the map does not move.
 
 A new point minimises its own KL divergence against the fitted points (docs/math.md, "Transform").
 """
@@ -21,7 +21,7 @@ EXAGGERATION = 1.5  # openTSNE's default for transform: holds a point nearer to 
 MAX_ITER = 50  # evaluations; 30 bring F within 1e-5 of its end on MNIST, and most points stop by 10
 NODES = (2**20, 2**22)  # FFT nodes that a field built once may take: small maps, large maps
 NODES_PER_POINT = 50
-SUM_BELOW = 1500  # a new point asks some 30 times: by definition, milliseconds up to here
+SUM_BELOW = 1500  # points; up to here the 30 or so sums per new point take milliseconds
 MARGIN = 0.05  # of the longest span: how far beyond the fitted map a new point may go
 ROUNDING = 1e-6  # of the largest potential: error of a float32 transform, several roundings deep
 TINY = 1e-30  # keeps the logarithm of a sum finite
@@ -31,7 +31,7 @@ BLOCK_ROWS = 1 << 16  # a Ctrl-C waits for one block, a third of a second
 def reference(
     Y: FloatArray, ops: Ops, *, dof: float = 1.0, max_nodes: int | None = None
 ) -> Reference:
-    """Return the fitted map and its field on a mesh with air around it.
+    """Return the fitted map and its field on a mesh that reaches beyond it.
 
     A small map on a wide mesh (few points in three axes) is summed by definition instead.
 
@@ -66,7 +66,7 @@ def reference(
     room = max(MARGIN * longest, min(meshes.width(dof), longest))
     low, high = tuple(low - room for low, _ in box), tuple(high + room for _, high in box)
     center = tuple((a + b) / 2 for a, b in zip(low, high, strict=True))
-    # The policy affords a mesh in step with the points; this one is built once and may be finer.
+    # In a fit the nodes worth their time follow n; this mesh is built once and may be finer.
     affordable = min(max(NODES[0], NODES_PER_POINT * len(Y)), NODES[1])
     as_points = int(affordable / meshes.NODES_PER_POINT)
     span = [b - a for a, b in zip(low, high, strict=True)]
@@ -74,15 +74,25 @@ def reference(
     if len(Y) <= SUM_BELOW and math.prod(meshes.lengths(span, h)) > NODES[1]:
         none = np.empty((0,) * len(span), np.float32)
         return Reference(Y, float(dof), none, center, h, meshes.ORDER, 0.0, TINY, low, high)
-    # A new row asks for phi beside tight groups too, and where one mesh puts it, there it stays.
+    # New points may lie beside tight groups, so close pairs count here too. A reference holds one
+    # potential: one finer mesh instead of a pair.
     field = Field(ops, dof=dof, max_nodes=max_nodes, pairs=False)
     mesh = field.fit_for_good(Y, box, as_points, room=room)
     inside = tuple(slice(0, m) for m in mesh.shape)
     potential = ops.xp.ascontiguousarray(field.potential(Y)[inside])
-    far = mesh.offset * len(Y)
-    floor = ROUNDING * (far + float(potential.max()))
+    offset = mesh.offset * len(Y)
+    rounding_floor = ROUNDING * (offset + float(potential.max()))
     return Reference(
-        Y, float(dof), potential, field.center, mesh.h, mesh.order, far, floor, low, high
+        Y,
+        float(dof),
+        potential,
+        field.center,
+        mesh.h,
+        mesh.order,
+        offset,
+        rounding_floor,
+        low,
+        high,
     )
 
 

@@ -1,4 +1,4 @@
-"""A fit to a file and back: arrays by name, the rest as JSON; nothing in the file is believed.
+"""A fit to a file and back: arrays by name, the rest as JSON; all that a file says is checked.
 
 What belongs to the machine or the session (threads, progress, memory, callbacks) isn't kept.
 """
@@ -33,6 +33,8 @@ NOT_KEPT = ("callbacks", "callbacks_every", "neighbors", "n_jobs", "verbose", "m
 GONE = ("schedule",)  # parameters of older versions that had one value
 STATE = ("Y", "velocity", "gains")
 EDGES = ("indptr", "indices", "data")
+# What a file, like ``TSNE.mesh_``, calls these attributes of a mesh.
+FILED_AS = {"coarsened": "widened", "ever_coarsened": "ever_widened"}
 LONGEST = 1 << 40  # iterations and counts that a file may claim
 
 
@@ -51,7 +53,7 @@ def write(fit: Fit, path: str | Path, *, affinities: bool = False) -> None:
         "dof": result.dof,
         "learning_rate": result.learning_rate,
         "exact": result.exact,
-        "mesh": None if result.mesh is None else vars(result.mesh),
+        "mesh": None if result.mesh is None else _mesh_meta(result.mesh),
         "recall": prepared.recall,
         "graph_source": prepared.graph_source,
         "perplexity": prepared.perplexity,
@@ -251,6 +253,11 @@ def _result(meta: dict[str, Any], state: State, params: Parameters) -> Result:
         bool(meta.get("exact", mesh is None)),
         None if mesh is None else _mesh(mesh, state.Y.shape[1]),
     )
+
+
+def _mesh_meta(mesh: MeshRecord) -> dict[str, Any]:
+    """Return a mesh as JSON has it, under the names that files use."""
+    return {FILED_AS.get(name, name): value for name, value in vars(mesh).items()}
 
 
 def _mesh(told: dict[str, Any], c: int) -> MeshRecord:

@@ -1,7 +1,7 @@
 """The file of a fitted model: plain arrays and JSON in one zip, with no pickle in it.
 
 The layout is that of .npz (numpy reads the arrays) plus model.json, which lists the arrays with
-dtype and shape. A file is written whole or not at all, and believed only where every part agrees.
+dtype and shape. A file is written whole or not at all, and accepted only where every part agrees.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ __all__ = ["from_sparse_distances"]
 BLOCK = 65536  # rows handled at once: 50 MB at k = 90
 DENSE_NUMBERS = 1 << 22  # of a dense matrix at once, 32 MB of float64
 TILE = 512  # side of the squares a dense matrix is compared with its transpose in: 2 MB each
-# Rounding that is forgiven, as a share of the typical distance: float32's own, some sums deep.
+# Rounding that is tolerated, as a share of the typical distance: float32's own, some sums deep.
 ROUNDING = 64 * float(np.finfo(np.float32).eps)
 
 

@@ -1,6 +1,6 @@
-"""What does an iteration cost on a GPU? Launches and bytes of every call of ``CudaOps``.
+"""The cost of an iteration on a GPU: launches and bytes of every call of ``CudaOps``.
 
-A roofline: time is the largest of what memory, second cache and atomics take, plus the launch. It
+A roofline: time is the largest of what memory, L2 and atomics take, plus the launch. It
 was never timed; tests compare calls and bytes with those of the code, and docs/gpu.md says how to
 compare the times on a first machine.
 """
@@ -28,9 +28,9 @@ class Locality(NamedTuple):
     """
 
     below: float  # points
-    deposit: float  # sectors of charges a point that the warps of a block send
-    gather: float  # sectors of the potential a point that a block reads
-    edge: float  # sectors of Y an edge that a block reads
+    deposit: float  # sectors of charges per point that the warps of a block send
+    gather: float  # sectors of the potential per point that a block reads
+    edge: float  # sectors of Y per edge that a block reads
     far: float  # edges that leave what a cache of 0.6 of the map would hold
 
 
@@ -41,14 +41,14 @@ LOCALITY = (
 
 
 class Machine(NamedTuple):
-    """Rates of a GPU, bytes and bytes a second, from public measurements."""
+    """Rates of a GPU, bytes and bytes per second, from public measurements."""
 
     name: str
     memory: float  # bytes
     bandwidth: float  # of the memory
-    cache: float  # bytes of the second cache
+    cache: float  # bytes of the L2 cache
     cache_bandwidth: float
-    atomics: float  # sectors a second
+    atomics: float  # sectors per second
     launch: float  # seconds between two kernels
 
 
@@ -65,9 +65,9 @@ class Case:
     n, k, c : int
         Points, neighbours each, map axes.
     fft_shape : tuple of int
-        FFT nodes an axis.
+        FFT nodes per axis.
     half : bool
-        Two bytes a weight instead of four.
+        Two bytes per weight instead of four.
     in_order : bool
         Points lie along a curve through the map.
     order : int
@@ -110,7 +110,7 @@ class Call(NamedTuple):
     """One call of an iteration.
 
     ``bytes`` counts what its arrays hold, read and written once; ``cached`` is the traffic of
-    gathers at the second cache, ``missed`` what of it goes to memory; ``atomics`` counts sectors.
+    gathers at the L2 cache, ``missed`` what of it goes to memory; ``atomics`` counts sectors.
     """
 
     name: str
@@ -150,7 +150,7 @@ def calls(case: Case, gpu: Machine) -> list[Call]:
     case : Case
         The size.
     gpu : Machine
-        Its second cache decides what gathers miss.
+        Its L2 cache decides what gathers miss.
 
     Returns
     -------

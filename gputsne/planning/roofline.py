@@ -1,4 +1,4 @@
-"""How fast would a GPU be? The table of launches, bytes and times, from the code's own counts."""
+"""The modelled speed of a GPU: a table of launches, bytes and times, from the code's own counts."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def seconds(case: Case, machine: str, iterations: int) -> float:
     Parameters
     ----------
     case : Case
-        Points, neighbours, axes, bytes of a weight.
+        Points, neighbours, axes, bytes per weight.
     machine : str
         A name of ``MACHINES``.
     iterations : int
@@ -73,7 +73,7 @@ def seconds(case: Case, machine: str, iterations: int) -> float:
 
 
 def table(models: list[dict[str, Any]], gpu: Machine) -> str:
-    """Return models as text, one column a size.
+    """Return models as text, one column per size.
 
     Parameters
     ----------

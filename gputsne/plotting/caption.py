@@ -1,4 +1,4 @@
-"""What stands under a map? Its n, perplexity, seed, KL and version, and whatever was left out."""
+"""The caption of a map: its n, perplexity, seed, KL and version, and whatever was left out."""
 
 from __future__ import annotations
 

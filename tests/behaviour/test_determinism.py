@@ -1,4 +1,4 @@
-"""Does the same seed give the same bytes: for any number of threads, in any process?"""
+"""The same seed gives the same bytes: for any number of threads, in any process."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_backends_agree():
     # Chaos makes two maps of what began as one; how good they are is the same within a hundredth.
     assert a.kl_divergence_ == pytest.approx(b.kl_divergence_, rel=0.01)
     # Before chaos, the same map: early exaggeration multiplies differences of 6e-8 (float32) by
-    # less than two an iteration.
+    # less than two per iteration.
     early = [TSNE(random_state=0, device=d, max_iter=10).fit(X) for d in ("cpu", "numpy")]
     Y, Y2 = (m.embedding_ for m in early)
     assert np.abs(Y - Y2).max() < 1e-3 * np.ptp(Y)

@@ -1,4 +1,4 @@
-"""Does Ctrl-C leave from every stage, with the map so far in hand, and the model still of use?"""
+"""Ctrl-C leaves from every stage, with the map so far in hand, and the model stays of use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is the map as good as scikit-learn's exact method makes it, and is the KL told the real one?"""
+"""Maps are as good as those of scikit-learn's exact method, and the KL told is the real one."""
 
 from __future__ import annotations
 

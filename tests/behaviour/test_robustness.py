@@ -1,4 +1,4 @@
-"""Is every odd input either a finite map or an error that names what is wrong? Nothing hangs."""
+"""Every odd input gives a finite map or an error that names what is wrong. Nothing hangs."""
 
 from __future__ import annotations
 

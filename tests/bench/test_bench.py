@@ -1,4 +1,4 @@
-"""Do the benchmarks run, and does the README say what they measured?
+"""The benchmarks run, and the README says what they measured.
 
 Each script with --quick: few points, a short schedule, the processes of the real run. What it
 judges with is compared with the oracle. Nothing here looks at a time.

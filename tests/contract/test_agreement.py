@@ -1,4 +1,4 @@
-"""Do backends agree with each other, and with themselves whatever the number of threads?"""
+"""Backends agree with each other, and with themselves whatever the number of threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are forces within 1 % and Z within 1e-3, on every shape and at every span that is promised?
+"""Forces are within 1 % and Z within 1e-3, on every shape and at every span that is promised.
 
 The goal is the project's requirement, and the policy in engine/mesh.py is what is tested: no
 spacing is named here. RMS over all points; the reference is tests/oracle.py in float64.

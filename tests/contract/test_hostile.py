@@ -1,4 +1,4 @@
-"""What does every backend refuse, and what can't lead it out of its memory?
+"""What every backend refuses, and that nothing leads it out of its memory.
 
 Indices come from files, from users and from arrays that others can write to.
 """

@@ -1,4 +1,4 @@
-"""Does every backend compute what the equations say? One operation at a time.
+"""Every backend computes what the equations say: one operation at a time.
 
 The reference is tests/oracle.py, float64 by definition. Tolerances of a few 1e-6 are float32 at the
 borders: 6e-8 a rounding, up to a hundred of them in a row of P or a sum over points.

@@ -1,4 +1,4 @@
-"""Does every example in README.md, docs/ and the docstrings work? Each document runs in a temp dir.
+"""Every example in README.md, docs/ and the docstrings works. Each document runs in a temp dir.
 
 Python blocks of one document share their names, console blocks their files. What installs or
 tests gputsne itself (pip, git, cd, pytest) is .ci/run's part and left out here.

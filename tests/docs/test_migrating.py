@@ -1,4 +1,4 @@
-"""Is what docs/migrating.md says to drop refused here, and what it says to write a parameter?"""
+"""What docs/migrating.md says to drop is refused here; what it says to write is a parameter."""
 
 from __future__ import annotations
 

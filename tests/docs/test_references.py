@@ -1,4 +1,4 @@
-"""Do references hold? Equations and sections that the code cites, links, and the map of csrc."""
+"""References hold: equations and sections that the code cites, links, and the map of csrc."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where do the cases run? On the emulator, or on the PTX that nvcc made.
+"""Where the cases run: on the emulator, or on the PTX that nvcc made.
 
 ``HostBench`` gives every array an allocation of its own, for a sanitiser to watch. ``PtxBench``
 lets the real launchers say what they would launch, with which arguments, and executes that.

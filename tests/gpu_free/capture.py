@@ -1,4 +1,4 @@
-"""What would a CUDA graph of these launches do? The lookalike of CuPy, with streams to capture.
+"""CUDA graphs on the lookalike of CuPy: streams that capture launches and replay them.
 
 While a stream is captured nothing runs: kernels and FFTs are written down, their outputs hold NaN.
 What a graph can't hold is refused: waiting, copies, memory that others may be given.

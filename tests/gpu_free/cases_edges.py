@@ -1,4 +1,4 @@
-"""Do the kernels that read P compute what their formulas say?
+"""The kernels that read P compute what their formulas say.
 
 Cases as in cases_iteration.py; rows whole, and cut into pieces.
 """

@@ -1,4 +1,4 @@
-"""Does each kernel of the iteration compute what its formula says? Cases for every ring.
+"""Each kernel of the iteration computes what its formula says: cases for every ring.
 
 A case puts arrays on a bench, calls the functions of ``gputsne._cuda`` by name, compares with
 float64 by definition and returns the outputs, for rings that also ask whether they are bit-equal.
@@ -61,7 +61,7 @@ def stencil(Y: np.ndarray, c: int, order: int) -> tuple[np.ndarray, np.ndarray, 
 
 
 def spread(first: np.ndarray, weights: list[np.ndarray]) -> tuple[tuple[np.ndarray, ...], Any]:
-    """Return node indices and products of one weight an axis, (n, order, ..)."""
+    """Return node indices and products of one weight per axis, (n, order, ..)."""
     c, order = first.shape[1], weights[0].shape[1]
     product, nodes = np.ones((len(first),) + (1,) * c), []
     for a in range(c):

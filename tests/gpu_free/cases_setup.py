@@ -1,4 +1,4 @@
-"""Do the kernels of set-up, relabelling and transform compute what their formulas say?
+"""The kernels of set-up, reordering and transform compute what their formulas say.
 
 Cases as in cases_iteration.py.
 """

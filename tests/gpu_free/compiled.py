@@ -1,4 +1,4 @@
-"""What does nvcc make of the kernels? PTX, code and figures for every architecture, in one pass.
+"""What nvcc makes of the kernels: PTX, code and figures for every architecture, in one pass.
 
 Kept in build/gpu_free by the hash of what they are made of. Run as a program, prints the table that
 registers.txt keeps: ``python tests/gpu_free/compiled.py > tests/gpu_free/registers.txt``.

@@ -1,4 +1,4 @@
-"""What do the rings share? The emulated module and nvcc's output, each made once a run."""
+"""What the rings share: the emulated module and nvcc's output, each made once per run."""
 
 from __future__ import annotations
 

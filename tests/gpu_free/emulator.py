@@ -1,4 +1,4 @@
-"""How do the CUDA launchers run without a GPU? Compiled by g++ on top of simt.hpp, as a module.
+"""The CUDA launchers without a GPU: compiled by g++ on top of simt.hpp, as a module.
 
 ``Emulator`` has the functions of ``gputsne._cuda``, on addresses of host memory, and steers the
 shuffle of the threads. The modules are kept in build/gpu_free, by the hash of what made them.

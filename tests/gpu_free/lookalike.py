@@ -1,4 +1,4 @@
-"""What would CuPy do with these calls? numpy behind a module that is as strict as CuPy.
+"""A stand-in for CuPy: numpy behind a module that is as strict as CuPy.
 
 Arrays are a type of their own: they don't mix with numpy's, ``numpy.asarray`` refuses them, and
 they come back by ``get`` alone. Every call is written down, for test_cupy_api.py.

@@ -1,4 +1,4 @@
-"""What does the PTX that nvcc made compute? Executed on numpy: all threads of a launch at once.
+"""The PTX that nvcc made, executed on numpy: all threads of a launch at once.
 
 The lowest program counter runs first, so that branches join again. Stops on an access out of
 bounds, misaligned or to memory never written (ptx_memory.py), on a barrier that a thread of the

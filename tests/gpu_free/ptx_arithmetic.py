@@ -1,4 +1,4 @@
-"""What do PTX's arithmetic instructions compute? A function a name, on the operands of a run."""
+"""PTX's arithmetic instructions: one function per name, on the operands of a run."""
 
 from __future__ import annotations
 

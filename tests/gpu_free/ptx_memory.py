@@ -1,4 +1,4 @@
-"""What would a GPU get wrong in silence? Memory that faults on every access it should not see.
+"""Memory that faults on every access that a GPU would get wrong in silence.
 
 Addresses are those of one host array, so that what host code computes with them stays true.
 """

@@ -1,4 +1,4 @@
-"""What does a PTX file say? Its kernels as lists of instructions, nothing executed."""
+"""A PTX file as lists of instructions per kernel, nothing executed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the benchmark for a first GPU run? Every call of it, on the emulated one, untimed."""
+"""The benchmark for a first GPU run works: every call of it, on the emulated one, untimed."""
 
 from __future__ import annotations
 

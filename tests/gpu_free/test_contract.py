@@ -1,4 +1,4 @@
-"""Do the contract tests pass on the emulated GPU? What a real one will run first, run here."""
+"""The contract tests on the emulated GPU: what a real one will run first, run here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does every call that the engine makes of CuPy exist there, with these arguments?
+"""Every call that the engine makes of CuPy exists there, with these arguments.
 
 Two ways, since CuPy imports without a GPU. Every name that the sources look up, on whatever path,
 is looked up in CuPy itself (cupy_names.py). And a small fit on the lookalike writes its calls down,

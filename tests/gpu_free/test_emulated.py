@@ -1,4 +1,4 @@
-"""Ring 2: do the launchers do what they should on a GPU's terms? Shuffled, under sanitisers.
+"""Ring 2: the launchers do what they should on a GPU's terms. Shuffled, under sanitisers.
 
 Each case runs under two orders of blocks and threads, must agree with float64, and must give the
 same bytes both times.

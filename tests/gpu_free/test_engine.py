@@ -1,4 +1,4 @@
-"""Ring 2, all of it: does the whole engine on the emulated GPU make the map that the CPU makes?
+"""Ring 2, all of it: the whole engine on the emulated GPU makes the map that the CPU makes.
 
 ``CudaOps`` on the lookalike of CuPy and the emulated kernels fits a few hundred digits: early phase
 and its end, points put in order, meshes built again, transform, and the model on another machine.
@@ -111,11 +111,11 @@ def test_an_iteration_waits_for_nothing(cuda, monkeypatch):
     field = Field(ops, method="mesh")
     engine = Engine(P, initial_state(Y), field)
     params = StepParams(1.0, 0.5, 1.0)
-    for _ in range(40):  # until the map is calm and looks are far between
+    for _ in range(40):  # until the map is calm and its extent is seldom read
         engine.step(params)
-    while field._looked != 1:
+    while field._evaluations != 1:
         engine.step(params)
-    assert field._epoch > 10
+    assert field._mesh_interval > 10
     for waits in ("get", "__float__", "__int__", "__bool__"):
         monkeypatch.setattr(lookalike.Array, waits, lambda *_: pytest.fail("waits for the device"))
     monkeypatch.setattr(OnDevice, "__float__", lambda _: pytest.fail("waits for the device"))
@@ -133,15 +133,15 @@ def test_a_point_that_leaves_the_mesh_is_noticed(cuda):
     params = StepParams(1.0, 0.0, 1.0)
     for _ in range(10):
         engine.step(params)
-    assert field._epoch > 1
-    assert not field.escapes
+    assert field._mesh_interval > 1
+    assert not field.out_of_mesh
     outermost = int(Y[:, 0].argmax())
     engine.velocity[outermost] = 40.0
     thrown = StepParams(1.0, 1.0, 1.0, max_step=100.0)
     engine.step(thrown)
     for _ in range(30):
         engine.step(params)
-    assert field.escapes == 1
+    assert field.out_of_mesh == 1
     low, high = zip(*ops.extent(engine.Y), strict=True)
     assert field.mesh.holds(low, high)
 

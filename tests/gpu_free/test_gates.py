@@ -1,4 +1,4 @@
-"""Does nvcc make of the kernels what they were designed for? Registers, spills, machine code.
+"""What nvcc makes of the kernels is what they were designed for: registers, spills, machine code.
 
 Every architecture compiles with every warning an error (compiled.py). Speed can't be seen here;
 what is known to cost it can: local memory, FP64, calls, atomics that return a value.

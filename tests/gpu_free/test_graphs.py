@@ -1,4 +1,4 @@
-"""Do captured iterations make the map that single launches make? And what if none can be had?"""
+"""Captured iterations make the map that single launches make; so does a run that gets no graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the operations keep between calls: is it dropped, moved or cleared when it should be?"""
+"""What the operations keep between calls is dropped, moved or cleared when it should be."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ def test_an_escape_is_told_once_whoever_reads_the_extent(ops):
     ops.extent(on)  # to put points in order
     ops.extent(on)
     assert ops.escaped
-    _, field = evaluated(ops)  # the field has looked
+    _, field = evaluated(ops)  # the field has refreshed its mesh
     assert not ops.escaped
-    assert field.escapes == 0  # at its first look no point could have left
+    assert field.out_of_mesh == 0  # before its first refresh no point can have left
 
 
 def test_plans_stay_when_the_mesh_changes_until_they_hold_too_much(ops):

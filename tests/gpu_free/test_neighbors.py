@@ -1,4 +1,4 @@
-"""Are the neighbours that the device finds the true ones? Tiles on emulated kernels, and libraries.
+"""The neighbours that the device finds are the true ones: tiles on emulated kernels, and libraries.
 
 The reference is scikit-learn's brute force in float64. faiss-gpu and cuVS are stood in for: an
 index of the CPU where FAISS would hand one to the GPU, and all pairs where cuVS would search.

@@ -1,4 +1,4 @@
-"""Would the rings see a bug if there were one? Eleven that GPUs are known for, each in a copy.
+"""The rings see a bug where there is one: eleven that GPUs are known for, each in a copy.
 
 Ring 2 is the emulator (shuffled, NaN in what is unwritten, sanitisers), ring 3 the PTX. Lock-step
 hides races from ring 3, and ring 2 does not run nvcc: neither would do alone.

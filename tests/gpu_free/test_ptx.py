@@ -1,4 +1,4 @@
-"""Ring 3: does the PTX that nvcc made compute what the formulas say, for every generation of GPUs?
+"""Ring 3: the PTX that nvcc made computes what the formulas say, for every generation of GPUs.
 
 The launchers say what they would launch; the interpreter executes that, on memory that faults.
 """

@@ -1,4 +1,4 @@
-"""Does the CUDA module stand on its own? It links no CUDA library and imports without a driver."""
+"""The CUDA module stands on its own: it links no CUDA library and imports without a driver."""
 
 from __future__ import annotations
 

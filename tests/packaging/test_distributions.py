@@ -1,4 +1,4 @@
-"""Do sdist and wheel hold what they should and nothing else, with and without a compiler?
+"""Sdist and wheel hold what they should and nothing else, with and without a compiler.
 
 The distributions are built from a copy of the checkout without compiling; the compiled module is
 what the installation under test was built with.

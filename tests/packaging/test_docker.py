@@ -1,4 +1,4 @@
-"""Do the images keep what they promise, as far as it can be read? Stages, users, pins, files.
+"""The images keep what they promise, as far as it can be read: stages, users, pins, files.
 
 Nothing is built here: that needs a daemon.
 """

@@ -1,4 +1,4 @@
-"""Is importing gputsne light, does it find the compiled module, and do all versions agree?"""
+"""Importing gputsne is light, finds the compiled module, and all versions agree."""
 
 from __future__ import annotations
 

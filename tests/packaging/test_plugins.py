@@ -1,4 +1,4 @@
-"""Is the test command the same whatever plugins of pytest happen to be installed?
+"""The test command is the same whatever plugins of pytest happen to be installed.
 
 Some of those around warn, which is an error here, shuffle tests or bring hooks of their own.
 """

@@ -1,4 +1,4 @@
-"""Do the stubs of the compiled modules describe the modules that are installed?"""
+"""The stubs of the compiled modules describe the modules that are installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which properties hold for any row of distances and any graph, on both CPU backends?"""
+"""Properties that hold for any row of distances and any graph, on both CPU backends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold for the forces of any map? Symmetries, Newton's third law, bounds of Z.
+"""What holds for the forces of any map: symmetries, Newton's third law, bounds of Z.
 
 Sums by definition hold them to rounding (a few 1e-6 of the largest force); the mesh up to its
 accuracy, 1 % of the root mean square force (docs/mesh.md).

@@ -1,4 +1,4 @@
-"""Whatever happens to a file: does loading it either fail with ValueError or give the model back?
+"""Whatever happens to a file, loading it either fails with ValueError or gives the model back.
 
 The zip's checksums cover the contents; dates and attributes, which they don't cover, are not read.
 """

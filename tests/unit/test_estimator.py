@@ -1,4 +1,4 @@
-"""Does TSNE keep scikit-learn's contract? Its own checks, clones, frames, names, pickles."""
+"""TSNE keeps scikit-learn's contract: its own checks, clones, frames, names, pickles."""
 
 from __future__ import annotations
 

@@ -92,8 +92,8 @@ class _Block:
             stiffness += w
             total += w * d
         value = 0.5 * self.pull * self.ref.dof * stretch
-        value += np.log(np.maximum(phi, 0.0) + self.ref.floor)
-        share = np.where(phi > 0.0, 1.0 / (np.maximum(phi, 0.0) + self.ref.floor), 0.0)
+        value += np.log(np.maximum(phi, 0.0) + self.ref.rounding_floor)
+        share = np.where(phi > 0.0, 1.0 / (np.maximum(phi, 0.0) + self.ref.rounding_floor), 0.0)
         return _Objective(value, self.pull * total + share * slope, self.pull * stiffness + 1e-20)
 
     def start(self, rows: _Rows) -> tuple[F64, _Objective]:
@@ -190,7 +190,7 @@ def _field(ref: Reference, y: F64) -> tuple[F64, F64]:
     strides = [s // potential.itemsize for s in potential.strides]
     base, _, axes = _stencil(y.T, ref, ref.center, potential.shape, strides)
     flat = potential.ravel()
-    phi, slope = np.full(y.shape[1], ref.far), np.zeros_like(y)
+    phi, slope = np.full(y.shape[1], ref.offset), np.zeros_like(y)
     for shift, nodes in _nodes(ref.order, strides):
         v = flat[base + shift].astype(np.float64)
         w = [axes[a][0][j] for a, j in enumerate(nodes)]

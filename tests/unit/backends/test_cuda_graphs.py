@@ -1,4 +1,4 @@
-"""Can the neighbours, the distances or P come from the user, and every affinity and axis count?"""
+"""Neighbours, distances or P come from the user, with every affinity and axis count, on the GPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do the compiled set-up kernels give the same bytes for any thread count, stop, and stay small?"""
+"""The compiled set-up kernels: the same bytes for any thread count, Ctrl-C, and memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Can any argument make the compiled module crash, or a caller change what it has checked?"""
+"""No argument crashes the compiled module, and no caller changes what it has checked."""
 
 from __future__ import annotations
 

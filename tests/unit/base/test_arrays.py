@@ -1,4 +1,4 @@
-"""Are other libraries' arrays read, and results given back in kind? Stand-ins for GPUs."""
+"""Other libraries' arrays are read, and results given back in kind. Stand-ins for GPUs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are options that make no sense refused before the input is read, and under their own names?"""
+"""Options that make no sense are refused before the input is read, under their own names."""
 
 from __future__ import annotations
 

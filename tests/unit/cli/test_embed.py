@@ -1,4 +1,4 @@
-"""Do options reach the estimator, and columns, labels and ids the file, and mistakes come first?
+"""Options reach the estimator, columns, labels and ids the file, and mistakes come first.
 
 The estimator is a stand-in that records what it is given.
 """

@@ -1,4 +1,4 @@
-"""Does every way a run can end have its exit code, its line, and the right files left behind?
+"""Every way a run can end has its exit code, its line, and the right files left behind.
 
 The estimator is a small stand-in, so that it fails exactly where it should.
 """

@@ -1,4 +1,4 @@
-"""Does a refusal of NaN and infinity name the file's columns and the command line's remedy?"""
+"""A refusal of NaN and infinity names the file's columns and the command line's remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the help tell the truth, quickly, and do the script and ``python -m gputsne`` answer?"""
+"""The help tells the truth, quickly, and the script and ``python -m gputsne`` answer."""
 
 from __future__ import annotations
 

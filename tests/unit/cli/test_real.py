@@ -1,4 +1,4 @@
-"""Does the command do with the real estimator what a person would do in Python?"""
+"""The command does with the real estimator what a person would do in Python."""
 
 from __future__ import annotations
 

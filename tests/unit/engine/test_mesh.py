@@ -1,4 +1,4 @@
-"""Is the mesh what docs/mesh.md derives? Spectrum, transfer, self terms, and the policy for h."""
+"""The mesh is what docs/mesh.md derives: spectrum, transfer, self terms, and the policy for h."""
 
 from __future__ import annotations
 
@@ -105,9 +105,9 @@ def test_self_terms_are_the_direct_sum_of_a_points_own_image(c, dof, order):
 )
 def test_h_is_never_above_the_goal(c, log_span, n, dof):
     span, scale = 10.0**log_span, mesh.width(dof)
-    h, widened = mesh.spacing((span,) * c, n, dof, max_nodes=2**62)
+    h, coarsened = mesh.spacing((span,) * c, n, dof, max_nodes=2**62)
     goal = next(h for reach, h in mesh.GOAL if span < reach * scale)
-    assert not widened
+    assert not coarsened
     assert 0 < h <= goal * scale
     steps = {*mesh.LADDER, *(g for _, g in mesh.GOAL), *(s for _, s in mesh.SPARSE)}
     if span < mesh.TINY_SPAN * scale:
@@ -136,21 +136,21 @@ def test_more_points_afford_a_finer_mesh(c, span, n):
 
 def test_memory_widens_and_says_so():
     span = (5000.0, 5000.0)
-    h, widened = mesh.spacing(span, 1000, 1.0, max_nodes=512**2)
-    assert widened
+    h, coarsened = mesh.spacing(span, 1000, 1.0, max_nodes=512**2)
+    assert coarsened
     assert h > mesh.GOAL[-1][1]
     assert np.prod(mesh.lengths(span, h)) <= 512**2
-    assert mesh.build(span, h, widened=widened).widened
+    assert mesh.build(span, h, coarsened=coarsened).coarsened
 
 
 @pytest.mark.parametrize("c", AXES)
 def test_no_span_needs_more_than_the_limit(c):
-    h, widened = mesh.spacing((1e6,) * c, 100, 1.0)
-    assert widened
+    h, coarsened = mesh.spacing((1e6,) * c, 100, 1.0)
+    assert coarsened
     assert np.prod(mesh.lengths((1e6,) * c, h), dtype=float) <= mesh.MAX_NODES[c - 1]
 
 
-def test_the_spans_that_are_promised_are_not_widened():
+def test_the_spans_that_are_promised_are_not_coarsened():
     for span in ((1e4,), (1e3,) * 2, (60.0,) * 3):
         for dof in (1.0, 10.0):
             assert not mesh.spacing(span, 1000, dof)[1]

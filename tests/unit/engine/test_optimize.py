@@ -1,4 +1,4 @@
-"""Does the loop do what was asked: schedule, history, callbacks, stopping, going on, starting?"""
+"""The loop does what was asked: schedule, history, callbacks, stopping, going on, starting."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_history_and_the_oracle(dof):
     assert model.kl_divergence_ == history[130]
     P = model.affinities_.to_csr().toarray()
     for iteration, Y in (seen | {130: model.embedding_}).items():
-        # Exact sums below 1,500 points: float32 kernels, 300 terms a row, summed in float64.
+        # Exact sums below 1,500 points: float32 kernels, 300 terms per row, summed in float64.
         assert history[iteration] == pytest.approx(oracle.kl(P, Y, dof), rel=1e-5)
 
 

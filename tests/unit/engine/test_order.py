@@ -1,4 +1,4 @@
-"""Does the order of points in memory change the map? Not a bit of it."""
+"""The order of points in memory doesn't change the map: the bytes are equal in any order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEVICES = [device for device, there, _ in backends.explain() if there]
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("c", [1, 2, 3])
-def test_an_engine_that_relabels_gives_the_same_bytes(device, c):
+def test_an_engine_that_reorders_gives_the_same_bytes(device, c):
     """Charges are integers, edges keep their order in a row, and sums over rows are exact in
     float64 (24-bit terms of similar size), so even the last bit must agree."""
     rng = np.random.default_rng(c)
@@ -33,7 +33,7 @@ def test_an_engine_that_relabels_gives_the_same_bytes(device, c):
         engine = Engine(P, initial_state(Y), Field(ops, method="mesh"))
         for t in range(12):
             if t in at:
-                engine.relabel()
+                engine.reorder()
             engine.step(StepParams(exaggeration=4.0, momentum=0.8, learning_rate=20.0))
         maps.append((engine.embedding(), engine.state().velocity, engine.kl_divergence()))
     np.testing.assert_array_equal(maps[0][0], maps[1][0])

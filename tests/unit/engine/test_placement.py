@@ -1,4 +1,4 @@
-"""Do new points land where their divergence is least, each on its own, while the map stays?"""
+"""New points land where their divergence is least, each on its own, while the map stays."""
 
 from __future__ import annotations
 

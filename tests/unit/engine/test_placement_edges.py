@@ -1,4 +1,4 @@
-"""What does transform do at the edges: training rows, tiny maps, fleeing points, wrong input?"""
+"""Transform at the edges: training rows, tiny maps, fleeing points, wrong input."""
 
 from __future__ import annotations
 

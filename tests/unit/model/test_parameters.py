@@ -1,4 +1,4 @@
-"""Is every parameter checked before work starts, with a message that names it, and none ignored?"""
+"""Every parameter is checked before work starts, with a message that names it; none is ignored."""
 
 from __future__ import annotations
 

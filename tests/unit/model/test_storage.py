@@ -1,4 +1,4 @@
-"""Does a file give back what was kept, and say plainly what is wrong with one that doesn't?"""
+"""A file gives back what was kept; what is wrong with one that doesn't is said plainly."""
 
 from __future__ import annotations
 

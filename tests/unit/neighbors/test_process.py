@@ -1,4 +1,4 @@
-"""Do two processes find the same bits, and does Ctrl-C get them out within a second?"""
+"""Two processes find the same bits, and Ctrl-C gets them out within a second."""
 
 from __future__ import annotations
 

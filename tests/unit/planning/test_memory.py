@@ -1,4 +1,4 @@
-"""Is memory reckoned near the truth, in int64, and refused before anything large is taken?"""
+"""Memory is reckoned near the truth, in int64, and refused before anything large is taken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does the model of a GPU count what the code does, and stay near the design's table?"""
+"""The model of a GPU counts what the code does, and stays near the design's table."""
 
 from __future__ import annotations
 

@@ -283,7 +283,7 @@ def test_many_distinct_labels_take_memory_in_proportion():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(read.names) == 36_000
-    assert peak < 2000 * len(labels)  # bytes a label: some Python texts and places, no square
+    assert peak < 2000 * len(labels)  # bytes per label: some Python texts and places, no square
 
 
 def test_one_long_label_does_not_widen_the_others():

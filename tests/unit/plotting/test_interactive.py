@@ -1,4 +1,4 @@
-"""Is the interactive map one file that works offline, of bounded weight, and safe to open?"""
+"""The interactive map is one file that works offline, of bounded weight, and safe to open."""
 
 from __future__ import annotations
 

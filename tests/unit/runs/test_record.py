@@ -1,4 +1,4 @@
-"""Does a run record hold what it promises, as strict JSON?"""
+"""A run record holds what it promises, as strict JSON."""
 
 from __future__ import annotations
 
