@@ -1,4 +1,4 @@
-"""A model in a file: parameters come back, nothing in a file is believed, runs go on alike."""
+"""A model in a file: parameters come back, all that a file says is checked, runs go on alike."""
 
 from __future__ import annotations
 
@@ -52,6 +52,18 @@ def test_numbers_of_any_library_come_back_as_numbers(given, want, tmp_path):
     np.testing.assert_array_equal(back.transform(X[:5]), model.transform(X[:5]))
     if "random_state" not in given:
         np.testing.assert_array_equal(back.fit(X).embedding_, model.embedding_)
+
+
+def test_the_names_of_a_mesh_in_a_file_stay(tmp_path):
+    """Files of other versions hold them, whatever the attributes are called."""
+    TSNE(**QUICK, method="mesh").fit(X).save(tmp_path / "m.npz")
+    with zipfile.ZipFile(tmp_path / "m.npz") as kept:
+        text = kept.read("model.json").decode()
+    meta = json.loads(text)["meta"]
+    assert list(meta["mesh"]) == [
+        "h", "fft_shape", "center", "widened", "ever_widened", "rebuilds", "pair", "burden",
+        "since", "clean_at",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
