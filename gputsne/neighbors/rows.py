@@ -106,6 +106,8 @@ def _numbers(X: Any) -> Array:
     """Return X as numbers, read by the reader of every other entry; sparse frames become dense."""
     if hasattr(X, "tocsr"):
         raise TypeError("X is sparse: reduce it first, sklearn.decomposition.TruncatedSVD(50)")
+    if type(X) is np.ndarray and X.dtype.kind in "biuf" and X.ndim == 2 and X.shape[1]:
+        return X  # perhaps of no rows: queries may be none
     table = tables.read(X, "X")
     values: Array = table.values.toarray() if table.sparse else table.values
     return values
