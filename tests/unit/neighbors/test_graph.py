@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import sparse
 from scipy.spatial.distance import cdist
@@ -227,16 +226,6 @@ def test_input_is_never_changed():
         (cloud(10), 3, {"n_jobs": 0}, ValueError, "n_jobs=0"),
         (np.ones(4), 1, {}, ValueError, "Reshape your data"),
         (np.array([["a"], ["b"]]), 1, {}, ValueError, "X must hold numbers"),
-        (
-            pd.DataFrame({"day": pd.date_range("2020", periods=5)}),
-            1,
-            {},
-            ValueError,
-            "column 'day' of X .* Datetime",
-        ),
-        (pd.DataFrame({"a": [1.0, pd.NA] * 3}, dtype=object), 1, {}, ValueError, r"X\[1, 0\]=nan"),
-        (np.ma.array(np.eye(4), mask=np.eye(4)), 1, {}, ValueError, "X is a masked array"),
-        ([[1.0, 2.0], [3.0], [4.0, 5.0]], 1, {}, ValueError, "row 1 has 1 numbers"),
         (np.array([[1.0], [np.nan]]), 1, {}, ValueError, "NaN"),
         (np.array([[1.0], [1e300]]), 1, {}, ValueError, "too large"),
         (sparse.eye_array(5).tocsr(), 1, {}, TypeError, "sparse"),
@@ -257,23 +246,6 @@ def test_input_is_never_changed():
 def test_what_makes_no_sense_says_so(X, k, options, error, words):
     with pytest.raises(error, match=words):
         knn(X, k, **options)
-
-
-@pytest.mark.parametrize("kind", ["vectors", "series", "nullable", "sparse", "lazy", "objects"])
-def test_rows_come_in_every_container_that_fit_takes(kind):
-    X = cloud(40).astype(np.float64)
-    frame = pd.DataFrame(X)
-    held = {
-        "vectors": lambda: pd.DataFrame({"v": list(X)}),
-        "series": lambda: pd.Series(list(X)),
-        "nullable": lambda: frame.astype("Float64"),
-        "sparse": lambda: frame.astype(pd.SparseDtype("float64", 0.0)),
-        "lazy": lambda: pytest.importorskip("polars").DataFrame(X).lazy(),
-        "objects": lambda: X.astype(object),
-    }[kind]()
-    got, want = knn(held, 5), knn(X, 5)
-    np.testing.assert_array_equal(got.indices, want.indices)
-    np.testing.assert_array_equal(got.distances, want.distances)
 
 
 def test_reference_index_agrees_with_knn():
