@@ -1,4 +1,4 @@
-"""Rows that knn is given: in every container that a fit takes, and what can't be searched is named."""
+"""Rows that knn is given: every container that a fit takes, and what can't be searched."""
 
 from __future__ import annotations
 
