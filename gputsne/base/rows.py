@@ -119,9 +119,14 @@ def _as_column(points: Any) -> Any:
     if hasattr(points, "collect_schema") or hasattr(points, "columns"):
         return points
     points = host(points)
+    if isinstance(points, np.ma.MaskedArray):  # which np.asarray would rid of its mask
+        return points[:, None] if points.ndim == 1 else points
     if not hasattr(points, "ndim") and not isinstance(points, list | tuple):
         return points
-    array = np.asarray(points)
+    try:
+        array = np.asarray(points)
+    except ValueError:  # rows of different length, which the reader of tables names
+        return points
     if array.ndim == 1 and not (array.dtype.kind == "O" and array.size and np.ndim(array[0])):
         return array[:, None]
     return array

@@ -5,6 +5,7 @@ Also the formats that file names stand for, and the error of every file that can
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from gputsne.base.types import Array
 INPUT_SUFFIXES: Final = (".npy", ".npz", ".csv", ".tsv", ".parquet", ".h5ad")
 TEXT_SUFFIXES: Final = (".csv", ".tsv")
 COMPRESSED: Final = (".gz", ".bz2", ".xz", ".zst", ".zip")
+_SAVED_INDEX: Final = re.compile(r"^Unnamed: \d+$")  # pandas' name of a column without one
 _LISTED: Final = 8  # names listed in a message before "..."
 
 
@@ -146,6 +148,17 @@ def listed(names: Sequence[str]) -> str:
     """Return the names for a message, the first few of many."""
     shown = ", ".join(names[:_LISTED])
     return shown if len(names) <= _LISTED else f"{shown}, ... ({len(names)} in all)"
+
+
+def is_saved_index(name: str) -> bool:
+    """Tell whether a column is called as pandas calls one without a name: a row index, once saved.
+
+    Parameters
+    ----------
+    name : str
+        The column's name.
+    """
+    return _SAVED_INDEX.match(name) is not None
 
 
 def left_out_remark(names: Sequence[str], reason: str) -> list[str]:

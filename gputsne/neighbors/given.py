@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gputsne.base.types import Array, KNNGraph
-from gputsne.neighbors.matrix import from_sparse_distances
+from gputsne.neighbors.matrix import ROUNDING, from_sparse_distances
 
 __all__ = ["from_user"]
 
@@ -40,7 +40,7 @@ def from_user(neighbors: Any, n: int, k: int | None = None) -> KNNGraph:
     ------
     ValueError, TypeError
         For wrong shapes, numbers outside 0 ... n - 1 (FAISS fills with -1), doubles within a list,
-        distances that are negative or NaN, and lists that are too short.
+        distances that are NaN or below 0 by more than rounding, and lists that are too short.
     """
     if hasattr(neighbors, "tocsr"):
         return _from_matrix(neighbors, n, k)
@@ -50,8 +50,9 @@ def from_user(neighbors: Any, n: int, k: int | None = None) -> KNNGraph:
         neighbors = (neighbors.indices, neighbors.distances)
     indices, distances = _two_arrays(neighbors, n)
     blocks = [slice(start, min(n, start + BLOCK)) for start in range(0, n, BLOCK)]
+    slack = ROUNDING * max((_farthest(distances[block]) for block in blocks), default=0.0)
     for block in blocks:
-        _check_block(indices[block], distances[block], block.start, n)
+        _check_block(indices[block], distances[block], block.start, n, slack)
     own = any((indices[b] == np.arange(b.start, b.stop)[:, None]).any() for b in blocks)
     width = indices.shape[1] - own
     k = width if k is None else k
@@ -101,8 +102,16 @@ def _two_arrays(neighbors: Any, n: int) -> tuple[Array, Array]:
     return indices, distances
 
 
-def _check_block(indices: Array, distances: Array, first: int, n: int) -> None:
-    """Raise ValueError naming the first row that can't be a list of neighbours."""
+def _farthest(distances: Array) -> float:
+    """Return the largest finite distance, 0 where there is none."""
+    return float(np.max(distances, initial=0.0, where=np.isfinite(distances)))
+
+
+def _check_block(indices: Array, distances: Array, first: int, n: int, slack: float) -> None:
+    """Raise ValueError naming the first row that can't be a list of neighbours.
+
+    Distances below 0 by no more than ``slack`` are rounding, as in ``1 - cosine``.
+    """
     absent = np.isposinf(distances)
     beyond = ((indices < 0) | (indices >= n)) & ~absent
     if beyond.any():
@@ -116,12 +125,13 @@ def _check_block(indices: Array, distances: Array, first: int, n: int) -> None:
             f"neighbors: row {first + row} names point {value}, outside 0 ... {n - 1}{hint}"
         )
     with np.errstate(over="ignore"):
-        wrong = (~np.isfinite(distances.astype(np.float32)) & ~absent) | (distances < 0)
+        wrong = (~np.isfinite(distances.astype(np.float32)) & ~absent) | (distances < -slack)
     if wrong.any():
         row = int(np.argmax(wrong.any(axis=1)))
         raise ValueError(
             f"neighbors: row {first + row} holds the distance {distances[row][wrong[row]][0]}; "
-            "distances must be finite in float32 and 0 or more, or infinite for no neighbour"
+            "distances must be finite in float32 and 0 or more, or infinite for no neighbour; for "
+            "rounding, np.clip(distances, 0, None)"
         )
     known = np.where(absent, -1 - np.arange(indices.shape[1]), indices.astype(np.int64))
     known.sort(axis=1)
@@ -143,7 +153,7 @@ def _check_block(indices: Array, distances: Array, first: int, n: int) -> None:
 def _sorted(indices: Array, distances: Array, first: int, k: int) -> tuple[Array, Array]:
     """Return the k nearest of each list, the point itself left out; what is absent comes last."""
     itself = indices == np.arange(first, first + len(indices))[:, None]
-    D = np.where(itself, np.inf, distances.astype(np.float64))
+    D = np.where(itself, np.inf, np.maximum(distances.astype(np.float64), 0.0))
     order = np.argsort(D, axis=1, kind="stable")[:, :k]
     ids, lengths = (np.take_along_axis(a, order, axis=1) for a in (indices, D))
     return np.where(np.isinf(lengths), ids[:, :1], ids), lengths

@@ -151,6 +151,7 @@ def _knn(
 
     with resources.limit(jobs):
         found = _by_vectors(rows, k, metric, wish, counter, ops)
+        _check_range(rows, found, metric, wish.seed)
         recall = recall_of_rounded(rows.wide, metric, found, wish.seed)
         if recall < wish.min_recall and not metric.origin_matters:
             rows = recentred(rows)
@@ -239,6 +240,27 @@ def _answer_duplicates(Z: Array, k: int, metric: VectorMetric, ids: Array) -> tu
         searching[group] = False
         kept[group[k:]] = False
     return searching, kept
+
+
+def _check_range(rows: Rows, graph: KNNGraph, metric: VectorMetric, seed: int) -> None:
+    """Raise ValueError where a value is so far out that the other rows' squares are 0 beside it."""
+    X, learned = rows.values, metric.learn(rows.values)
+    factor = getattr(learned, "factor", 1.0)
+    if factor == 1.0:
+        return
+    own = sample_of(np.arange(len(X)), seed)
+    told = graph.distances[own, -1]
+    own, told = own[told < np.finfo(np.float32).max], told[told < np.finfo(np.float32).max]
+    near = X[graph.indices[own, -1]].astype(np.float64)
+    true = np.linalg.norm((X[own].astype(np.float64) - near) * factor, axis=1)
+    if (np.sqrt(learned.to_squared(told.astype(np.float64))) < 0.5 * true).any():
+        wide = X.astype(np.float64) if rows.wide is None else rows.wide
+        row, column, value = farthest_value(Rows(X, wide, rows.centre))
+        raise ValueError(
+            f"X[{row}, {column}]={value:.6g} lies so far out that float32 can't tell the other "
+            "rows apart beside it. If it stands for 'no data', drop that row or fill it; otherwise "
+            "clip the column, or take its logarithm"
+        )
 
 
 def _judged(rows: Rows, graph: KNNGraph, recall: float, wish: Wish) -> KNNGraph:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gputsne.base.arrays import host
+from gputsne.base import tables
 from gputsne.base.types import Array
 from gputsne.neighbors.metric import Cosine, Metric, VectorMetric
 
@@ -72,7 +72,7 @@ def read_queries(X: Any, like: Rows) -> Array:
     if like.centre is not None:
         values = values.astype(np.float64) - like.centre
     if like.values.dtype == np.float32:
-        return _finite(_rounded(values), np.asarray(X))
+        return _finite(_rounded(values), values)
     return _finite(np.ascontiguousarray(values, dtype=like.values.dtype), values)
 
 
@@ -103,19 +103,13 @@ def _medians(X: Array) -> Array:
 
 
 def _numbers(X: Any) -> Array:
+    """Return X as numbers, read by the reader of every other entry; sparse frames become dense."""
     if hasattr(X, "tocsr"):
         raise TypeError("X is sparse: reduce it first, sklearn.decomposition.TruncatedSVD(50)")
-    if hasattr(X, "collect_schema"):
-        raise TypeError("X is a LazyFrame: pass X.collect()")
-    values = np.asarray(host(X))
-    if values.dtype.kind == "O":
-        values = values.astype(np.float64)
-    if values.dtype.kind not in "biuf":
-        raise TypeError(f"X holds {values.dtype}, which is no real number: convert it to float")
-    if values.ndim != 2:
-        raise ValueError(f"Expected 2D array, got {values.ndim}D array instead. Reshape your data")
-    if values.shape[1] == 0:
-        raise ValueError(f"Found array with 0 feature(s) (shape={values.shape}): 1 is the minimum")
+    if type(X) is np.ndarray and X.dtype.kind in "biuf" and X.ndim == 2 and X.shape[1]:
+        return X  # perhaps of no rows: queries may be none
+    table = tables.read(X, "X")
+    values: Array = table.values.toarray() if table.sparse else table.values
     return values
 
 

@@ -190,7 +190,9 @@ def _only_matrix(archive: _Archive, path: Path, want: Selection) -> str:
         return matrices[0]
     if not matrices:
         known = listed([f"{key} {header.shape}" for key, header in headers.items()])
-        raise BadInput(f"{path} has no two-dimensional numeric array; it has: {known}")
+        images = any(h.dtype.kind in "fiub" and len(h.shape) > 2 for h in headers.values())
+        hint = "; --flatten makes each entry of the first axis a row" if images else ""
+        raise BadInput(f"{path} has no two-dimensional numeric array; it has: {known}{hint}")
     raise BadInput(f"{path} has several arrays; choose one with --key: {listed(matrices)}")
 
 

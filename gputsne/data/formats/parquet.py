@@ -17,7 +17,15 @@ import numpy as np
 from gputsne.base.types import Array
 from gputsne.data.columns import choose_columns, column_position, label_position, only_column
 from gputsne.data.limits import check_bytes
-from gputsne.data.table import BadInput, Data, Selection, counted, left_out_remark, listed
+from gputsne.data.table import (
+    BadInput,
+    Data,
+    Selection,
+    counted,
+    is_saved_index,
+    left_out_remark,
+    listed,
+)
 
 _BATCH: Final = 65_536  # rows decoded at a time
 _NOT_CSV: Final = {
@@ -74,11 +82,14 @@ def _read(source: _Reader, want: Selection) -> Data:
         left_out = [names[i] for i in free if i != vector]
         remarks = left_out_remark(left_out, f"the vectors of {names[vector]} are the features")
     else:
-        index = [i for i in free if names[i] in source.index]
-        features = [i for i in free if i not in index and _is_number(source.kinds[i])]
-        text = [names[i] for i in free if i not in index and i not in features]
-        left_out = [*(names[i] for i in index), *text]
-        remarks = left_out_remark([names[i] for i in index], "pandas' index")
+        index = [names[i] for i in free if names[i] in source.index]
+        saved = [names[i] for i in free if is_saved_index(names[i]) and names[i] not in index]
+        rest = [i for i in free if names[i] not in (*index, *saved)]
+        features = [i for i in rest if _is_number(source.kinds[i])]
+        text = [names[i] for i in rest if i not in features]
+        left_out = [*index, *saved, *text]
+        remarks = left_out_remark(index, "pandas' index")
+        remarks += left_out_remark(saved, "no name, so a row index")
         remarks += left_out_remark(text, "not numeric")
     if vector is not None:
         X, absent = source.vectors(names[vector])

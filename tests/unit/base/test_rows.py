@@ -36,6 +36,7 @@ def test_points_of_every_kind():
         assert got.dtype == np.float64
         np.testing.assert_array_equal(got, want)
     assert finite_points("Y", [1, 2, 3]).shape == (3, 1)
+    assert finite_points("Y", np.ma.array([1.0, 2.0, 3.0])).shape == (3, 1)  # nothing is masked
     assert finite_points("Y", pd.Series([1, 2, 3])).shape == (3, 1)
 
 
@@ -48,6 +49,9 @@ def test_points_of_every_kind():
         (np.zeros((3, 2, 1)), ValueError, "Y has shape"),
         (np.zeros((3, 2), complex), ValueError, "Y is complex128"),
         (["a", "b", "c"], ValueError, "Y must hold numbers"),
+        (np.ma.array(np.zeros((3, 2)), mask=np.eye(3, 2)), ValueError, "Y is a masked array"),
+        (np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0]), ValueError, "Y is a masked array"),
+        ([[1.0, 2.0], [3.0], [4.0, 5.0]], ValueError, "Y is no table: .* row 1 has 1 numbers"),
     ],
 )
 def test_points_that_are_none_name_the_argument(points, error, words):

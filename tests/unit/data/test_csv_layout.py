@@ -30,6 +30,8 @@ def lines(*rows: list[object], mark: str = ",") -> str:
 RNG = np.random.default_rng(0)
 FRACTIONS = RNG.random((20, 5)).round(3).tolist()
 COUNTS = RNG.integers(0, 50, (20, 5)).tolist()
+AXIS = [100.5 + 2.5 * j for j in range(10)]  # masses, within the range of the numbers below
+WIDE = RNG.integers(0, 200, (20, 10)).tolist()
 KINDS = [["setosa", "virginica"][i % 2] for i in range(20)]
 WITH_KIND = [[*row, kind] for row, kind in zip(FRACTIONS, KINDS, strict=True)]
 
@@ -49,6 +51,12 @@ WITH_KIND = [[*row, kind] for row, kind in zip(FRACTIONS, KINDS, strict=True)]
         ([[7157, 672, 675, 4609, 1956], *COUNTS], [7157, 672, 675, 4609, 1956], "names"),  # genes
         ([["id", 400, 402, 404], *([f"r{i}", *r[:3]] for i, r in enumerate(FRACTIONS))],
          [400, 402, 404], "names"),
+        ([AXIS, *WIDE], AXIS, "names"),
+        ([[j * j + 3 for j in range(10)], *WIDE], [j * j + 3 for j in range(10)], "names"),
+        ([["id", *AXIS], *([f"r{i}", *row] for i, row in enumerate(WIDE))], AXIS, "names"),
+        ([AXIS, *(sorted({*row, *range(200, 210)})[:10] for row in WIDE)], None, None),  # all rise
+        ([AXIS, [v + 1 for v in AXIS], *WIDE], None, None),  # and so does another row
+        ([AXIS[:7], *(row[:7] for row in WIDE)], None, None),  # too few to tell
         (FRACTIONS, None, None),
         (COUNTS, None, None),
         ([[i, i + 1, i + 2] for i in range(20)], None, "names"),  # 0, 1, 2 as pandas names columns

@@ -97,6 +97,11 @@ def test_images_are_flattened_where_asked_for(tmp_path):
         np.testing.assert_array_equal(flat.X, images.reshape(3, 8))
     with pytest.raises(BadInput, match=r"shape \(3, 4, 2\); .* --flatten"):
         read(tmp_path / "x.npy")
+    with pytest.raises(BadInput, match=r"images \(3, 4, 2\), y \(3,\); --flatten makes"):
+        read(tmp_path / "x.npz")
+    np.savez(tmp_path / "y.npz", y=np.arange(3))
+    with pytest.raises(BadInput, match=r"it has: y \(3,\)$"):
+        read(tmp_path / "y.npz")
     (tmp_path / "x.csv").write_text("a,b\n1,2\n")
     with pytest.raises(BadInput, match=r"--flatten has no effect on it"):
         read(tmp_path / "x.csv", flatten=True)

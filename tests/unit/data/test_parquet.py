@@ -129,6 +129,17 @@ def test_an_index_of_pandas_is_no_feature(tmp_path, kind):
         assert read(tmp_path / "x.parquet", columns=["cell", "a"]).X[:, 0].tolist() == [10, 20, 30]
 
 
+def test_an_index_that_was_saved_to_csv_before_is_no_feature(tmp_path):
+    frame = pd.DataFrame(X, columns=["a", "b"])
+    frame.insert(0, "Unnamed: 0", [0, 10, 20])  # what read_csv makes of a column without a name
+    frame.to_parquet(tmp_path / "x.parquet")
+    table = read(tmp_path / "x.parquet")
+    np.testing.assert_array_equal(table.X, X)
+    assert table.remarks == ("Unnamed: 0 was left out: no name, so a row index",)
+    chosen = read(tmp_path / "x.parquet", columns=["Unnamed: 0"])
+    assert chosen.X[:, 0].tolist() == [0, 10, 20]
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [

@@ -182,6 +182,24 @@ def test_rounding_below_0_is_0(dtype, kind, form):
     assert graph.distances[0, 0] == 0.0
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("container", [tuple, list, lambda pair: KNNGraph(*pair)])
+def test_rounding_below_0_is_0_in_lists_too(dtype, container):
+    U = (X / np.linalg.norm(X, axis=1, keepdims=True)).astype(dtype)
+    U[1] = U[0]
+    D = 1 - U @ U.T
+    D[0, 1] = D[1, 0] = -2 * np.finfo(dtype).eps
+    indices = np.argsort(D, axis=1)[:, :9]
+    distances = np.take_along_axis(D, indices, axis=1)
+    got = from_user(container((indices, distances)), 60)
+    clipped = from_user((indices, np.maximum(distances, 0)), 60)
+    np.testing.assert_array_equal(got.indices, clipped.indices)
+    np.testing.assert_array_equal(got.distances, clipped.distances)
+    assert got.distances[0, 0] == 0.0
+    with pytest.raises(ValueError, match=r"row 0 holds the distance -0\.\d+; .* np\.clip"):
+        from_user((indices, distances - 0.1), 60)
+
+
 # Rows of different length: a graph that is brought decides how many neighbours there are.
 
 

@@ -8,11 +8,9 @@ library (rows.py), into one growing float64 buffer: no memory beyond the matrix.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Final
 
 from gputsne.base.types import Array
 from gputsne.data.columns import choose_columns, column_position, label_position, only_column
@@ -22,9 +20,15 @@ from gputsne.data.formats.csv.numbers import Kind, as_ids, as_labels, not_a_numb
 from gputsne.data.formats.csv.rows import Late, Taken, read_rows, without_late
 from gputsne.data.formats.csv.sheet import Sheet, long_cells, nothing_numeric, rows_of, survey
 from gputsne.data.formats.csv.text import open_text
-from gputsne.data.table import BadInput, Data, Selection, counted, left_out_remark, listed
-
-_SAVED_INDEX: Final = re.compile(r"^Unnamed: \d+$")  # pandas' name of a column without one
+from gputsne.data.table import (
+    BadInput,
+    Data,
+    Selection,
+    counted,
+    is_saved_index,
+    left_out_remark,
+    listed,
+)
 
 
 def read(path: Path, want: Selection) -> Data:
@@ -115,7 +119,7 @@ def _choose_numeric(sheet: Sheet, taken: Taken, free: list[int]) -> None:
     text: list[int] = []
     for i in free:
         name, column = sheet.names[i], sheet.columns[i]
-        if not name or _SAVED_INDEX.match(name):
+        if not name or is_saved_index(name):
             indices.append(name or f"column {i}")
         elif column.kind is Kind.MIXED:
             at = column.first_text

@@ -24,6 +24,8 @@ _EXCEL: Final = re.compile(r'^"?sep=(.)"?$', re.IGNORECASE)
 # How numbers that are names are written: 400 and 400.5, not 400.000, 4e2 or a sum of 20 digits.
 _NAME: Final = re.compile(r"^-?\d{1,12}(?:\.\d*[1-9]\d*)?$")
 _ROWS: Final = 3  # rows below a line of numbers that can tell whether it holds names
+# So many numbers rise by chance in one line of 40,320 (8!): an axis of wavelengths, times, masses.
+_AXIS: Final = 8
 
 Row = list[str]
 
@@ -148,8 +150,12 @@ def has_names(row: Row, below: Sequence[Column], rows: Sequence[Row], decimal: s
     cells = [row[j].strip() for j in told]
     if len(told) > 1 and cells == [str(j) for j in range(len(told))]:
         return "names?"  # pandas' names of nameless columns
-    plain = len(rows) >= _ROWS and all(map(_NAME.match, cells))
-    if plain and _are_names(list(told.values()), [below[j] for j in told]):
+    if len(rows) < _ROWS:
+        return "data?" if text else "data"
+    numbers, columns = list(told.values()), list(told)
+    if all(map(_NAME.match, cells)) and _are_names(numbers, [below[j] for j in columns]):
+        return "names?"
+    if len(numbers) >= _AXIS and _rises_alone(numbers, columns, rows, decimal):
         return "names?"
     return "data?" if text else "data"
 
@@ -167,6 +173,18 @@ def _are_names(values: Sequence[float], below: Sequence[Column]) -> bool:
     whole = [v.is_integer() and c.fractions for v, c in zip(values, below, strict=True)]
     strange = sum(f or w for f, w in zip(far, whole, strict=True))
     return len(values) > 2 and strange >= 0.9 * len(values)
+
+
+def _rises_alone(
+    values: Sequence[float], columns: Sequence[int], rows: Sequence[Row], decimal: str
+) -> bool:
+    """Tell whether a line rises from column to column and no row below it does."""
+
+    def rises(row: Sequence[float | None]) -> bool:
+        return all(a is not None and b is not None and a < b for a, b in pairwise(row))
+
+    below = ([number(row[j], decimal) for j in columns if j < len(row)] for row in rows)
+    return rises(values) and not any(map(rises, below))
 
 
 def _is_far(value: float, column: Column) -> bool:
