@@ -9,6 +9,7 @@ from __future__ import annotations
 import numbers
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -151,7 +152,7 @@ def read_column(
         raise ValueError(f"{name} has shape {array.shape}, but {whose} has {n} rows")
     missing = _missing(array)
     if array.dtype.kind == "O":
-        array = _numbers(array, missing)
+        array = _dates(_numbers(array, missing), missing)
     fixed = tuple(categories) if isinstance(categories, Iterable) else None
     return LabelColumn(array, missing, title if isinstance(title, str) else "", fixed)
 
@@ -192,4 +193,25 @@ def _numbers(array: Array, missing: Array) -> Array:
         return array
     values = np.full(len(array), np.nan)
     values[~missing] = known.astype(np.float64)
+    return values
+
+
+def _dates(array: Array, missing: Array) -> Array:
+    """Return objects as datetime64 if all that are there are dates, else as they are.
+
+    Dates and times of the standard library and of pandas; those with a time zone as UTC, a period
+    as its begin.
+    """
+    known = array[~missing]
+    if array.dtype.kind != "O" or not len(known):
+        return array
+    begins = [v.start_time if hasattr(v, "start_time") else v for v in known]
+    if not all(isinstance(v, date | np.datetime64) for v in begins):
+        return array
+    naive = [
+        v.astimezone(UTC).replace(tzinfo=None) if isinstance(v, datetime) and v.tzinfo else v
+        for v in begins
+    ]
+    values = np.full(len(array), np.datetime64("NaT"), dtype="M8[us]")
+    values[~missing] = np.array([np.datetime64(v, "us") for v in naive])
     return values

@@ -224,7 +224,7 @@ def _from_frame(X: Any, name: str) -> tuple[Array, tuple[str, ...] | None]:
                 f"your input has {sorted({type(label).__name__ for label in labels})} as feature "
                 f"name types. Convert all of them: {name}.columns = {name}.columns.astype(str)"
             )
-        if not named:
+        if not named or len(set(labels)) < len(labels):  # numbers, or a name that is there twice
             X = X.set_axis([str(i) for i in range(len(labels))], axis=1)
     frame = nw.from_native(X, eager_only=True)
     columns = [frame[label] for label in frame.columns]
@@ -249,7 +249,7 @@ def _from_frame(X: Any, name: str) -> tuple[Array, tuple[str, ...] | None]:
                 "numbers, or drop it"
             )
         values[:, j] = _from_objects(cells, what) if cells.dtype.kind == "O" else cells
-    return values, tuple(frame.columns) if named or not hasattr(X, "set_axis") else None
+    return values, tuple(map(str, labels)) if named or not hasattr(X, "set_axis") else None
 
 
 def _from_sparse(X: Any, name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -107,6 +108,23 @@ def _check_start(Y0: FloatArray) -> None:
         )
 
 
+def _ends_run(answer: Any) -> bool:
+    """Tell whether what a callback returned ends the run: whatever is true does."""
+    if inspect.isawaitable(answer) or inspect.isgenerator(answer):
+        kind = type(answer).__name__
+        close = getattr(answer, "close", None)
+        if close is not None:
+            close()
+        raise TypeError(f"callbacks: one returned a {kind}; pass a plain function, not its like")
+    try:
+        return bool(answer)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"callbacks: one returned {type(answer).__name__}, which is neither true nor false "
+            f"({error}); return True to end the run, or nothing"
+        ) from None
+
+
 def optimize(
     P: Affinities,
     start: State,
@@ -189,7 +207,7 @@ def optimize(
                 so_far = curve if measured else [*curve, (done, kl)]
                 keep(_result(engine, engine.state(), schedule, so_far))  # a callback may raise
                 progress = Progress("optimize", done, schedule.max_iter, kl, engine.embedding())
-                if any([bool(callback(progress)) for callback in callbacks]):
+                if any([_ends_run(callback(progress)) for callback in callbacks]):
                     stopped = "callback"
             if report is not None:
                 report(done, kl)

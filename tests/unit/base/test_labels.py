@@ -67,3 +67,24 @@ def test_one_long_label_does_not_widen_the_others():
     names, codes = column.codes()
     assert len(names[1]) == 100_000
     assert codes.sum() == 1
+
+
+def test_dates_are_dates_whatever_the_container():
+    import datetime as dt
+
+    import pandas as pd
+
+    want = np.array(["2020-01-01", "2020-01-02", "NaT"], dtype="M8[us]")
+    day = dt.date(2020, 1, 1), dt.date(2020, 1, 2), None
+    noon = pd.date_range("2020-01-01", periods=2, tz="UTC")
+    for labels in (
+        list(day),
+        np.array(day, dtype=object),
+        pd.Series(day, dtype=object),
+        [pd.Timestamp("2020-01-01"), pd.Timestamp("2020-01-02"), pd.NaT],
+        pd.Series([*noon, pd.NaT]),
+        pd.Series([*pd.period_range("2020-01-01", periods=2, freq="D"), None], dtype=object),
+    ):
+        read = read_column(labels, 3)
+        np.testing.assert_array_equal(read.values.astype("M8[us]"), want)
+        assert read.missing.tolist() == [False, False, True]

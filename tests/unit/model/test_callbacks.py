@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gputsne import TSNE
@@ -76,6 +77,22 @@ def test_none_and_an_empty_list_are_no_callbacks():
 
 def test_an_answer_that_is_neither_true_nor_false_raises_and_keeps_the_map():
     model = TSNE(**QUICK, callbacks=lambda p: p.embedding > 0)
-    with pytest.raises(ValueError, match="ambiguous"):
+    with pytest.raises(TypeError, match=r"callbacks: one returned ndarray.*ambiguous"):
         model.fit(X)
     assert model.n_iter_ == 50
+
+
+async def _later(progress):
+    return True
+
+
+def _generated(progress):
+    yield True
+
+
+@pytest.mark.parametrize("callback", [_later, _generated, lambda p: np.ones(2), lambda p: pd.NA])
+def test_an_answer_that_is_neither_true_nor_false_is_told(callback):
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    tsne = TSNE(callbacks=callback, callbacks_every=5, max_iter=300, perplexity=5)
+    with pytest.raises(TypeError, match="callbacks: one returned"):
+        tsne.fit(X)

@@ -315,3 +315,14 @@ def test_a_matrix_that_forgot_that_its_indices_changed():
     X.indices[1] = 0
     np.testing.assert_array_equal(prepare(X)[0], [[3, 0, 0], [0, 3, 4]])
     assert X.nnz == 4
+
+
+def test_a_name_that_is_there_twice_is_no_trouble():
+    import pandas as pd
+
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    twice = pd.DataFrame(X, columns=["a", "b", "a"])
+    rows, learned = prepare(twice)
+    np.testing.assert_array_equal(rows, prepare(X)[0])
+    assert learned.feature_names == ("a", "b", "a")
+    np.testing.assert_array_equal(learned.apply(twice), rows)
