@@ -1,4 +1,5 @@
-// What do the points feel of the mesh? Kernel spectrum, gather, sums by definition, totals, extent.
+// Mirrors csrc/cpu/bind_field.cpp: gather, sums by definition, extent; also totals and the kernel
+// spectrum. Its deposit is in deposit.cu.
 #include "launch.hpp"
 #include "../kernels/gpu_machine.hpp"
 #include "../kernels/attract.hpp"

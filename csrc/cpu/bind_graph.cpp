@@ -1,5 +1,5 @@
-// How do the set-up kernels (perplexity, symmetrise) reach Python? Checks, scans, slices, errors.
-// Kernels: perplexity.hpp and symmetrize.hpp in csrc/kernels. Twin:
+// The graph for Python: conditional, symmetrize, and Edges, which is P checked once.
+// Kernels: perplexity.hpp, symmetrize.hpp and check.hpp in csrc/kernels. Twin:
 // gputsne/backends/numpy/graph.py.
 #include "../kernels/perplexity.hpp"
 #include "../kernels/symmetrize.hpp"
@@ -218,7 +218,7 @@ Edges::Edges(const py::array &indptr, const py::array &indices, const py::array 
            "; pass ids in [0, ", rows, ")");
 }
 
-void bind_setup(py::module_ &m) {
+void bind_graph(py::module_ &m) {
   py::class_<Edges>(m, "Edges",
                     R"(P as CSR, checked once: what every operation of an iteration takes.
 
