@@ -16,12 +16,12 @@ namespace {
 
 /// Edges between two looks at the signal flag: 0.3 s of the slowest stage on one thread.
 constexpr Index SLICE_EDGES = Index(1) << 22;
-/// Bands of the transpose; each costs 8 bytes a point, the transpose 8 k.
+/// Bands of the transpose; each costs 8 bytes per point, the transpose 8 k.
 constexpr int BANDS_MAX = 8;
 
 /// f(begin, end) for consecutive slices of [0, n) without the GIL; Ctrl-C is honoured in between.
-template <class F> void sliced(Index n, Index edges_a_row, F f) {
-  Index rows = std::max<Index>(1, SLICE_EDGES / std::max<Index>(1, edges_a_row));
+template <class F> void sliced(Index n, Index edges_per_row, F f) {
+  Index rows = std::max<Index>(1, SLICE_EDGES / std::max<Index>(1, edges_per_row));
   for (Index begin = 0; begin < n; begin += rows) {
     {
       py::gil_scoped_release release;

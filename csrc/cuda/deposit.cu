@@ -10,7 +10,7 @@ struct Add {
   HD void operator()(Charge *at, Charge amount) const { add_to(at, amount); }
 };
 
-/// The nodes of point i whose last coordinate is stencil node `lane`: one or two sectors a row.
+/// The nodes of point i whose last coordinate is stencil node `lane`: one or two sectors per row.
 template <int C, int P> struct DepositLane {
   Deposit<C, P> body;
   HD void operator()(Index i, int lane) const { body.row(i, lane, Add()); }
