@@ -16,7 +16,42 @@ def device_count() -> tuple[int, str]: ...
 def describe(device: int) -> str: ...
 def use_device(device: int) -> None: ...
 
-# Iteration: csrc/cuda/bind_iteration.cpp. Y, Y_next, velocity, gains, grad: (n, c); phi, z: (n,).
+# Graph: csrc/cuda/bind_graph.cpp. distances, indices, p: (n, k); in the order of symmetrize.hpp.
+def conditional(
+    distances: int, n: int, k: int, perplexities: int, count: int, p: int, missed: int, stream: int
+) -> None: ...
+def count_incoming(
+    indices: int, p: int, n: int, k: int, incoming: int, first_bad: int, stream: int
+) -> None: ...
+def fill_incoming(
+    indices: int, p: int, n: int, k: int, cursor: int, transpose: int, stream: int
+) -> None: ...
+def sort_rows(
+    start: int, n: int, longest: int, transpose: int, scratch: int, stream: int
+) -> None: ...
+def row_sizes(
+    indices: int, p: int, n: int, k: int, start: int, transpose: int, size: int, stream: int
+) -> None: ...
+def merge_rows(
+    indices: int,
+    p: int,
+    n: int,
+    k: int,
+    start: int,
+    transpose: int,
+    indptr: int,
+    columns: int,
+    data: int,
+    begin: int,
+    end: int,
+    scratch: int,
+    stream: int,
+) -> None: ...
+def check_offsets(offsets: int, n: int, nnz: int, first_bad: int, stream: int) -> None: ...
+def check_points(points: int, count: int, n: int, first_bad: int, stream: int) -> None: ...
+def to_half(data: int, nnz: int, scale: float, half: int, stream: int) -> None: ...
+
+# Field: csrc/cuda/bind_field.cpp. Y, grad: (n, c); phi, z: (n,).
 def deposit(
     Y: int,
     n: int,
@@ -53,6 +88,8 @@ def exact(Y: int, n: int, c: int, dof: float, phi: int, grad: int, z: int, strea
 def sum_scratch() -> int: ...
 def total(values: int, n: int, scratch: int, out: int, stream: int) -> None: ...
 def extent(Y: int, n: int, c: int, scratch: int, out: int, stream: int) -> None: ...
+
+# Step: csrc/cuda/bind_step.cpp. Y, Y_next, velocity, gains, grad: (n, c).
 def attract_and_step(
     Y: int,
     n: int,
@@ -95,59 +132,8 @@ def divergence(
     out: int,
     stream: int,
 ) -> None: ...
-def to_half(data: int, nnz: int, scale: float, half: int, stream: int) -> None: ...
 
-# Set-up: csrc/cuda/bind_setup.cpp. distances, indices, p: (n, k); in the order of symmetrize.hpp.
-def conditional(
-    distances: int, n: int, k: int, perplexities: int, count: int, p: int, missed: int, stream: int
-) -> None: ...
-def count_incoming(
-    indices: int, p: int, n: int, k: int, incoming: int, first_bad: int, stream: int
-) -> None: ...
-def fill_incoming(
-    indices: int, p: int, n: int, k: int, cursor: int, transpose: int, stream: int
-) -> None: ...
-def sort_rows(
-    start: int, n: int, longest: int, transpose: int, scratch: int, stream: int
-) -> None: ...
-def row_sizes(
-    indices: int, p: int, n: int, k: int, start: int, transpose: int, size: int, stream: int
-) -> None: ...
-def merge_rows(
-    indices: int,
-    p: int,
-    n: int,
-    k: int,
-    start: int,
-    transpose: int,
-    indptr: int,
-    columns: int,
-    data: int,
-    begin: int,
-    end: int,
-    scratch: int,
-    stream: int,
-) -> None: ...
-def check_offsets(offsets: int, n: int, nnz: int, first_bad: int, stream: int) -> None: ...
-def check_points(points: int, count: int, n: int, first_bad: int, stream: int) -> None: ...
-
-# Neighbours, tile after tile: csrc/kernels/select.hpp.
-def select_append(
-    squared: int,
-    m: int,
-    t: int,
-    ids: int,
-    limit: int,
-    count: int,
-    keys: int,
-    room: int,
-    stream: int,
-) -> None: ...
-def select_sort(
-    count: int, keys: int, scratch: int, m: int, room: int, k: int, limit: int, stream: int
-) -> None: ...
-
-# Order in memory, transform: csrc/cuda/bind_setup.cpp.
+# Order: csrc/cuda/bind_order.cpp.
 def curve(
     Y: int, n: int, c: int, low: Sequence[float], high: Sequence[float], code: int, stream: int
 ) -> None: ...
@@ -166,6 +152,8 @@ def move_edges(
     new_data: int,
     stream: int,
 ) -> None: ...
+
+# New points: csrc/cuda/bind_place.cpp.
 def place(
     Y: int,
     n: int,
@@ -188,4 +176,20 @@ def place(
     max_iter: int,
     out: int,
     stream: int,
+) -> None: ...
+
+# Neighbours, tile after tile: csrc/cuda/bind_select.cpp, csrc/kernels/select.hpp.
+def select_append(
+    squared: int,
+    m: int,
+    t: int,
+    ids: int,
+    limit: int,
+    count: int,
+    keys: int,
+    room: int,
+    stream: int,
+) -> None: ...
+def select_sort(
+    count: int, keys: int, scratch: int, m: int, room: int, k: int, limit: int, stream: int
 ) -> None: ...

@@ -18,7 +18,7 @@ __version__: str
 def set_threads(count: int) -> None: ...
 def threads() -> int: ...
 
-# Set-up: csrc/cpu/bind_setup.cpp. distances, p_out, indices, p: (n, k); perplexities: (q,).
+# Graph: csrc/cpu/bind_graph.cpp. distances, p_out, indices, p: (n, k); perplexities: (q,).
 def conditional(
     distances: _F32, perplexities: Sequence[float] | npt.NDArray[np.float64], p_out: _F32
 ) -> int: ...
@@ -36,7 +36,7 @@ class Edges:
     @property
     def data(self) -> _F32: ...
 
-# Iteration: csrc/cpu/bind_iteration.cpp. Y, Y_next, velocity, gains, grad: (n, c); phi: (n,).
+# Field: csrc/cpu/bind_field.cpp. Y, grad: (n, c); phi: (n,).
 def deposit(
     Y: _F32,
     center: Sequence[float],
@@ -58,6 +58,9 @@ def gather(
     grad: _F32,
 ) -> float: ...
 def exact(Y: _F32, dof: float, phi: _F32, grad: _F32) -> float: ...
+def extent(Y: _F32) -> list[tuple[float, float]]: ...
+
+# Step: csrc/cpu/bind_step.cpp. Y, Y_next, velocity, gains, grad: (n, c).
 def attract_and_step(
     P: Edges,
     Y: _F32,
@@ -74,13 +77,12 @@ def attract_and_step(
     min_gain: float,
 ) -> None: ...
 def divergence(P: Edges, Y: _F32, dof: float) -> float: ...
-def extent(Y: _F32) -> list[tuple[float, float]]: ...
 
-# csrc/cpu/bind_relabel.cpp
+# Order: csrc/cpu/bind_order.cpp.
 def curve(Y: _F32, box: Sequence[tuple[float, float]]) -> _U32: ...
 def reorder(P: Edges, order: _I32) -> Edges: ...
 
-# Transform: csrc/cpu/bind_placement.cpp. Y: (n, c); indices, p: (m, k); out: (m, c).
+# New points: csrc/cpu/bind_place.cpp. Y: (n, c); indices, p: (m, k); out: (m, c).
 def place(
     Y: _F32,
     indices: _I32,

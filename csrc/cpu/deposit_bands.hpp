@@ -1,4 +1,4 @@
-// How do many threads deposit on one mesh without atomics? In bands of rows, two colours.
+// The deposit of many threads on one mesh without atomics: in bands of rows, of two colours.
 // Bands of one colour never touch the same row. Integers add up the same in any order, so the
 // result is that of csrc/kernels/deposit.hpp to the bit, for any number of threads.
 #pragma once
@@ -10,7 +10,7 @@ namespace gputsne::cpu {
 
 template <int C, int P> void deposit_bands(const Cpu &machine, const Deposit<C, P> &body, Index n) {
   constexpr int BANDS_MAX = 64;           // enough for dynamic dealing on tens of threads
-  constexpr Index BLOCK = Index(1) << 14; // points a counting block
+  constexpr Index BLOCK = Index(1) << 14; // points per counting block
   const Grid<C> &g = body.grid;
   int bands = std::max(1, std::min(BANDS_MAX, g.m[0] / (2 * P)));
   if (machine.threads == 1 || bands == 1 || n < 4096) {

@@ -1,4 +1,4 @@
-// What do all bindings share? The thread count, and errors that name argument, value and remedy.
+// What all bindings share: the thread count, and errors that name argument, value and remedy.
 // Bindings only check, release the GIL and call; the kernels are in csrc/kernels/.
 #pragma once
 #include "../kernels/machine.hpp"

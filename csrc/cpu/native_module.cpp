@@ -1,4 +1,4 @@
-// What is in gputsne._native? The rooms of csrc/cpu, and the thread count they share.
+// The module gputsne._native: the stages of csrc/cpu, and the thread count they share.
 #include "native.hpp"
 #include <atomic>
 
@@ -7,10 +7,11 @@ namespace gputsne::cpu {
 static std::atomic<int> thread_count{1};
 int threads() { return thread_count.load(); }
 
-void bind_iteration(py::module_ &m);
-void bind_placement(py::module_ &m);
-void bind_relabel(py::module_ &m);
-void bind_setup(py::module_ &m);
+void bind_graph(py::module_ &m);
+void bind_field(py::module_ &m);
+void bind_step(py::module_ &m);
+void bind_order(py::module_ &m);
+void bind_place(py::module_ &m);
 
 } // namespace gputsne::cpu
 
@@ -28,8 +29,9 @@ PYBIND11_MODULE(_native, m) {
       },
       "count"_a, "Threads that every kernel of this module may use.");
   m.def("threads", &gputsne::cpu::threads, "Threads that every kernel of this module may use.");
-  gputsne::cpu::bind_setup(m); // first: Edges stands in the signatures of the others
-  gputsne::cpu::bind_iteration(m);
-  gputsne::cpu::bind_placement(m);
-  gputsne::cpu::bind_relabel(m);
+  gputsne::cpu::bind_graph(m); // first: Edges stands in the signatures of the others
+  gputsne::cpu::bind_field(m);
+  gputsne::cpu::bind_step(m);
+  gputsne::cpu::bind_order(m);
+  gputsne::cpu::bind_place(m);
 }

@@ -1,4 +1,5 @@
-// How does an address in device memory come from Python? As an int, and it becomes any pointer.
+// What the bindings of gputsne._cuda share: an address comes from Python as an int, and becomes any
+// pointer.
 #pragma once
 #include "launch.hpp"
 #include <pybind11/pybind11.h>
@@ -12,8 +13,12 @@ struct Address {
   template <class T> operator T *() const { return reinterpret_cast<T *>(value); }
 };
 
-void bind_iteration(pybind11::module_ &m);
-void bind_setup(pybind11::module_ &m);
+void bind_graph(pybind11::module_ &m);
+void bind_field(pybind11::module_ &m);
+void bind_step(pybind11::module_ &m);
+void bind_order(pybind11::module_ &m);
+void bind_place(pybind11::module_ &m);
+void bind_select(pybind11::module_ &m);
 
 } // namespace gputsne::cuda
 

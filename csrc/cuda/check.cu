@@ -1,5 +1,5 @@
-// Offsets and row numbers that came from outside are judged before any kernel follows them: see
-// csrc/kernels/check.hpp. Mirrors Edges in csrc/cpu/edges.hpp.
+// Mirrors Edges in csrc/cpu/edges.hpp: offsets and ids from outside are checked before any kernel
+// follows them; csrc/kernels/check.hpp.
 #include "launch.hpp"
 #include "../kernels/gpu_machine.hpp"
 #include "../kernels/check.hpp"

@@ -1,4 +1,4 @@
-// What is in gputsne._cuda? Kernels that take addresses and a stream, and a look at the devices.
+// The module gputsne._cuda: kernels that take addresses and a stream, and a look at the devices.
 // Nothing here touches the driver before it is called: the module imports on any machine.
 #include "bind.hpp"
 #include "../kernels/gpu_error.hpp"
@@ -26,6 +26,10 @@ PYBIND11_MODULE(GPUTSNE_MODULE, m) {
   m.def("describe", &cuda::describe, "device"_a, "Name, compute capability, memory, processors.");
   m.def("use_device", &cuda::use_device, "device"_a,
         "The GPU that this thread's next kernels run on.");
-  cuda::bind_iteration(m);
-  cuda::bind_setup(m);
+  cuda::bind_graph(m);
+  cuda::bind_field(m);
+  cuda::bind_step(m);
+  cuda::bind_order(m);
+  cuda::bind_place(m);
+  cuda::bind_select(m);
 }

@@ -1,5 +1,5 @@
-// How do charges get onto the mesh? P lanes a point, 64-bit integer additions, no shared memory.
-// Compiled with -fmad=false, so that the grid is that of the CPU to the bit.
+// Mirrors csrc/cpu/deposit_bands.hpp: charges onto the mesh, P lanes per point, 64-bit integer
+// additions, no shared memory. With -fmad=false, so that the grid is that of the CPU to the bit.
 #include "launch.hpp"
 #include "../kernels/gpu_machine.hpp"
 #include "../kernels/spectrum.hpp"
@@ -10,7 +10,7 @@ struct Add {
   HD void operator()(Charge *at, Charge amount) const { add_to(at, amount); }
 };
 
-/// The nodes of point i whose last coordinate is stencil node `lane`: one or two sectors a row.
+/// The nodes of point i whose last coordinate is stencil node `lane`: one or two sectors per row.
 template <int C, int P> struct DepositLane {
   Deposit<C, P> body;
   HD void operator()(Index i, int lane) const { body.row(i, lane, Add()); }

@@ -1,4 +1,4 @@
-// Is there a GPU, and if not, why? In words; never an abort, and no driver is needed to ask.
+// Which GPUs there are, and if none, why: in words, never an abort; no driver is needed to ask.
 #include "launch.hpp"
 #include "../kernels/gpu_machine.hpp"
 

@@ -1,4 +1,5 @@
-// What do the points feel of the mesh? Kernel spectrum, gather, sums by definition, totals, extent.
+// Mirrors csrc/cpu/bind_field.cpp: gather, sums by definition, extent; also totals and the kernel
+// spectrum. Its deposit is in deposit.cu.
 #include "launch.hpp"
 #include "../kernels/gpu_machine.hpp"
 #include "../kernels/attract.hpp"
@@ -61,7 +62,7 @@ void gather(const float *Y, Index n, int c, const Mesh &mesh, const float *poten
       }
       for (int a = 0; a <= C; ++a)
         body.fix.self[a] = self_terms[a];
-      Gpu{cudaStream_t(stream)}.each(n, Keep<Gather<C, P>>{body, z});
+      Gpu{cudaStream_t(stream)}.each(n, StoreResult<Gather<C, P>>{body, z});
     });
   });
 }
@@ -71,7 +72,7 @@ void exact(const float *Y, Index n, int c, float dof, float *phi, float *grad, f
   by_axes(c, [&](auto axes) {
     constexpr int C = decltype(axes)::value;
     Exact<C> body{Y, n, phi, grad, 1.f / dof, (dof + 1.f) / 2.f, dof == 1.f};
-    Gpu{cudaStream_t(stream)}.each(n, Keep<Exact<C>>{body, z});
+    Gpu{cudaStream_t(stream)}.each(n, StoreResult<Exact<C>>{body, z});
   });
 }
 

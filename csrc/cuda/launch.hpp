@@ -1,4 +1,4 @@
-// What can gputsne._cuda ask of the GPU? One function a question; pointers are device memory that
+// What gputsne._cuda can ask of the GPU, one function per kernel; pointers are device memory that
 // the caller owns, nothing is allocated and nothing waited for. Shapes are in C order; symbols:
 // docs/math.md.
 #pragma once
@@ -15,7 +15,7 @@ using Charge = unsigned long long;
 using Floats = std::vector<float>;
 using Shape = std::vector<Index>;
 
-/// Where the mesh lies: node m / 2 of an axis at `center`; shape in nodes an axis.
+/// Where the mesh lies: node m / 2 of an axis at `center`; shape in nodes per axis.
 struct Mesh {
   Floats center;
   float inv_h;
@@ -100,14 +100,13 @@ void extent(const float *Y, Index n, int c, float *scratch, float *out, Stream s
 void check_offsets(const Index *offsets, Index n, Index nnz, Index *first_bad, Stream stream);
 void check_points(const int *points, Index count, Index n, Index *first_bad, Stream stream);
 
-// forces.cu
+// step.cu
 void attract_and_step(const Edges &edges, const StepInto &step, Stream stream);
 /// rows (n,) is scratch; out gets sum p_ij (log p_ij - log K_ij).
 void divergence(const Edges &edges, float dof, float *rows, double *scratch, double *out,
                 Stream stream);
-void to_half(const float *data, Index nnz, float scale, uint16_t *half, Stream stream);
 
-// setup.cu: csrc/kernels/symmetrize.hpp says in which order
+// graph.cu: csrc/kernels/symmetrize.hpp says in which order
 void conditional(const float *distances, Index n, Index k, const double *perplexities, Index count,
                  float *p, uint8_t *missed, Stream stream);
 void count_incoming(const Directed &edges, Index *incoming, Index *first_bad, Stream stream);
@@ -121,6 +120,7 @@ void row_sizes(const Directed &edges, const Index *start, const uint64_t *transp
 void merge_rows(const Directed &edges, const Index *start, const uint64_t *transpose,
                 const Index *indptr, int32_t *indices, float *data, Index begin, Index end,
                 uint64_t *scratch, Stream stream);
+void to_half(const float *data, Index nnz, float scale, uint16_t *half, Stream stream);
 
 // place.cu: out (m, c)
 void place(const Fitted &map, const Query &query, float *out, Stream stream);
@@ -131,7 +131,7 @@ void select_append(const float *squared, Index m, Index t, const int32_t *ids,
 void select_sort(Index *count, uint64_t *keys, uint64_t *scratch, Index m, Index room, Index k,
                  uint64_t *limit, Stream stream);
 
-// relabel.cu: order (n,) new -> old
+// order.cu: order (n,) new -> old
 void curve(const float *Y, Index n, int c, const Floats &low, const Floats &high, uint32_t *code,
            Stream stream);
 void invert(const int *order, Index n, int *inverse, Stream stream);

@@ -1,4 +1,5 @@
-// Where do new points go on a map that does not move? A thread a point; csrc/kernels/placement.hpp.
+// Mirrors csrc/cpu/bind_place.cpp: new points on a map that does not move, one thread per point;
+// csrc/kernels/placement.hpp.
 #include "launch.hpp"
 #include "../kernels/gpu_machine.hpp"
 #include "../kernels/placement.hpp"

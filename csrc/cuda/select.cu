@@ -1,4 +1,4 @@
-// How are the nearest of many candidates kept on the GPU? See csrc/kernels/select.hpp.
+// Nearest of a tile of candidates, which no CPU file mirrors; csrc/kernels/select.hpp.
 #include "launch.hpp"
 #include "../kernels/gpu_machine.hpp"
 #include "../kernels/select.hpp"

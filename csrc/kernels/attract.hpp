@@ -9,7 +9,7 @@ namespace gputsne {
 /// p_ij of each edge in 4 bytes; half.hpp has it in 2.
 struct FloatWeights {
   const float *data;
-  HD float operator[](Index e) const { return once(data + e); }
+  HD float operator[](Index e) const { return load_streaming(data + e); }
 };
 
 /// Weights: what data[e] reads p_ij from.
@@ -21,7 +21,7 @@ template <int C, class Weights = const float *> struct Attract {
 
   /// p_ij / (1 + r^2 / dof) (y_i - y_j)
   HD Vec<C> operator()(Index i, Index e) const {
-    Point<C> a = point<C>(Y, i), b = point<C>(Y, once(indices + e));
+    Point<C> a = point<C>(Y, i), b = point<C>(Y, load_streaming(indices + e));
     Vec<C> d;
     float r2 = 0;
     UNROLL for (int k = 0; k < C; ++k) {
@@ -38,7 +38,7 @@ template <int C, class Weights = const float *> struct Attract {
 /// log x for normal x > 0, relative error < 2e-7: exponent by bits, mantissa by the degree-9
 /// polynomial of the Cephes library's logf (Moshier 1989). Branch-free, so that vector units of
 /// plain x86-64 take it; the C library's logf is called lane by lane.
-HD float log_of(float x) {
+HD float fast_log(float x) {
   int bits;
   memcpy(&bits, &x, sizeof bits);
   int shifted = bits - 0x3f3504f3; // mantissa into [sqrt(1/2), sqrt(2))
@@ -69,12 +69,12 @@ template <int C, class Weights = FloatWeights> struct Divergence {
   float scale = 1.f;    // p_ij = scale * data
 
   HD Vec<1> operator()(Index i, Index e) const {
-    Point<C> a = point<C>(Y, i), b = point<C>(Y, once(indices + e));
+    Point<C> a = point<C>(Y, i), b = point<C>(Y, load_streaming(indices + e));
     float r2 = 0, p = data[e] * scale;
     UNROLL for (int k = 0; k < C; ++k)
       r2 += (a.v[k] - b.v[k]) * (a.v[k] - b.v[k]);
     float p_safe = p > 1.2e-38f ? p : 1.2e-38f; // p log p -> 0
-    return {{p * (log_of(p_safe) + power * log_of(1.f + r2 * inv_dof))}};
+    return {{p * (fast_log(p_safe) + power * fast_log(1.f + r2 * inv_dof))}};
   }
 };
 

@@ -1,5 +1,5 @@
-// What may a kernel follow? Offsets and row numbers that came from outside, judged one by one where
-// they enter, so that no iteration has to: afterwards nothing can lead out of an array.
+// Checks of offsets and row numbers that came from outside, one by one where they enter, so that no
+// iteration has to: afterwards nothing can lead out of an array.
 #pragma once
 #include "machine.hpp"
 
@@ -28,7 +28,7 @@ template <class Good> struct NoteBad {
   Index *first_bad;
   HD void operator()(Index i) const {
     if (!good(i))
-      note_first(first_bad, i);
+      store_min_index(first_bad, i);
   }
 };
 

@@ -1,4 +1,4 @@
-// Potential and its gradient by definition, O(n) a point: small maps, and the mesh's oracle.
+// Potential and its gradient by definition, O(n) per point: small maps, and the mesh's oracle.
 // Twin of gather.hpp, same outputs. docs/math.md (2).
 #pragma once
 #include "machine.hpp"

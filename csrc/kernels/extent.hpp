@@ -1,5 +1,5 @@
-// How large is the map, and has a point left the mesh? A bounding box as a sum of boxes, and a step
-// that raises a flag: the host looks at both once an epoch, never in between.
+// The map's bounding box as a sum of boxes, and a step that raises a flag where a point leaves the
+// mesh: the host looks at both once per epoch, never in between.
 #pragma once
 #include "step.hpp"
 

@@ -89,7 +89,7 @@ template <int C, int P> struct Gather {
     float c[C], s[C], t;
     UNROLL for (int a = 0; a < C; ++a) {
       locate<C, P>(grid, a, y[a], t);
-      turn(t, c[a], s[a]);
+      sincos_2pi(t, c[a], s[a]);
     }
     constexpr float TURN = 6.2831853f;
     if constexpr (C == 1) {

@@ -1,4 +1,4 @@
-// What does a CUDA call that failed become? An exception: gputsne._cuda.CudaError, a RuntimeError.
+// The exception that a failed CUDA call becomes: gputsne._cuda.CudaError, a RuntimeError.
 #pragma once
 #include <stdexcept>
 

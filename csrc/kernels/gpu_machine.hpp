@@ -33,7 +33,7 @@ constexpr int SUM_BLOCKS = 264;
 /// Bodies of one launch: thread numbers stay below 2^31, which costs half the registers of 2^63.
 constexpr Index LAUNCH_MAX = Index(1) << 30;
 
-/// Points a block of P lanes a point has: 192 threads for six lanes, 256 otherwise.
+/// Points a block of P lanes per point has: 192 threads for six lanes, 256 otherwise.
 template <int P> constexpr int LANE_POINTS = BLOCK / P / 32 ? BLOCK / P / 32 * 32 : BLOCK / P;
 
 template <class F> __global__ void __launch_bounds__(BLOCK) each_k(Index first, int n, F f) {
@@ -50,16 +50,16 @@ __global__ void __launch_bounds__(BLOCK) lanes_k(Index first, int n, F f) {
 }
 
 /// A lane's share of f(r, begin) .. f(r, begin + count - 1).
-template <class F> ON_GPU auto share(const F &f, Index r, Index begin, int count, int lane) {
+template <class F> ON_GPU auto lane_sum(const F &f, Index r, Index begin, int count, int lane) {
   decltype(f(r, begin)) s = {};
   for (int e = lane; e < count; e += WARP)
     s = s + f(r, begin + e);
   return s;
 }
 
-/// What the lanes of a warp add up to, as a fixed tree. All of them must be here, in one place:
-/// shuffles on two sides of a branch cost a call.
-template <class Sum> ON_GPU Sum together(Sum s) {
+/// What the lanes of a warp add up to, as a fixed tree. Every lane must take part, and the code
+/// must call this in one place: with shuffles on both sides of a branch it would not be inlined.
+template <class Sum> ON_GPU Sum warp_reduce(Sum s) {
   for (int d = WARP / 2; d; d /= 2) {
     auto other = s;
     UNROLL for (unsigned a = 0; a < sizeof(s.v) / sizeof(s.v[0]); ++a)
@@ -69,8 +69,8 @@ template <class Sum> ON_GPU Sum together(Sum s) {
   return s;
 }
 
-/// Rows of more than `piece` edges, each cut into pieces: one warp would still be at it when all
-/// others are done. Empty where no row is that long.
+/// Rows of more than `piece` edges, each cut into pieces: one warp would still add up such a
+/// row when all others are done. Empty where no row is that long.
 struct Hubs {
   const int *row;   // (count,) ascending
   const int *first; // (count + 1,) first piece of each
@@ -105,12 +105,12 @@ __global__ void __launch_bounds__(BLOCK) pieces_k(const Index *indptr, F f, Hubs
     return;
   int h = Hubs::find(hubs.first, hubs.count, t), r = hubs.row[h];
   Index begin = indptr[r] + Index(t - hubs.first[h]) * hubs.piece, left = indptr[r + 1] - begin;
-  Sum s = together(share(f, r, begin, left < hubs.piece ? int(left) : hubs.piece, lane));
+  Sum s = warp_reduce(lane_sum(f, r, begin, left < hubs.piece ? int(left) : hubs.piece, lane));
   if (lane == 0)
     static_cast<Sum *>(hubs.sums)[t] = s;
 }
 
-/// A warp a row: the median row has 125 edges, four strides. Whole warps leave together.
+/// One warp per row: the median row has 125 edges, four strides. Whole warps leave together.
 template <class F, class G>
 __global__ void __launch_bounds__(BLOCK)
     rows_k(Index first, int n, const Index *indptr, F f, G out, Hubs hubs) {
@@ -125,11 +125,11 @@ __global__ void __launch_bounds__(BLOCK)
   if (hubs.count && degree > hubs.piece) {
     int h = Hubs::find(hubs.row, hubs.count, int(r));
     Pieces<Sum> sums{static_cast<const Sum *>(hubs.sums)};
-    s = share(sums, r, hubs.first[h], hubs.first[h + 1] - hubs.first[h], lane);
+    s = lane_sum(sums, r, hubs.first[h], hubs.first[h + 1] - hubs.first[h], lane);
   } else {
-    s = share(f, r, begin, degree, lane);
+    s = lane_sum(f, r, begin, degree, lane);
   }
-  s = together(s);
+  s = warp_reduce(s);
   if (lane == 0)
     out(r, s);
 }

@@ -1,5 +1,5 @@
-// How is P kept in two bytes an edge? As IEEE half floats of p_ij scaled to the order of 1.
-// The attraction is bound by memory, so 6 bytes an edge instead of 8 are worth a quarter of its
+// P in two bytes per edge: IEEE half floats of p_ij scaled to the order of 1.
+// The attraction is bound by memory, so 6 bytes per edge instead of 8 are worth a quarter of its
 // time.
 #pragma once
 #include "machine.hpp"
@@ -50,7 +50,7 @@ struct ToHalf {
 /// What Attract reads weights from; the scale is taken out of the sum, in Step::attraction.
 struct HalfWeights {
   const uint16_t *half;
-  HD float operator[](Index e) const { return half_to_float(once(half + e)); }
+  HD float operator[](Index e) const { return half_to_float(load_streaming(half + e)); }
 };
 
 } // namespace gputsne

@@ -40,7 +40,7 @@ using Index = int64_t;
 
 /// Adds one to a counter and returns what it was. Atomic on the GPU; on the CPU each band of rows
 /// owns its counters, so a plain increment does, and the order is that of the rows.
-HD Index bump(Index *counter) {
+HD Index fetch_add(Index *counter) {
 #if defined(__CUDA_ARCH__)
   return static_cast<Index>(atomicAdd(reinterpret_cast<unsigned long long *>(counter), 1ull));
 #else
@@ -57,8 +57,9 @@ HD void add_to(unsigned long long *number, unsigned long long amount) {
 #endif
 }
 
-/// Keeps the smallest i that was ever noted; -1 while there is none. On the CPU rows come in order.
-HD void note_first(Index *first, Index i) {
+/// Keeps in *first the smallest i that it was ever called with; -1 while there is none. On the CPU
+/// rows come in order.
+HD void store_min_index(Index *first, Index i) {
 #if defined(__CUDA_ARCH__)
   atomicMin(reinterpret_cast<unsigned long long *>(first), static_cast<unsigned long long>(i));
 #else
@@ -104,8 +105,8 @@ template <int C> HD Point<C> point(const float *Y, Index i) {
 #endif
 }
 
-/// What is read once an iteration: on the GPU it is the first to leave the cache, so that Y stays.
-template <class T> HD T once(const T *value) {
+/// What is read once per iteration: on the GPU it is the first to leave the cache, so that Y stays.
+template <class T> HD T load_streaming(const T *value) {
 #if defined(__CUDA_ARCH__)
   return __ldcs(value);
 #else
@@ -113,8 +114,8 @@ template <class T> HD T once(const T *value) {
 #endif
 }
 
-/// A body whose result is kept, to be added up later.
-template <class Body> struct Keep {
+/// A body whose result is stored, to be added up later.
+template <class Body> struct StoreResult {
   Body body;
   float *out;
   HD void operator()(Index i) const { out[i] = body(i); }
@@ -145,8 +146,9 @@ struct Cpu {
       f(c, c * size, (c + 1) * size < n ? (c + 1) * size : n);
   }
 
-  /// out(r, sum of f(r, e) over the edges of row r). Eight lanes a row, as a warp has 32: the order
-  /// of the sum is fixed, and the compiler can use vector registers without reordering floats.
+  /// out(r, sum of f(r, e) over the edges of row r). Eight lanes per row, as a warp has 32: the
+  /// order of the sum is fixed, and the compiler can use vector registers without reordering
+  /// floats.
   template <class F, class G> void rows(Index n, const Index *indptr, F f, G out) const {
     constexpr int LANES = 8;
     each_chunk(n, CHUNK, [=](Index, Index begin, Index end) {

@@ -1,5 +1,6 @@
-// How wide must each point's Gaussian be so that its neighbour list has the perplexity asked for?
-// One row is one body; its twin in numpy is gputsne/backends/numpy/graph.py. Symbols: docs/math.md.
+// Calibration: the width of each point's Gaussian that gives its neighbours the perplexity asked
+// for. One row is one body; its twin in numpy is gputsne/backends/numpy/graph.py. Symbols:
+// docs/math.md.
 #pragma once
 #include "machine.hpp"
 #include <cmath>

@@ -1,4 +1,4 @@
-// Where does a new point belong on a map that does not move? All iterations of one point.
+// Placement of a new point on a map that does not move: all iterations of one point.
 // Objective and method: docs/math.md, "Transform". Twin: gputsne/backends/numpy/place.py.
 #pragma once
 #include "exact.hpp"

@@ -1,4 +1,4 @@
-// In which order do points lie in memory? Along a space-filling curve through the map, so that the
+// The order of points in memory: along a space-filling curve through the map, so that the
 // neighbours a row reads are near each other: from 10^6 points up that halves the attraction's time
 // (bench/results/relabel.json). Morton (1966) order; the caller sorts the codes.
 #pragma once

@@ -1,4 +1,4 @@
-// Which k of a row's candidates are nearest? A tile of squared distances is filtered by the row's
+// The k nearest of a row's candidates. A tile of squared distances is filtered by the row's
 // k-th best so far, and what passes is sorted. Bodies in the order they run, tile after tile:
 // SelectAppend, SelectSort. Keys are unique, so places taken in any order sort to the same bytes.
 #pragma once
@@ -29,7 +29,7 @@ template <int LANES> struct SelectAppend {
     for (Index e = lane; e < t; e += LANES) {
       uint64_t key = pack_candidate(squared[i * t + e], ids[e]);
       if (key < most) {
-        Index at = bump(count + i);
+        Index at = fetch_add(count + i);
         if (at < room)
           keys[i * room + at] = key;
       }

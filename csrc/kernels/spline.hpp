@@ -52,7 +52,7 @@ template <int P> HD void spline(float t, float *w, float *dw) {
 
 /// cos(2 pi t) and sin(2 pi t) for t in [0, 1), Taylor about t = 1/2; error < 1e-4, enough for a
 /// correction that is itself below 2e-2 of the kernel.
-HD void turn(float t, float &c, float &s) {
+HD void sincos_2pi(float t, float &c, float &s) {
   float x = 6.2831853f * (t - 0.5f), q = x * x;
   c = -(1.f +
         q * (-0.5f + q * (4.1666667e-2f +

@@ -1,6 +1,6 @@
-// Which edges has the joint matrix P = (p_j|i + p_i|j) / 2n, row by row, each column once,
-// ascending? Bodies in the order they run: CountIncoming, (scan), FillIncoming, (on the GPU
-// SortRow), RowSizes, (scan), MergeRow. The transpose is exact in memory (8 bytes an edge); the
+// The edges of the joint matrix P = (p_j|i + p_i|j) / 2n, row by row, each column once,
+// ascending. Bodies in the order they run: CountIncoming, (scan), FillIncoming, (on the GPU
+// SortRow), RowSizes, (scan), MergeRow. The transpose is exact in memory (8 bytes per edge); the
 // union is never built larger than it ends up.
 #pragma once
 #include "machine.hpp"
@@ -91,9 +91,9 @@ struct CountIncoming {
   HD void operator()(Index i) const {
     for (Index e = edges.begin(i); e < edges.begin(i + 1); ++e) {
       if (!edges.valid(i, e)) {
-        note_first(first_bad, i);
+        store_min_index(first_bad, i);
       } else if (edges.p[e] > 0) {
-        bump(incoming + edges.neighbor[e]);
+        fetch_add(incoming + edges.neighbor[e]);
       }
     }
   }
@@ -108,7 +108,7 @@ struct FillIncoming {
   HD void operator()(Index i) const {
     for (Index e = edges.begin(i); e < edges.begin(i + 1); ++e)
       if (edges.p[e] > 0)
-        transpose[bump(cursor + edges.neighbor[e])] =
+        transpose[fetch_add(cursor + edges.neighbor[e])] =
             pack_edge(static_cast<int32_t>(i), edges.p[e]);
   }
 };
@@ -147,7 +147,8 @@ struct RowSizes {
     size[i] = degree;
   }
 
-  /// Binary search without a branch on the comparison: rows lie in the first cache, guesses don't.
+  /// Binary search without a branch on the comparison: a row lies in L1, so that a load costs less
+  /// than a branch that is predicted wrongly half of the time.
   HD static bool contains(const uint64_t *sorted, Index count, int32_t point) {
     if (count == 0)
       return false;
@@ -179,7 +180,8 @@ struct MergeRow {
     Index a = 0, b = start[i], b_end = start[i + 1];
     for (Index at = indptr[i]; at < indptr[i + 1]; ++at) {
       uint64_t left = own[a], right = b < b_end ? transpose[b] : LAST;
-      // Which side comes next is a coin toss, so both are taken and the absent one is masked out.
+      // No branch predictor can tell which side comes next, so both are taken and the absent one is
+      // masked out.
       bool from_left = left >> 32 <= right >> 32, from_right = right >> 32 <= left >> 32;
       double sum = static_cast<double>(edge_weight(left & (0 - uint64_t(from_left)))) +
                    static_cast<double>(edge_weight(right & (0 - uint64_t(from_right))));

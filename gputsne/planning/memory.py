@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gputsne.backends.cuda.ops import PLAN_BYTES
+from gputsne.backends.cuda.field import PLAN_BYTES
 from gputsne.base.errors import OverMemory
 from gputsne.base.resources import available_memory
 from gputsne.base.types import AFFINITY_DTYPES

@@ -153,7 +153,8 @@ def gather(bench: Bench, c: int, order: int) -> Outputs:
             slope[:, a] -= 2 * np.pi * np.sin(turn[:, a]) * self_terms[len(axes)] * rest
     others = offset * N + along(-1) - own
     want = np.stack([(along(a) - 0.5 * slope[:, a]) / h for a in range(c)], axis=1)
-    # turn() is good to 1e-4 of self terms of 0.1 in all; t to eps |u|, under slopes of a few units
+    # sincos_2pi() is good to 1e-4 of self terms of 0.1 in all; t to eps |u|, under slopes of a few
+    # units
     near(bench.get(z), others, rtol=2 * EPS, atol=1e-4)
     near(bench.get(phi), others + 1, rtol=2 * EPS, atol=1e-4)
     near(bench.get(grad), want, atol=1e-3)

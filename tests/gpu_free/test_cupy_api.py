@@ -31,7 +31,7 @@ def calls(cuda, monkeypatch):  # noqa: F811
     """Everything that a fit in one, two and three axes, transform and three searches ask for."""
     lookalike.Array.calls.clear()
     settings = SETTINGS | {"max_iter": 55, "early_exaggeration_iter": 25}
-    monkeypatch.setattr("gputsne.backends.cuda.setup.LONG_ROW", 30)
+    monkeypatch.setattr("gputsne.backends.cuda.graph.LONG_ROW", 30)
     monkeypatch.setattr("gputsne.backends.cuda.edges.PIECE", 32)
     for c, dtype in ((2, "float32"), (1, "float16"), (3, "float32")):
         model = gputsne.TSNE(c, device="cuda", affinity_dtype=dtype, **settings).fit(X[:150])
@@ -66,8 +66,7 @@ def test_every_call_exists_in_cupy(calls):
 SOURCES = [
     *(PACKAGE / "backends" / "cuda").rglob("*.py"),
     *(PACKAGE / "engine").rglob("*.py"),
-    PACKAGE / "neighbors" / "search" / "gpu.py",
-    PACKAGE / "neighbors" / "search" / "tiles.py",
+    *(PACKAGE / "neighbors" / "search").rglob("*.py"),
     PACKAGE / "base" / "arrays.py",
 ]
 

@@ -11,7 +11,7 @@ from gpu_free import lookalike
 
 from gputsne import backends
 from gputsne.backends.cuda import edges as cuda_edges
-from gputsne.backends.cuda import setup as cuda_setup
+from gputsne.backends.cuda import graph as cuda_graph
 from gputsne.backends.cuda.edges import Edges
 from gputsne.backends.cuda.ops import CudaOps
 from gputsne.base.types import Affinities, StepParams
@@ -103,9 +103,9 @@ def test_what_the_set_up_left_is_handed_over_once(cuda):
     rng = np.random.default_rng(3)
     indices = np.argsort(rng.uniform(size=(40, 40)) + 9 * np.eye(40), axis=1)[:, :5]
     P = Affinities(*ops.symmetrize(indices.astype(np.int32), np.full((40, 5), 0.2, np.float32)))
-    left = ops._waiting[1]
+    left = ops._graph.waiting[1]
     assert ops.hold(P).data.data.ptr == left.data.data.ptr
-    assert ops._waiting is None
+    assert ops._graph.waiting is None
     assert ops.hold(P).data.data.ptr != left.data.data.ptr
 
 
@@ -120,8 +120,8 @@ def test_long_rows_are_sorted_as_short_ones_are(cuda, native, monkeypatch):
     p = rng.dirichlet(np.ones(k), n).astype(np.float32)
     assert np.bincount(indices.ravel()).max() > 100
     want = native.symmetrize(indices, p)
-    for longest in (cuda_setup.LONG_ROW, 20, 0):
-        monkeypatch.setattr(cuda_setup, "LONG_ROW", longest)
+    for longest in (cuda_graph.LONG_ROW, 20, 0):
+        monkeypatch.setattr(cuda_graph, "LONG_ROW", longest)
         for a, b in zip(cuda().symmetrize(indices, p), want, strict=True):
             np.testing.assert_array_equal(a, b)
 

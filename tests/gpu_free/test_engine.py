@@ -12,7 +12,8 @@ from gpu_free import lookalike
 
 import gputsne
 from gputsne import affinities, backends
-from gputsne.backends.cuda.ops import CudaOps, OnDevice
+from gputsne.backends.cuda.field import OnDevice
+from gputsne.backends.cuda.ops import CudaOps
 from gputsne.base.errors import OverMemory
 from gputsne.base.types import Affinities, StepParams
 from gputsne.engine.field import Field

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from gpu_free import lookalike
 
-from gputsne.backends.cuda.ops import PLAN_BYTES, PLANS, CudaOps
+from gputsne.backends.cuda.field import PLAN_BYTES, PLANS, Watch
+from gputsne.backends.cuda.ops import CudaOps
 from gputsne.base.errors import OverMemory
 from gputsne.engine import mesh as meshes
 from gputsne.engine.field import Field
@@ -33,15 +34,16 @@ def evaluated(ops):
 def test_another_gpu_gets_arrays_of_its_own(ops):
     with ops.guard(0):
         want, first = evaluated(ops)
-        watch, fixed, octant = ops._watch, ops._fixed, ops._octant
+        kept = ops._field
+        watch, fixed, octant = kept.watch.array, kept._fixed, kept._octant
     with ops.guard(0):
-        assert ops._watch is watch
+        assert kept.watch.array is watch
     with ops.guard(1):
-        assert ops._watch is not watch
-        assert ops._fixed is not fixed
+        assert kept.watch.array is not watch
+        assert kept._fixed is not fixed
         Z, second = evaluated(ops)
         assert want == Z
-        assert ops._octant[1] is not octant[1]
+        assert kept._octant[1] is not octant[1]
         assert second.mesh is not first.mesh  # its spectrum lies on the other GPU
     with ops.guard(0):
         assert evaluated(ops)[1].mesh is first.mesh
@@ -53,7 +55,7 @@ def test_an_interrupt_amid_a_deposit_leaves_no_charge(ops, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    real = ops._module
+    real = ops.gpu.module
 
     class Interrupted:
         pack = staticmethod(interrupted)
@@ -61,16 +63,16 @@ def test_an_interrupt_amid_a_deposit_leaves_no_charge(ops, monkeypatch):
         def __getattr__(self, name):
             return getattr(real, name)
 
-    ops._module = Interrupted()
+    ops.gpu.module = Interrupted()
     with pytest.raises(KeyboardInterrupt):
         evaluated(ops)
-    ops._module = real
+    ops.gpu.module = real
     assert evaluated(ops)[0] == want
 
 
 def test_an_escape_is_told_once_whoever_reads_the_extent(ops):
     on = ops.xp.asarray(Y)
-    ops._watch[6:] = np.ones(1, np.int32).view(np.float32)[0]
+    ops._field.watch.array[Watch.FLAG :] = np.ones(1, np.int32).view(np.float32)[0]
     ops.extent(on)  # to put points in order
     ops.extent(on)
     assert ops.escaped
@@ -106,21 +108,21 @@ def test_plans_stay_when_the_mesh_changes_until_they_hold_too_much(ops):
 
 def test_memory_that_our_kernels_can_not_have_is_memory(ops):
     with pytest.raises(OverMemory, match="ran out"), ops.guard():
-        raise ops._module.CudaError("launch: cudaErrorMemoryAllocation, out of memory")
-    with pytest.raises(ops._module.CudaError, match="Illegal"), ops.guard():
-        raise ops._module.CudaError("launch: cudaErrorIllegalAddress, an illegal address")
+        raise ops.gpu.module.CudaError("launch: cudaErrorMemoryAllocation, out of memory")
+    with pytest.raises(ops.gpu.module.CudaError, match="Illegal"), ops.guard():
+        raise ops.gpu.module.CudaError("launch: cudaErrorIllegalAddress, an illegal address")
 
 
 def test_uploads_of_any_size_arrive(ops, monkeypatch):
     a = np.random.default_rng(1).normal(size=(33, 7)).astype(np.float32)
     for staged in (1 << 20, 0):
-        monkeypatch.setattr("gputsne.backends.cuda.setup.STAGED", staged)
+        monkeypatch.setattr("gputsne.backends.cuda.device.STAGED", staged)
         for given in (a, a[::2], a.T, a.astype(np.float64), np.zeros((0, 2), np.float32)):
-            there = ops._put(given, np.float32)
+            there = ops.gpu.put(given, np.float32)
             assert isinstance(there, lookalike.Array)
             assert there.flags.c_contiguous
             np.testing.assert_array_equal(ops.host(there), given.astype(np.float32))
-    assert ops._put(there, np.float32).ctypes.data == there.ctypes.data
+    assert ops.gpu.put(there, np.float32).ctypes.data == there.ctypes.data
 
 
 def test_a_device_is_part_of_what_a_mesh_is_known_by():

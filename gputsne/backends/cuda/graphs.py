@@ -1,4 +1,4 @@
-"""How is an iteration launched by one call? Captured as a CUDA graph, then replayed.
+"""An iteration launched by one call: captured as a CUDA graph, then replayed.
 
 Off unless asked for: it was never seen on a GPU. Where a capture fails, launches go on one by one.
 """

@@ -1,4 +1,4 @@
-"""Can the CUDA backend run here, and if not, why? One sentence, without an exception or a warning.
+"""Whether the CUDA backend can run here; if not, why, in a sentence and never as an exception.
 
 The cheap questions come first: CuPy, half a second to import, is asked only where a GPU answers.
 """

@@ -1,4 +1,4 @@
-"""How is the compiled module loaded? With OpenMP told not to spin for long.
+"""Loading the compiled module, with OpenMP told not to spin for long.
 
 GNU OpenMP's idle threads spin, for milliseconds by default. Where other processes want the same
 cores that stalls every parallel region, of which an iteration has several. A spin of some 20 us

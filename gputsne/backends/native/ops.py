@@ -1,4 +1,7 @@
-"""How does the engine reach the compiled kernels? Thin calls; csrc/cpu checks the arguments."""
+"""The native backend: thin calls of the compiled kernels, in one file.
+
+The stages stand in csrc/cpu/bind_{graph,field,step,order,place}.cpp, which check the arguments.
+"""
 
 from __future__ import annotations
 

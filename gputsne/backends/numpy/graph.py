@@ -1,6 +1,7 @@
-"""How are rows calibrated and symmetrised without a compiler? The twin of the set-up kernels.
+"""The graph in whole arrays: perplexity, symmetric P, and P held for the iteration after checks.
 
-Formulas and limits are those of csrc/kernels/perplexity.hpp and symmetrize.hpp, by whole blocks.
+Twin of csrc/kernels/perplexity.hpp, symmetrize.hpp and check.hpp: same formulas and limits, by
+whole blocks.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import numpy.typing as npt
 from gputsne.backends.checks import check_form
 from gputsne.base.types import Affinities, FloatArray, IntArray
 
-__all__ = ["check_joint", "check_points", "conditional", "inverse_of", "symmetrize"]
+__all__ = [
+    "Held", "check_joint", "check_points", "conditional", "hold", "inverse_of", "symmetrize",
+]  # fmt: skip
 
 F64 = npt.NDArray[np.float64]
 ENTROPY_TOLERANCE = 1e-5
@@ -21,6 +24,10 @@ FAR_AWAY = 1e150
 LOG_PRECISION = 250.0
 ENTROPY_STEPS_MAX = 200
 BLOCK_ENTRIES = 1 << 18  # float64 temporaries of 2 MB stay in the cache
+
+
+class Held(Affinities):
+    """P whose offsets and columns were checked, in arrays of its own."""
 
 
 def conditional(distances: FloatArray, perplexities: F64) -> tuple[FloatArray, int]:
@@ -207,6 +214,15 @@ def _check_edges(indices: IntArray, p: FloatArray) -> None:
         raise ValueError(
             f"indices[{i}] lists point {ordered[i, j]} twice; pass each neighbour once"
         )
+
+
+def hold(P: Affinities) -> Held:
+    """Return P checked, in arrays of its own; itself where it is held already."""
+    if isinstance(P, Held):
+        return P
+    held = Held(P.indptr.copy(), P.indices.copy(), P.data.copy(), P.unreached)
+    check_joint(held)
+    return held
 
 
 def check_joint(P: Affinities) -> None:

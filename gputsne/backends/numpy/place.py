@@ -1,7 +1,8 @@
-"""Where does a new point belong, without a compiler? The twin of csrc/kernels/placement.hpp.
+"""New points on a fitted map, in whole arrays.
 
-Same formulas and constants, float64 inside, many points at once. Every operation is elementwise in
-the points and every sum runs over the neighbours in their order, so no point depends on its batch.
+Twin of csrc/kernels/placement.hpp: same formulas and constants, float64 inside, many points at
+once. Every operation is elementwise in the points and every sum runs over the neighbours in their
+order, so no point depends on its batch.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from gputsne.backends.numpy.field import nodes_of, stencil
 from gputsne.base.types import FloatArray, IntArray, Reference
 
 __all__ = ["place"]
@@ -23,7 +25,7 @@ ARMIJO = 1e-4
 ROUNDING = 2e-6
 CURVED = 1e-2
 BACK = 0.35
-BLOCK_ROWS = 1 << 13  # 36 addresses and weights a point: a few MB
+BLOCK_ROWS = 1 << 13  # 36 addresses and weights per point: a few MB
 BLOCK_PAIRS = 1 << 18
 
 
@@ -184,14 +186,12 @@ def _field(ref: Reference, y: F64) -> tuple[F64, F64]:
     """Return phi (r,) and its gradient (c, r), from the mesh or by definition."""
     if not ref.potential.size:
         return _sum(ref, y)
-    from gputsne.backends.numpy.ops import _nodes, _stencil
-
     potential = ref.potential
     strides = [s // potential.itemsize for s in potential.strides]
-    base, _, axes = _stencil(y.T, ref, ref.center, potential.shape, strides)
+    base, _, axes = stencil(y.T, ref, ref.center, potential.shape, strides)
     flat = potential.ravel()
     phi, slope = np.full(y.shape[1], ref.offset), np.zeros_like(y)
-    for shift, nodes in _nodes(ref.order, strides):
+    for shift, nodes in nodes_of(ref.order, strides):
         v = flat[base + shift].astype(np.float64)
         w = [axes[a][0][j] for a, j in enumerate(nodes)]
         whole = v

@@ -1,4 +1,4 @@
-// How does transform reach the compiled kernel? Checks, releases the GIL, calls.
+// Placing new points for Python: checks, releases the GIL, calls.
 // Kernel: csrc/kernels/placement.hpp; the calling order: gputsne/engine/placement.py.
 #include "../kernels/placement.hpp"
 #include "native.hpp"
@@ -85,7 +85,7 @@ void place(In<float> Y, In<int> indices, In<float> p, In<float> potential, Float
 
 } // namespace
 
-void bind_placement(py::module_ &m) {
+void bind_place(py::module_ &m) {
   using namespace py::literals;
   m.def("place", &place, "Y"_a.noconvert(), "indices"_a.noconvert(), "p"_a.noconvert(),
         "potential"_a.noconvert(), "center"_a, "inv_h"_a, "order"_a, "far"_a, "floor"_a, "low"_a,

@@ -1,5 +1,5 @@
-// How do the set-up kernels (perplexity, symmetrise) reach Python? Checks, scans, slices, errors.
-// Kernels: perplexity.hpp and symmetrize.hpp in csrc/kernels. Twin:
+// The graph for Python: conditional, symmetrize, and Edges, which is P checked once.
+// Kernels: perplexity.hpp, symmetrize.hpp and check.hpp in csrc/kernels. Twin:
 // gputsne/backends/numpy/graph.py.
 #include "../kernels/perplexity.hpp"
 #include "../kernels/symmetrize.hpp"
@@ -16,12 +16,12 @@ namespace {
 
 /// Edges between two looks at the signal flag: 0.3 s of the slowest stage on one thread.
 constexpr Index SLICE_EDGES = Index(1) << 22;
-/// Bands of the transpose; each costs 8 bytes a point, the transpose 8 k.
+/// Bands of the transpose; each costs 8 bytes per point, the transpose 8 k.
 constexpr int BANDS_MAX = 8;
 
 /// f(begin, end) for consecutive slices of [0, n) without the GIL; Ctrl-C is honoured in between.
-template <class F> void sliced(Index n, Index edges_a_row, F f) {
-  Index rows = std::max<Index>(1, SLICE_EDGES / std::max<Index>(1, edges_a_row));
+template <class F> void sliced(Index n, Index edges_per_row, F f) {
+  Index rows = std::max<Index>(1, SLICE_EDGES / std::max<Index>(1, edges_per_row));
   for (Index begin = 0; begin < n; begin += rows) {
     {
       py::gil_scoped_release release;
@@ -218,7 +218,7 @@ Edges::Edges(const py::array &indptr, const py::array &indices, const py::array 
            "; pass ids in [0, ", rows, ")");
 }
 
-void bind_setup(py::module_ &m) {
+void bind_graph(py::module_ &m) {
   py::class_<Edges>(m, "Edges",
                     R"(P as CSR, checked once: what every operation of an iteration takes.
 

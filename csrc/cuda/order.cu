@@ -1,4 +1,4 @@
-// How are points and edges carried over to another order? See csrc/kernels/relabel.hpp.
+// Mirrors csrc/cpu/bind_order.cpp: the curve, and P in another order; csrc/kernels/relabel.hpp.
 #include "launch.hpp"
 #include "../kernels/gpu_machine.hpp"
 #include "../kernels/relabel.hpp"

@@ -1,4 +1,4 @@
-// How do the relabelling kernels reach Python? Codes of the curve, and P in another order.
+// Order for Python: codes of the curve, and P in another order. Kernels: csrc/kernels/relabel.hpp.
 #include "../kernels/relabel.hpp"
 #include "edges.hpp"
 #include <pybind11/stl.h>
@@ -71,7 +71,7 @@ Edges reorder(const Edges &P, In<int> given) {
 
 } // namespace
 
-void bind_relabel(py::module_ &m) {
+void bind_order(py::module_ &m) {
   using namespace py::literals;
   m.def(
       "curve", &curve, "Y"_a.noconvert(), "box"_a,

@@ -1,7 +1,8 @@
-// How does the graph become P on the GPU? Perplexity, transpose, sort and union, row by
-// row; what is between them (running sums, rows too long for one thread) is CuPy's.
+// Mirrors csrc/cpu/bind_graph.cpp: perplexity, transpose, sort and union, row by row; P in half
+// floats. What is between (running sums, rows too long for one thread) is CuPy's.
 #include "launch.hpp"
 #include "../kernels/gpu_machine.hpp"
+#include "../kernels/half.hpp"
 #include "../kernels/perplexity.hpp"
 #include "../kernels/symmetrize.hpp"
 
@@ -49,6 +50,10 @@ void merge_rows(const Directed &edges, const Index *start, const uint64_t *trans
     refuse("rows [", begin, ", ", end, ") are not within n=", edges.n);
   MergeRow body{view(edges), start, transpose, indptr, indices, data};
   Gpu{cudaStream_t(stream)}.each(end - begin, MergeSlice{body, begin, scratch});
+}
+
+void to_half(const float *data, Index nnz, float scale, uint16_t *half, Stream stream) {
+  Gpu{cudaStream_t(stream)}.each(nnz, ToHalf{data, half, scale});
 }
 
 } // namespace gputsne::cuda

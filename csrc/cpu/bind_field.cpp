@@ -1,12 +1,9 @@
-// How do the kernels of the iteration reach Python? deposit, gather, exact, attract_and_step,
-// divergence, extent. Formulas: docs/math.md; the calling order: gputsne/engine/iteration.py.
-#include "../kernels/attract.hpp"
+// The field for Python: deposit, gather, exact, extent. Formulas: docs/math.md; the calling order:
+// gputsne/engine/iteration.py.
 #include "../kernels/exact.hpp"
-#include "../kernels/gather.hpp"
-#include "../kernels/step.hpp"
 #include "../kernels/extent.hpp"
+#include "../kernels/gather.hpp"
 #include "deposit_bands.hpp"
-#include "edges.hpp"
 #include "native.hpp"
 #include <pybind11/stl.h>
 #include <vector>
@@ -109,56 +106,6 @@ double exact(In<float> Y, float dof, In<float> phi, In<float> grad) {
   });
 }
 
-/// P must be that of the map.
-Index check_map(const In<float> &Y, const Edges &P) {
-  check_shape("Y", Y, P.n(), -1);
-  return P.n();
-}
-
-void attract_and_step(const Edges &P, In<float> Y, In<float> grad, In<float> Y_next,
-                      In<float> velocity, In<float> gains, double Z, float dof, float exaggeration,
-                      float momentum, float learning_rate, float max_step, float min_gain) {
-  Index n = check_map(Y, P), c = Y.shape(1);
-  check_shape("grad", grad, n, c);
-  check_shape("Y_next", Y_next, n, c);
-  check_shape("velocity", velocity, n, c);
-  check_shape("gains", gains, n, c);
-  if (Y.data() == Y_next.data())
-    refuse("Y_next is Y; rows that are still to be read would be overwritten");
-  by_axes(c, [&](auto axes) {
-    constexpr int C = decltype(axes)::value;
-    Attract<C> pull{Y.data(), P.column(), P.weight(), 1.f / dof};
-    Step<C> step{Y.data(),
-                 Y_next.mutable_data(),
-                 velocity.mutable_data(),
-                 gains.mutable_data(),
-                 grad.data(),
-                 2.f * (dof + 1.f) / dof * exaggeration,
-                 Z > 0 ? float(2.0 / Z)
-                       : 0.f, // one point, or points beyond all reach of each other
-                 learning_rate,
-                 momentum,
-                 max_step,
-                 min_gain};
-    py::gil_scoped_release release;
-    machine().rows(n, P.row(), pull, step);
-  });
-}
-
-double divergence(const Edges &P, In<float> Y, float dof) {
-  Index n = check_map(Y, P);
-  return by_axes(Y.shape(1), [&](auto c) {
-    constexpr int C = decltype(c)::value;
-    Divergence<C> body{Y.data(), P.column(), {P.weight()}, 1.f / dof, (dof + 1) / 2};
-    py::gil_scoped_release release;
-    std::vector<float> rows(n);
-    std::vector<double> part(chunks(n));
-    RowSum sums{rows.data()};
-    machine().rows(n, P.row(), body, sums);
-    return machine().sum(n, sums, part.data());
-  });
-}
-
 /// Smallest and largest coordinate per axis; NaN where a coordinate of that axis is.
 std::vector<std::pair<float, float>> extent(In<float> Y) {
   check_shape("Y", Y, -1, -1);
@@ -191,7 +138,7 @@ std::vector<std::pair<float, float>> extent(In<float> Y) {
 
 } // namespace
 
-void bind_iteration(py::module_ &m) {
+void bind_field(py::module_ &m) {
   using namespace py::literals;
   m.def("deposit", &deposit, "Y"_a.noconvert(), "center"_a, "inv_h"_a, "order"_a,
         "fixed"_a.noconvert(), "charge"_a.noconvert(),
@@ -209,15 +156,6 @@ mesh; offset: constant that the mesh lacks, per point; self_terms (c + 1,): cosi
 point's own image. The rest as in deposit. docs/math.md (2) and (10).)");
   m.def("exact", &exact, "Y"_a.noconvert(), "dof"_a, "phi"_a.noconvert(), "grad"_a.noconvert(),
         R"(Fills phi (n,) and grad (n, c) by definition, O(n^2); returns Z. docs/math.md (2).)");
-  m.def(
-      "attract_and_step", &attract_and_step, "P"_a, "Y"_a.noconvert(), "grad"_a.noconvert(),
-      "Y_next"_a.noconvert(), "velocity"_a.noconvert(), "gains"_a.noconvert(), "Z"_a, "dof"_a,
-      "exaggeration"_a, "momentum"_a, "learning_rate"_a, "max_step"_a, "min_gain"_a,
-      R"(Fills Y_next (n, c); velocity and gains (n, c) are updated in place. docs/math.md (3) to (5).
-
-P: Edges of n points; grad (n, c): gradient of phi at Y; Z: its normaliser, 0 for no repulsion.)");
-  m.def("divergence", &divergence, "P"_a, "Y"_a.noconvert(), "dof"_a,
-        R"(sum p_ij (log p_ij - log K_ij) over the edges of P, float64. docs/math.md (1).)");
   m.def(
       "extent", &extent, "Y"_a.noconvert(),
       R"([(smallest, largest)] coordinate per axis of Y (n, c); both NaN where one is; [] for n = 0.)");

@@ -1,4 +1,4 @@
-// What do the edges do to the points? The fused attract-and-step, a warp a row, and the divergence.
+// Mirrors csrc/cpu/bind_step.cpp: attract-and-step in one kernel, one warp per row; the divergence.
 #include "launch.hpp"
 #include "../kernels/gpu_machine.hpp"
 #include "../kernels/attract.hpp"
@@ -74,10 +74,6 @@ void divergence(const Edges &edges, float dof, float *rows, double *scratch, dou
     });
   });
   machine.sum(edges.n, sums, 0.0, scratch, out);
-}
-
-void to_half(const float *data, Index nnz, float scale, uint16_t *half, Stream stream) {
-  Gpu{cudaStream_t(stream)}.each(nnz, ToHalf{data, half, scale});
 }
 
 } // namespace gputsne::cuda

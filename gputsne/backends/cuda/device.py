@@ -1,0 +1,114 @@
+"""The GPU as the stages see it: arrays of CuPy, their addresses, a stream, and ``gputsne._cuda``.
+
+CuPy owns memory; the kernels get addresses. One ``Gpu`` is shared by all stages of one backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gputsne.backends.cuda.presence import kernels
+from gputsne.base.types import Array
+
+__all__ = ["Gpu"]
+
+STAGED = 1 << 22  # bytes that CuPy may copy through page-locked memory, which it never gives back
+
+
+class Gpu:
+    """Memory, addresses, and the checks of ids that every stage makes.
+
+    Parameters
+    ----------
+    xp, module : module or None
+        Array library and kernels; None for CuPy and ``gputsne._cuda``.
+
+    Attributes
+    ----------
+    sum_scratch : int
+        Numbers of the result's type that the scratch of a sum holds.
+    """
+
+    def __init__(self, xp: Any = None, module: Any = None) -> None:
+        self.xp: Any = xp if xp is not None else _cupy()
+        self.module: Any = module if module is not None else kernels()
+        self.sum_scratch = int(self.module.sum_scratch())
+
+    @property
+    def stream(self) -> int:
+        """The caller's current stream."""
+        return int(self.xp.cuda.get_current_stream().ptr)
+
+    def at(self, a: Any) -> int:
+        """Return the address of an array."""
+        return int(a.data.ptr)
+
+    def empty(self, shape: Any, dtype: Any) -> Array:
+        """Return an array that holds anything."""
+        out: Array = self.xp.empty(shape, dtype)
+        return out
+
+    def put(self, a: Any, dtype: Any) -> Array:
+        """Return the array on the device, C order; itself where it is that already."""
+        out: Array
+        if type(a) is np.ndarray and a.nbytes > STAGED:
+            out = self.empty(a.shape, dtype)
+            out.set(np.ascontiguousarray(a, dtype=dtype))  # type: ignore[attr-defined]
+        else:
+            out = self.xp.asarray(a, dtype=dtype, order="C")
+        return out
+
+    def copied(self, a: Any, dtype: Any) -> Array:
+        """Return a copy on the device that nobody else knows."""
+        if type(a) is np.ndarray:
+            return self.put(a, dtype)
+        out: Array = self.xp.array(a, dtype=dtype, order="C")
+        return out
+
+    def host(self, a: Any) -> Array:
+        """Return a copy in main memory; waits for the device."""
+        out: Array = a.get()
+        return out
+
+    def scan(self, values: Array) -> None:
+        """Sum up in place: each value becomes the sum of those before it."""
+        if len(values) > 1:
+            values[1:] = self.xp.cumsum(values[:-1])
+        values[:1] = 0
+
+    def first_bad(self, judge: Callable[[int], None]) -> int:
+        """Return what ``judge`` wrote at the address that it was given; waits for the device."""
+        found = self.xp.full((1,), -1, np.int64)
+        judge(self.at(found))
+        return int(found[0])
+
+    def check_points(self, name: str, ids: Array, n: int) -> None:
+        """Refuse ids on the device that are none of ``n`` points; waits for it."""
+        bad = self.first_bad(
+            lambda bad: self.module.check_points(self.at(ids), ids.size, n, bad, self.stream)
+        )
+        if bad >= 0:
+            where = tuple(int(at) for at in np.unravel_index(bad, ids.shape))
+            raise ValueError(
+                f"{name}[{', '.join(map(str, where))}]={int(ids[where])} is no point of n={n}; "
+                f"pass ids in [0, {n})"
+            )
+
+    def memory(self, number: int | None) -> tuple[int, int]:
+        """Return the bytes that this process may still take on the GPU ``number``, and its all."""
+        free, total = self.xp.cuda.Device(number).mem_info
+        return int(free) + int(self.xp.get_default_memory_pool().free_bytes()), int(total)
+
+    def tidy(self) -> None:
+        """Give free blocks back to the driver."""
+        self.xp.get_default_memory_pool().free_all_blocks()
+        self.xp.get_default_pinned_memory_pool().free_all_blocks()
+
+
+def _cupy() -> Any:
+    import cupy
+
+    return cupy

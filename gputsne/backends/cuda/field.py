@@ -1,0 +1,251 @@
+"""The field on the GPU: charges on the mesh, FFT, and what points feel of it; extent and sums.
+
+Kernels: csrc/cuda/deposit.cu and field.cu. Nothing here but ``extent`` waits for the device: Z
+stays there, and the extent is read once per epoch, together with a flag that a point raised by
+leaving the mesh. docs/gpu.md has the figures.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gputsne.backends.cuda.device import Gpu
+from gputsne.base.types import Array, FloatArray, Mesh
+
+__all__ = ["FieldStage", "OnDevice", "Watch"]
+
+# FFT plans that stay when the mesh changes: to drop and remake them took 77 % of an optimisation of
+# 70,000 points, whose 30 meshes have three or four plans each. What their work areas may hold
+# together counts in planning/memory.py, beside those of the mesh in use.
+PLANS, PLAN_BYTES = 128, 1 << 28
+
+
+class OnDevice:
+    """A number that the device has, or will have; ``float()`` waits for it.
+
+    Attributes
+    ----------
+    value : array, shape (1,), float64
+        Where it lies.
+    """
+
+    def __init__(self, value: Array) -> None:
+        self.value = value
+
+    def __float__(self) -> float:
+        return float(self.value[0])
+
+
+class Watch:
+    """The box that the mesh in use covers, and the device's word on whether a point left it.
+
+    Attributes
+    ----------
+    box : tuple of 2 lists of float, or None
+        Lowest and highest coordinate per axis; None for sums by definition, which end nowhere.
+    array : array, shape (FLAG + 1,), float32
+        The extent (2, c) that was read last; at FLAG an int32, 1 where a point left the box.
+    """
+
+    FLAG = 2 * 3
+
+    def __init__(self) -> None:
+        self.box: tuple[list[float], list[float]] | None = None
+        self.array: Array
+
+    def flag_at(self, gpu: Gpu) -> int:
+        """Return the address of the flag."""
+        return gpu.at(self.array) + self.array.itemsize * self.FLAG
+
+
+class FieldStage:
+    """extent, grid, deposit, convolve, gather, spare, mean and exact of ``Ops``.
+
+    Parameters
+    ----------
+    gpu : Gpu
+    fft : module or None
+        The FFT; None for CuPy's.
+    replaced : callable
+        Is called where an array that was kept from call to call becomes another one.
+    """
+
+    def __init__(self, gpu: Gpu, fft: Any, replaced: Callable[[], None]) -> None:
+        self.gpu, self._replaced = gpu, replaced
+        self.fft: Any = fft if fft is not None else _cupy_fft()
+        self.watch = Watch()
+        self._buffers: dict[str, Array] = {}  # what every iteration fills anew
+        self._home: int | None = None  # number of the GPU that has the arrays of this object
+        self._fixed: Array  # fixed-point charges, kept zero between calls
+        self._mixed = False  # whether a deposit was interrupted, so that _fixed may not be zero
+        self._octant: tuple[Any, Array]  # of which mesh (weakly), and its spectrum
+
+    def _buffer(self, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
+        """Return an array that is kept from call to call."""
+        kept = self._buffers.get(name)
+        if kept is None or kept.shape != shape:
+            kept = self._buffers[name] = self.gpu.empty(shape, dtype)
+            self._replaced()
+        return kept
+
+    def move_to(self, number: int | None) -> None:
+        """Make what is kept anew if it does not lie on the GPU with this number."""
+        gpu = self.gpu
+        if self._home == number:
+            return
+        self._home = number
+        self._buffers.clear()
+        self._fixed = gpu.xp.zeros((0,), np.uint64)
+        self.watch.array = gpu.xp.zeros(Watch.FLAG + 1, np.float32)
+        self._octant = (None, self._fixed)
+        self._replaced()
+
+    def extent(self, Y: FloatArray) -> tuple[list[tuple[float, float]], bool]:
+        """Return the extent of ``Ops``, and whether a point left the mesh; waits for the device."""
+        gpu = self.gpu
+        n, c = Y.shape
+        if not n:
+            return [], False
+        Y = gpu.put(Y, np.float32)
+        scratch = gpu.xp.empty(gpu.sum_scratch * 2 * c, np.float32)
+        gpu.module.extent(gpu.at(Y), n, c, gpu.at(scratch), gpu.at(self.watch.array), gpu.stream)
+        seen = gpu.host(self.watch.array)
+        escaped = bool(seen[Watch.FLAG :].view(np.int32)[0])
+        if escaped:
+            self.watch.array[Watch.FLAG :] = 0
+        low, high = seen[:c], seen[c : 2 * c]
+        return [(float(a), float(b)) for a, b in zip(low, high, strict=True)], escaped
+
+    def grid(self, mesh: Mesh) -> FloatArray:
+        """Return the array for the charges, padded: the FFT reads it as it is."""
+        return self._buffer("grid", mesh.fft_shape, np.float32)
+
+    def deposit(
+        self, Y: FloatArray, mesh: Mesh, center: Sequence[float], charge: FloatArray
+    ) -> None:
+        """See ``Ops``; ``charge`` may be padded, as ``grid`` makes it."""
+        gpu = self.gpu
+        if self._fixed.shape != mesh.shape:
+            self._fixed = gpu.xp.zeros(mesh.shape, np.uint64)
+            self._bound_plans()
+            self._replaced()
+        elif self._mixed:
+            self._fixed[...] = 0
+        self._mixed = True
+        Y = gpu.put(Y, np.float32)
+        n, c = Y.shape
+        fixed, stream = gpu.at(self._fixed), gpu.stream
+        place = (list(center), 1.0 / mesh.h, mesh.order, list(mesh.shape))
+        gpu.module.deposit(gpu.at(Y), n, c, *place, fixed, stream)
+        gpu.module.pack(fixed, list(mesh.shape), gpu.at(charge), list(charge.shape), stream)
+        self._mixed = False
+        # As Mesh.holds has it, less half a cell: the other mesh of a pair may be so far aside.
+        reach = [0.5 * (m - mesh.order - 3) * mesh.h for m in mesh.shape]
+        self.watch.box = (
+            [x - r for x, r in zip(center, reach, strict=True)],
+            [x + r for x, r in zip(center, reach, strict=True)],
+        )
+
+    def _bound_plans(self) -> None:
+        """Let CuPy keep plans of many meshes, unless they hold too much memory together.
+
+        The cache is CuPy's own, of this thread and GPU; one that was switched off stays off.
+        """
+        cache = self.gpu.xp.fft.config.get_plan_cache()
+        if 0 < cache.get_size() < PLANS:
+            cache.set_size(PLANS)
+        if cache.get_curr_memsize() > PLAN_BYTES:
+            cache.clear()
+
+    def convolve(self, charge: FloatArray, mesh: Mesh) -> FloatArray:
+        """Return charge * (K - offset), float32; only its first M nodes per axis are meant."""
+        gpu = self.gpu
+        G, axes = mesh.fft_shape, tuple(range(len(mesh.fft_shape)))
+        A = self.fft.rfftn(charge, s=G, axes=axes)
+        if self._octant[0] is None or self._octant[0]() is not mesh:
+            self._octant = (weakref.ref(mesh), gpu.put(mesh.spectrum, np.float32))
+            self._replaced()
+        scale = 1.0 / float(np.prod(G, dtype=float))
+        gpu.module.multiply(gpu.at(A), list(G), gpu.at(self._octant[1]), scale, gpu.stream)
+        # "forward": the inverse doesn't scale, which would be one more pass over the grid.
+        out: FloatArray = self.fft.irfftn(A, s=G, axes=axes, norm="forward", overwrite_x=True)
+        return out
+
+    def gather(
+        self, Y: FloatArray, mesh: Mesh, center: Sequence[float], potential: FloatArray,
+        phi: FloatArray, grad: FloatArray,
+    ) -> OnDevice:  # fmt: skip
+        """See ``Ops``; Z stays on the device."""
+        gpu = self.gpu
+        Y = gpu.put(Y, np.float32)
+        n, c = Y.shape
+        z = self._buffer("z", (n,), np.float32)
+        gpu.module.gather(
+            gpu.at(Y),
+            n,
+            c,
+            list(center),
+            1.0 / mesh.h,
+            mesh.order,
+            list(mesh.shape),
+            gpu.at(potential),
+            [s // potential.itemsize for s in potential.strides],
+            mesh.offset,
+            list(mesh.self_terms),
+            gpu.at(phi),
+            gpu.at(grad),
+            gpu.at(z),
+            gpu.stream,
+        )
+        return self._total(z)
+
+    def spare(self, Y: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """See ``Ops``."""
+        phi = self._buffer("phi", Y.shape[:1], np.float32)
+        return phi, self._buffer("grad", Y.shape, np.float32)
+
+    def mean(
+        self,
+        one: tuple[FloatArray, FloatArray, OnDevice],
+        two: tuple[FloatArray, FloatArray, OnDevice],
+    ) -> OnDevice:
+        """See ``Ops``; Z stays on the device."""
+        fields = [(phi, grad, Z.value) for phi, grad, Z in (one, two)]
+        for a, b in zip(*fields, strict=True):
+            a += b
+            a *= 0.5
+        return one[2]
+
+    def exact(self, Y: FloatArray, dof: float, phi: FloatArray, grad: FloatArray) -> OnDevice:
+        """See ``Ops``; Z stays on the device."""
+        gpu = self.gpu
+        self.watch.box = None
+        Y = gpu.put(Y, np.float32)
+        n, c = Y.shape
+        z = self._buffer("z", (n,), np.float32)
+        gpu.module.exact(gpu.at(Y), n, c, dof, gpu.at(phi), gpu.at(grad), gpu.at(z), gpu.stream)
+        return self._total(z)
+
+    def _total(self, z: FloatArray) -> OnDevice:
+        """Add up in a fixed order."""
+        gpu = self.gpu
+        Z = gpu.empty((1,), np.float64)
+        scratch = self._buffer("sums", (gpu.sum_scratch,), np.float64)
+        gpu.module.total(gpu.at(z), len(z), gpu.at(scratch), gpu.at(Z), gpu.stream)
+        return OnDevice(Z)
+
+    def release(self, number: int | None) -> None:
+        """Drop the arrays, and CuPy's FFT plans; the next ones lie on the GPU ``number``."""
+        self._home = self.watch.box = None
+        self.move_to(number)
+        self.gpu.xp.fft.config.get_plan_cache().clear()
+
+
+def _cupy_fft() -> Any:
+    import cupyx.scipy.fft
+
+    return cupyx.scipy.fft

@@ -1,0 +1,76 @@
+"""The step on the GPU: attraction along the edges of P and the update of the map; the divergence.
+
+Kernels: csrc/cuda/step.cu.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gputsne.backends.cuda.device import Gpu
+from gputsne.backends.cuda.edges import Edges
+from gputsne.backends.cuda.field import OnDevice, Watch
+from gputsne.base.types import FloatArray, StepParams
+
+__all__ = ["StepStage"]
+
+INFINITY = float("inf")
+
+
+class StepStage:
+    """attract_and_step and divergence of ``Ops``.
+
+    Parameters
+    ----------
+    gpu : Gpu
+    watch : Watch
+        The box of the mesh in use, and the flag that is raised where a point leaves it.
+    """
+
+    def __init__(self, gpu: Gpu, watch: Watch) -> None:
+        self.gpu, self.watch = gpu, watch
+
+    def attract_and_step(
+        self, P: Edges, Y: FloatArray, Y_next: FloatArray, velocity: FloatArray,
+        gains: FloatArray, grad: FloatArray, Z: Any, dof: float, params: StepParams,
+    ) -> None:  # fmt: skip
+        """See ``Ops``; raises a flag on the device where a point leaves the mesh."""
+        gpu = self.gpu
+        n, c = Y.shape
+        at_Z = Z.value if isinstance(Z, OnDevice) else gpu.xp.full(1, float(Z), np.float64)
+        low, high = self.watch.box or ([-INFINITY] * c, [INFINITY] * c)
+        gpu.module.attract_and_step(
+            gpu.at(Y),
+            n,
+            c,
+            *P.arguments(gpu),
+            gpu.at(grad),
+            gpu.at(Y_next),
+            gpu.at(velocity),
+            gpu.at(gains),
+            gpu.at(at_Z),
+            dof,
+            params.exaggeration,
+            params.momentum,
+            params.learning_rate,
+            params.max_step,
+            params.min_gain,
+            low,
+            high,
+            self.watch.flag_at(gpu),
+            gpu.stream,
+        )
+
+    def divergence(self, P: Edges, Y: FloatArray, dof: float) -> float:
+        """See ``Ops``; waits for the device."""
+        gpu = self.gpu
+        n, c = Y.shape
+        rows, out = gpu.empty((n,), np.float32), gpu.empty((1,), np.float64)
+        scratch = gpu.empty((gpu.sum_scratch,), np.float64)
+        gpu.module.divergence(
+            gpu.at(Y), n, c, *P.arguments(gpu), dof, gpu.at(rows),
+            gpu.at(scratch), gpu.at(out), gpu.stream,
+        )  # fmt: skip
+        return float(out[0])
