@@ -1,4 +1,4 @@
-"""How is ``gputsne._cuda`` compiled and linked? By nvcc, with everything of CUDA inside the module.
+"""Compiles and links ``gputsne._cuda`` by nvcc, with everything of CUDA inside the module.
 
 setup.py builds with this file, and tests/gpu_free takes flags and architectures from it, so that
 what is tested is what is shipped. ``GPUTSNE_CUDA_ARCHS="80 90"`` restricts the architectures.

@@ -1,5 +1,5 @@
-// What would a GPU do with these launches? Runs __global__ functions on a CPU, a fiber a thread, in
-// a shuffled order, and stops on what hangs or races on a GPU. A test tool, for small launches.
+// An emulator of a GPU: runs __global__ functions on a CPU, one fiber per thread, in a
+// shuffled order, and stops on what hangs or races on a GPU. A test tool, for small launches.
 // Kernels without barriers (LAUNCH_FREE) are plain calls, in a shuffled order as well.
 // It can also write launches down instead (simt_record): ptx.py executes those.
 #pragma once

@@ -1,5 +1,4 @@
-// How does a test steer the emulator? Seeds of the shuffle, and launches written down instead of
-// run.
+// How a test steers the emulator: seeds of the shuffle, and launches written down instead of run.
 #include "simt.hpp"
 
 #define SHOWN extern "C" __attribute__((visibility("default")))
