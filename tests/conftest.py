@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 
 # Before anything is imported: child processes must not find the checkout's uncompiled gputsne/
 # in their working directory, and nothing may ask for a display.
@@ -37,3 +38,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if reason and not (marker == "gpu" and os.environ.get("GPUTSNE_REQUIRE_GPU") == "1"):
             for item in marked:
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C be heard: a shell that starts pytest in the background has it ignored.
+
+    Processes that tests start would inherit that, and wait for ever where they are interrupted.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
