@@ -125,7 +125,7 @@ def cost(asked: Any) -> dict[str, Any]:
     from gputsne import affinities
     from gputsne.base.types import StepParams
     from gputsne.engine.iteration import Engine
-    from gputsne.engine.optimize import fresh
+    from gputsne.engine.optimize import initial_state
 
     X, _, name = data(asked)
     ops = choose(device(asked), asked.threads).ops
@@ -133,7 +133,7 @@ def cost(asked: Any) -> dict[str, Any]:
     P = affinities.joint(graph, ops, perplexity=min(30.0, (len(X) - 1) / 3))
     told = {**FIT, "neighbors": graph, "random_state": 0}
     Y = gputsne.TSNE(n_jobs=asked.threads, device=device(asked), **told).fit(X).embedding_
-    engine = Engine(P, fresh(Y), field := Field(ops, method="mesh"))
+    engine = Engine(P, initial_state(Y), field := Field(ops, method="mesh"))
     params = StepParams(exaggeration=1.0, momentum=0.8, learning_rate=1e-3)
     engine.step(params)
     steps, checks = [], []
