@@ -14,6 +14,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
@@ -162,7 +163,11 @@ def _libraries() -> list[Any]:
     if _cached[0] != loaded:
         from threadpoolctl import ThreadpoolController
 
-        _cached = (len(sys.modules), list(ThreadpoolController().lib_controllers))
+        # In a thread of its own: the scan calls back through ctypes, which swallows exceptions, and
+        # so it would a Ctrl-C, which only ever comes to the main thread.
+        with ThreadPoolExecutor(1) as elsewhere:
+            found = elsewhere.submit(ThreadpoolController).result()
+        _cached = (len(sys.modules), list(found.lib_controllers))
     return _cached[1]
 
 
