@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -117,10 +117,6 @@ class Data:
         if self.names is not None:
             return repr(self.names[j])
         return str(j if self.positions is None else self.positions[j])
-
-    def with_labels(self, labels: Array) -> Data:
-        """Return the same points with these labels, shape (n,)."""
-        return replace(self, labels=labels)
 
 
 def format_of(path: Path, known: Sequence[str] = INPUT_SUFFIXES) -> str:
