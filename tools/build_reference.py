@@ -46,6 +46,8 @@ def build(out: Path) -> list[Path]:
     with warnings.catch_warnings():
         # pdoc evaluates annotations; those under TYPE_CHECKING stay text, which is what is wanted.
         warnings.simplefilter("ignore", UserWarning)
+        # In a clone with the package installed elsewhere pdoc says that it takes the installed one.
+        warnings.filterwarnings("ignore", "'gputsne' may refer to either", RuntimeWarning)
         pdoc.pdoc(*(module.__name__ for module in modules()), output_directory=out)
     return sorted(out.rglob("*.html"))
 
