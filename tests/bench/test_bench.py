@@ -115,6 +115,13 @@ def test_groups(tmp_path: Path):
     assert record["cost"]["ratio"] > 1
 
 
+def test_checkouts(tmp_path: Path):
+    record = quick("checkouts", tmp_path, str(ROOT))  # beside itself: the same map both times
+    assert set(record["this_over_other"]) >= {"optimize", "total"}
+    (this,), (other,) = record["runs"]["this"], record["runs"]["other"]
+    assert this["kl_reported"] == other["kl_reported"]
+
+
 def test_crossing_is_where_the_mesh_stays_quicker():
     crossing = load_with_bench("crossing").crossing
     line = [{"n": n, "exact_ms": n * n, "mesh_ms": 1e6} for n in (100, 500, 2000, 8000)]
