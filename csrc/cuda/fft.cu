@@ -34,19 +34,18 @@ template <class T> const Complex<T> *table(const T *turns) {
   return reinterpret_cast<const Complex<T> *>(turns);
 }
 
-template <bool SAMPLED, class Out>
-void even_lines(EvenLines<SAMPLED, Out> body, Stream stream) {
+template <bool SAMPLED, class Out> void even_lines(EvenLines<SAMPLED, Out> body, Stream stream) {
   // Fewer lines than elsewhere: float64 takes twice the shared memory.
   unsigned side_by_side = lines(body.length) > 1 ? lines(body.length) / 2 : 1;
-  Gpu{cudaStream_t(stream)}.shared_blocks(
-      blocks(body.count, 2 * side_by_side), dim3(unsigned(body.length.threads()), side_by_side),
-      side_by_side * line_bytes(body.length.n, sizeof(Complex<double>)), body);
+  shared_blocks(cudaStream_t(stream), blocks(body.count, 2 * side_by_side),
+                dim3(unsigned(body.length.threads()), side_by_side),
+                side_by_side * line_bytes(body.length.n, sizeof(Complex<double>)), body);
 }
 
 } // namespace
 
 bool fft_fits(const Shape &fft_shape, bool spectrum) {
-  size_t most = Gpu::most_shared();
+  size_t most = most_shared();
   for (Index n : fft_shape)
     if (!FftLength::known(n) ||
         line_bytes(n, spectrum ? sizeof(Complex<double>) : sizeof(Complex<float>)) > most)
@@ -68,35 +67,40 @@ void convolve(const Convolution &c, Charge *charge, float *potential, Stream str
       refuse("shape has ", c.shape[a], " nodes on axis ", a, "; an FFT of length ", c.fft_shape[a],
              " takes 1 to ", c.fft_shape[a] / 2);
   }
-  Gpu machine{cudaStream_t(stream)};
+  const cudaStream_t on = cudaStream_t(stream);
   FftLength last = length_of("fft_shape", c.fft_shape.back());
-  FftRows rows{charge, reinterpret_cast<Complex<float> *>(c.rows), potential,
-               table(c.turns.back()), int(c.shape.front()), int(c.shape.back()),
-               int(fft_pitch(last.n)), last};
+  FftRows rows{charge,
+               reinterpret_cast<Complex<float> *>(c.rows),
+               potential,
+               table(c.turns.back()),
+               int(c.shape.front()),
+               int(c.shape.back()),
+               int(fft_pitch(last.n)),
+               last};
   const size_t bytes = line_bytes(last.n, sizeof(Complex<float>));
   if (axes == 1) {
     rows.m0 = 1;
-    machine.shared_blocks(1, dim3(unsigned(last.threads())), bytes, FftWholeLine{rows, c.octant});
+    shared_blocks(on, 1, dim3(unsigned(last.threads())), bytes, FftWholeLine{rows, c.octant});
     return;
   }
   check_aligned("rows", c.rows, 2);
   const unsigned many = lines(last), count = blocks(rows.m0, 2 * many);
   const dim3 threads(unsigned(last.threads()), many);
-  machine.shared_blocks(count, threads, many * bytes, FftRowsForward{rows});
+  shared_blocks(on, count, threads, many * bytes, FftRowsForward{rows});
 
   FftLength first = length_of("fft_shape", c.fft_shape[0]);
-  const size_t column = line_bytes(first.n, sizeof(Complex<float>)), most = Gpu::most_shared();
+  const size_t column = line_bytes(first.n, sizeof(Complex<float>)), most = most_shared();
   int log2_columns = 2;
   static_assert(WIDE == 1 << 2, "as many columns as a sector holds");
-  while (log2_columns && (unsigned(first.threads()) << log2_columns > MOST ||
-                          column << log2_columns > most))
+  while (log2_columns &&
+         (unsigned(first.threads()) << log2_columns > MOST || column << log2_columns > most))
     --log2_columns;
-  FftColumns columns{rows.rows, c.octant, table(c.turns[0]), rows.m0,
-                     last.half() + 1, rows.pitch, log2_columns, first};
-  machine.shared_blocks(blocks(columns.width, Index(1) << log2_columns),
-                        dim3(unsigned(first.threads()), 1u << log2_columns),
-                        column << log2_columns, columns);
-  machine.shared_blocks(count, threads, many * bytes, FftRowsBack{rows});
+  FftColumns columns{rows.rows,       c.octant,   table(c.turns[0]), rows.m0,
+                     last.half() + 1, rows.pitch, log2_columns,      first};
+  shared_blocks(on, blocks(columns.width, Index(1) << log2_columns),
+                dim3(unsigned(first.threads()), 1u << log2_columns), column << log2_columns,
+                columns);
+  shared_blocks(on, count, threads, many * bytes, FftRowsBack{rows});
 }
 
 Index spectrum_scratch(const Shape &fft_shape) {

@@ -1,5 +1,6 @@
 // What gputsne._cuda can ask of its own FFT and of the kernel's spectrum. Tables of turns have one
-// complex number per frequency, exp(-2 pi i k / n): pairs of float32, or of float64 for the spectrum.
+// complex number per frequency, exp(-2 pi i k / n): pairs of float32, or of float64 for the
+// spectrum.
 #pragma once
 #include "launch.hpp"
 
@@ -7,10 +8,10 @@ namespace gputsne::cuda {
 
 /// A mesh's charges on their way to its potential.
 struct Convolution {
-  Shape shape, fft_shape;   // (M0, M1) and (G0, G1); one axis alone: (M,) and (G,)
+  Shape shape, fft_shape;           // (M0, M1) and (G0, G1); one axis alone: (M,) and (G,)
   std::vector<const float *> turns; // one table per axis
-  float *rows;              // scratch (M0, fft_pitch(G1)), complex; none for one axis
-  const float *octant;      // (G1 / 2 + 1, G0 / 2 + 1): contiguous along the first axis; or (G / 2 + 1,)
+  float *rows;                      // scratch (M0, fft_pitch(G1)), complex; none for one axis
+  const float *octant; // (G1 / 2 + 1, G0 / 2 + 1): contiguous along the first axis; or (G / 2 + 1,)
 };
 
 /// The kernel whose spectrum is asked for, and the mesh.

@@ -1,5 +1,5 @@
-// One pass of a fast Fourier transform in a block's shared memory: Stockham's order, radices 8, 4, 2
-// and 3, lengths 2^a and 3 2^a. Cooley & Tukey 1965; the order of Stockham: Van Loan 1992, 1.7.
+// One pass of a fast Fourier transform in a block's shared memory: Stockham's order, radices 8, 4,
+// 2 and 3, lengths 2^a and 3 2^a. Cooley & Tukey 1965; the order of Stockham: Van Loan 1992, 1.7.
 // What the passes serve: docs/mesh.md, "FFT"; who waits between them: gpu_fft.hpp.
 #pragma once
 #include "machine.hpp"
@@ -40,8 +40,8 @@ struct FftLength {
   }
 };
 
-/// Where number i lies: one number in 16 is skipped, so that threads 8 or 16 apart don't meet in one
-/// bank of shared memory.
+/// Where number i lies: one number in 16 is skipped, so that threads 8 or 16 apart don't meet in
+/// one bank of shared memory.
 HD constexpr int padded(int i) { return i + (i >> 4); }
 
 /// The transform of R numbers, in registers.
@@ -109,8 +109,8 @@ template <int R, class T> struct FftPass {
     const int apart = n / R;
     UNROLL for (int c = 0; c < COUNT; ++c) {
       const int j = thread + c * (n / 8), k = j & ((1 << done) - 1);
-      if (R != 3 || j < apart)
-        UNROLL for (int r = 0; r < R; ++r)
+      if (R != 3 || j < apart) UNROLL
+        for (int r = 0; r < R; ++r)
           line[padded((j - k) * R + k + (r << done))] = v[c][r];
     }
   }

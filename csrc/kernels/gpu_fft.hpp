@@ -8,8 +8,46 @@
 #include "fft.hpp"
 #include "gpu_machine.hpp"
 #include "spectrum.hpp"
+#if !defined(SIMT_EMU)
+/// A launch with `bytes` of shared memory; DYNAMIC_SHARED lets `name` point to their first.
+#define LAUNCH_SHARED(kernel, grid, block, bytes, stream, ...)                                     \
+  kernel<<<grid, block, bytes, stream>>>(__VA_ARGS__)
+#define DYNAMIC_SHARED(name) extern __shared__ __align__(16) unsigned char name[]
+#endif
 
 namespace gputsne {
+
+/// Bytes of shared memory that a block gets without asking.
+constexpr size_t SHARED_FREE = 48 << 10;
+/// Threads of a block, at most: lines of 8192 numbers need them all.
+constexpr int FFT_BLOCK = 1024;
+
+/// A block that works as one, on the shared memory that its launch gave it.
+template <class F> __global__ void __launch_bounds__(FFT_BLOCK) blocks_k(F f) {
+  DYNAMIC_SHARED(shared);
+  f(shared);
+}
+
+/// f(shared) for every block: `bytes` of shared memory each, more than 48 KB where the GPU has it.
+template <class F>
+void shared_blocks(cudaStream_t stream, unsigned count, dim3 threads, size_t bytes, F f) {
+  static_assert(std::is_trivially_copyable<F>::value, "kernel bodies hold views only");
+  auto kernel = blocks_k<F>;
+  if (bytes > SHARED_FREE)
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(bytes)),
+          "shared memory");
+  LAUNCH_SHARED(kernel, count, threads, bytes, stream, f);
+  check(cudaGetLastError(), "blocks");
+}
+
+/// Bytes of shared memory that a block may have on the current GPU.
+inline size_t most_shared() {
+  int device = 0, bytes = 0;
+  check(cudaGetDevice(&device), "device");
+  check(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device),
+        "shared memory");
+  return size_t(bytes);
+}
 
 template <int R, bool HALF = false, class T>
 ON_GPU void fft_pass(Complex<T> *line, int thread, int n, int done, const Complex<T> *turn) {
@@ -42,8 +80,8 @@ template <class T> ON_GPU Complex<T> *line_of(unsigned char *shared, int which, 
   return reinterpret_cast<Complex<T> *>(shared) + which * padded(n);
 }
 
-/// Rows of charge (m0, m1), n >= 2 m1, and rows of half their spectrum (m0, n / 2 + 1), `pitch` numbers
-/// apart. A thread's row of the block is threadIdx.y; each takes two rows of the mesh.
+/// Rows of charge (m0, m1), n >= 2 m1, and rows of half their spectrum (m0, n / 2 + 1), `pitch`
+/// numbers apart. A thread's row of the block is threadIdx.y; each takes two rows of the mesh.
 struct FftRows {
   Charge *charge;       // (m0, m1)
   Complex<float> *rows; // (m0, pitch)
@@ -94,7 +132,7 @@ struct FftRowsBack : FftRows {
       if (b < m0)
         v = rows[Index(b) * pitch + k];
       if (k == 0 || k == n / 2)
-        u.y = v.y = 0.f;                    // real, but for rounding
+        u.y = v.y = 0.f;                        // real, but for rounding
       line[padded(k)] = {u.y + v.x, u.x - v.y}; // u + i v, swapped: what follows is the inverse
       if (k && k < n / 2)
         line[padded(n - k)] = {v.x - u.y, u.x + v.y}; // conj u + i conj v, swapped
@@ -126,8 +164,9 @@ ON_GPU void convolve_line(Complex<float> *line, int t, FftLength length, const f
   transform<false>(line, t, length, turn);
 }
 
-/// Columns of (m0, width), n >= 2 m0, convolved in place; what is beyond m0 is neither read nor kept.
-/// A block has 1 << log2_columns side by side, so that a row of them is as much as a sector holds.
+/// Columns of (m0, width), n >= 2 m0, convolved in place; what is beyond m0 is neither read nor
+/// kept. A block has 1 << log2_columns side by side, so that a row of them is as much as a sector
+/// holds.
 struct FftColumns {
   Complex<float> *rows; // (m0, pitch)
   const float *octant;  // (width, n / 2 + 1)

@@ -11,10 +11,6 @@
 #include <cuda_runtime.h>
 #define LAUNCH(kernel, grid, block, stream, ...) kernel<<<grid, block, 0, stream>>>(__VA_ARGS__)
 #define ON_GPU __device__ __forceinline__
-/// With `bytes` of shared memory, at the start of which DYNAMIC_SHARED lets `name` point.
-#define LAUNCH_SHARED(kernel, grid, block, bytes, stream, ...)                                     \
-  kernel<<<grid, block, bytes, stream>>>(__VA_ARGS__)
-#define DYNAMIC_SHARED(name) extern __shared__ __align__(16) unsigned char name[]
 #define LAUNCH_FREE LAUNCH // a kernel without barriers and shuffles: the emulator needs no fibers
 #endif
 
@@ -34,8 +30,6 @@ constexpr int WARP = 32;
 /// Blocks of a sum, at most: two for each of an H100's 132 processors. A constant, so that the tree
 /// of a sum, and with it the last bit, is the same on every GPU.
 constexpr int SUM_BLOCKS = 264;
-/// Bytes of shared memory that a block gets without asking.
-constexpr size_t SHARED_FREE = 48 << 10;
 /// Bodies of one launch: thread numbers stay below 2^31, which costs half the registers of 2^63.
 constexpr Index LAUNCH_MAX = Index(1) << 30;
 
@@ -140,12 +134,6 @@ __global__ void __launch_bounds__(BLOCK)
     out(r, s);
 }
 
-/// A block that works as one, on `bytes` of shared memory that the launch gave it.
-template <class F> __global__ void __launch_bounds__(1024) blocks_k(F f) {
-  DYNAMIC_SHARED(shared);
-  f(shared);
-}
-
 /// part[block] = zero + the block's share of f(0) .. f(n - 1), as a fixed tree.
 template <class T, class F>
 __global__ void __launch_bounds__(BLOCK) sum_k(unsigned n, F f, T zero, T *part) {
@@ -206,26 +194,6 @@ struct Gpu {
       LAUNCH(kernel, blocks(count, BLOCK / WARP), BLOCK, stream, first, count, indptr, f, out,
              hubs);
     });
-  }
-
-  /// f(shared) for every block: `bytes` of shared memory each, more than 48 KB where the GPU has it.
-  template <class F> void shared_blocks(unsigned count, dim3 threads, size_t bytes, F f) const {
-    static_assert(std::is_trivially_copyable<F>::value, "kernel bodies hold views only");
-    auto kernel = blocks_k<F>;
-    if (bytes > SHARED_FREE)
-      check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(bytes)),
-            "shared memory");
-    LAUNCH_SHARED(kernel, count, threads, bytes, stream, f);
-    check(cudaGetLastError(), "blocks");
-  }
-
-  /// Bytes of shared memory that a block may have on the current GPU.
-  static size_t most_shared() {
-    int device = 0, bytes = 0;
-    check(cudaGetDevice(&device), "device");
-    check(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device),
-          "shared memory");
-    return size_t(bytes);
   }
 
   /// *out = zero + f(0) + .. + f(n - 1) in a fixed order; part holds SUM_BLOCKS values.

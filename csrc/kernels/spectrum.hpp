@@ -91,8 +91,8 @@ struct KernelAtNodes {
   }
 };
 
-/// The factor that deposit and gather put on wave k of one axis, over a scale: the spline of twice the
-/// order at the integers, as a cosine series. Twin of _transfer in gputsne/engine/mesh.py.
+/// The factor that deposit and gather put on wave k of one axis, over a scale: the spline of twice
+/// the order at the integers, as a cosine series. Twin of _transfer in gputsne/engine/mesh.py.
 struct Transfer {
   static constexpr int TERMS = 6; // of order 6
   double c[TERMS];                // c[0] + sum of c[j] cos(2 pi k j / n)

@@ -264,9 +264,11 @@ void launch(bool waits, void (*kernel)(P...), dim3 grid, dim3 block, A... given)
   if (record) {
     Dl_info known{};
     dladdr(reinterpret_cast<void *>(kernel), &known);
-    recorded.push_back(
-        {known.dli_sname ? known.dli_sname : "?", grid.x, {block.x, block.y}, bytes_of(arguments),
-         unsigned(shared_bytes)});
+    recorded.push_back({known.dli_sname ? known.dli_sname : "?",
+                        grid.x,
+                        {block.x, block.y},
+                        bytes_of(arguments),
+                        unsigned(shared_bytes)});
     return;
   }
   struct Pack {
