@@ -64,7 +64,7 @@ def convolve(bench: Bench, mesh: tuple[int, ...], lengths: tuple[int, ...]) -> O
     octant = (octant / np.prod(lengths)).astype(np.float32)
     charge, potential = bench.put(fixed), bench.empty(mesh, np.float32)
     pitch = bench.call("fft_pitch", lengths[-1])
-    rows = bench.empty((mesh[0], pitch, 2), np.float32)
+    rows = bench.empty((mesh[0] if len(mesh) > 1 else 0, pitch, 2), np.float32)
     tables = [bench.at(bench.put(turns(n, np.float32))) for n in lengths]
     stored = bench.put(np.ascontiguousarray(octant.T))
     told = (list(mesh), list(lengths), tables, rows, stored, charge, potential, 0)
