@@ -15,6 +15,7 @@ struct Address {
 
 void bind_graph(pybind11::module_ &m);
 void bind_field(pybind11::module_ &m);
+void bind_fft(pybind11::module_ &m);
 void bind_step(pybind11::module_ &m);
 void bind_order(pybind11::module_ &m);
 void bind_place(pybind11::module_ &m);

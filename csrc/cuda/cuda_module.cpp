@@ -28,6 +28,7 @@ PYBIND11_MODULE(GPUTSNE_MODULE, m) {
         "The GPU that this thread's next kernels run on.");
   cuda::bind_graph(m);
   cuda::bind_field(m);
+  cuda::bind_fft(m);
   cuda::bind_step(m);
   cuda::bind_order(m);
   cuda::bind_place(m);

@@ -1,8 +1,9 @@
-// From charges to potential: what happens on either side of the FFT. Pad writes the fixed-point
-// charges into the array that is transformed; Multiply applies the kernel, given as one octant.
-// Twin of gputsne/backends/host.py; docs/mesh.md.
+// From charges to potential: what happens on either side of the FFT, and the kernel's spectrum. Pad
+// writes the fixed-point charges into the array that is transformed; Multiply applies the kernel,
+// given as one octant. Twin of gputsne/backends/host.py; docs/mesh.md.
 #pragma once
 #include "deposit.hpp"
+#include "fft.hpp"
 
 namespace gputsne {
 
@@ -52,6 +53,56 @@ template <int C> struct Multiply {
     Point<2> z = point<2>(A, i);
     A[2 * i] = z.v[0] * K;
     A[2 * i + 1] = z.v[1] * K;
+  }
+};
+
+/// x to the power p for x >= 1, float64 to 1e-13: log by the series of atanh, exp by Taylor's.
+HD double power(double x, double p) {
+  int e = 0;
+  for (; x > 1.4142135623730951; x *= 0.5) // a map is at most some 2^20 units wide
+    ++e;
+  const double s = (x - 1.0) / (x + 1.0), q = s * s;
+  double series = 0;
+  for (int k = 19; k >= 1; k -= 2)
+    series = series * q + 1.0 / k;
+  double y = p * (e * 0.69314718055994531 + 2.0 * s * series);
+  if (y < -700.0)
+    return 0.0;
+  const int halvings = int(0.5 - y * 1.4426950408889634); // y = r - halvings log 2
+  const double r = y + halvings * 0.69314718055994531;
+  double out = 1.0;
+  for (int k = 14; k >= 1; --k)
+    out = 1.0 + r * out / k;
+  for (int k = 0; k < halvings; ++k)
+    out *= 0.5;
+  return out;
+}
+
+/// K - offset at the nodes of a mesh whose last axis is a line; the axes before it are counted by
+/// `row`, the inner of them with `inner` nodes.
+struct KernelAtNodes {
+  double h, inv_dof, exponent, offset; // K = (1 + r^2 / dof)^exponent
+  Index inner;
+
+  HD double operator()(Index row, int i) const {
+    const double a = double(row / inner), b = double(row % inner), c = double(i);
+    const double x = 1.0 + (a * a + b * b + c * c) * (h * h) * inv_dof;
+    return (exponent == -1.0 ? 1.0 / x : power(x, exponent)) - offset;
+  }
+};
+
+/// The factor that deposit and gather put on wave k of one axis, over a scale: the spline of twice
+/// the order at the integers, as a cosine series. Twin of _transfer in gputsne/engine/mesh.py.
+struct Transfer {
+  static constexpr int TERMS = 6; // of order 6
+  double c[TERMS];                // c[0] + sum of c[j] cos(2 pi k j / n)
+
+  /// turn (n,) has cos(2 pi k / n) as its real parts.
+  HD double operator()(const Complex<double> *turn, int n, int k) const {
+    double s = c[0];
+    for (int j = 1; j < TERMS; ++j)
+      s += c[j] * turn[k * j % n].x;
+    return s;
   }
 };
 

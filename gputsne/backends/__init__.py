@@ -43,7 +43,11 @@ def _cuda_missing() -> str:
 def _cuda_make(n_jobs: int) -> Ops:
     from gputsne.backends.cuda.ops import CudaOps
 
-    return CudaOps(n_jobs, graphs=os.environ.get("GPUTSNE_CUDA_GRAPHS", "0") == "1")
+    return CudaOps(
+        n_jobs,
+        graphs=os.environ.get("GPUTSNE_CUDA_GRAPHS", "1") != "0",
+        own_fft=os.environ.get("GPUTSNE_CUDA_FFT", "own") != "cufft",
+    )
 
 
 def _native_missing() -> str:

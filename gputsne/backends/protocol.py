@@ -48,11 +48,13 @@ class Ops(ABC):
     n_jobs : int
         Threads.
     xp, fft : module
-        Where arrays come from, and the FFT: numpy and scipy.fft, or CuPy's.
+        Where arrays come from: numpy or CuPy; and the FFT of a CPU, scipy.fft.
     exact_below : tuple of 3 int
         Points up to which sums by definition beat the mesh, for one, two and three axes.
     epoch : int
         Iterations between two looks at the map's extent, at most.
+    few_meshes : bool
+        Whether a mesh costs more to make than to use, so that few and roomy ones are best.
     relabel_from : int
         Points from which an order along a curve pays.
     escaped : bool
@@ -71,6 +73,7 @@ class Ops(ABC):
     epoch: int
     relabel_from: int
     escaped: bool = False  # where the extent is read before every iteration, none can have
+    few_meshes: bool = False
     device: int | None = None
     half: bool = False  # to widen 2 bytes costs a CPU more than to read 4
     _grid: FloatArray | None = None
@@ -132,6 +135,15 @@ class Ops(ABC):
     def convolve(self, charge: FloatArray, mesh: Mesh) -> FloatArray:
         """Return charge * (K - offset); along each axis only the first M nodes are meant."""
         return convolve(charge, mesh, self.fft, self.n_jobs)
+
+    def potential(self, Y: FloatArray, mesh: Mesh, center: Sequence[float]) -> FloatArray:
+        """Return what ``deposit`` and ``convolve`` make of the map.
+
+        A device may fill the same array again at the next call.
+        """
+        charge = self.grid(mesh)
+        self.deposit(Y, mesh, center, charge)
+        return self.convolve(charge, mesh)
 
     @abstractmethod
     def gather(

@@ -6,8 +6,9 @@ Symbols are those of docs/math.md: ``n`` points, ``d`` features, ``k`` neighbour
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -149,9 +150,8 @@ class Mesh:
         Nodes per axis that carry charge (``M``).
     fft_shape : tuple of int
         FFT length per axis (``G >= 2 M``, even).
-    spectrum : array, shape (G0 // 2 + 1, .., Gc // 2 + 1), float32
-        Folded spectrum of the kernel over the spline's transfer: real and even on every axis, so
-        frequencies 0 to G / 2 of each axis are enough.
+    dof : float
+        Degrees of freedom of the kernel.
     offset : float
         Constant taken off the kernel; the field is ``offset * n`` plus what the mesh returns.
     self_terms : tuple of float
@@ -159,16 +159,28 @@ class Mesh:
     coarsened : bool
         True where the memory allowed, or a reasonable cost, made ``h`` larger than the accuracy
         goal asks.
+    make_spectrum : callable
+        Returns ``spectrum`` in float64.
     """
 
     h: float
     order: int
     shape: tuple[int, ...]
     fft_shape: tuple[int, ...]
-    spectrum: FloatArray
+    dof: float
     offset: float
     self_terms: tuple[float, ...]
     coarsened: bool
+    make_spectrum: Callable[[], Array]
+
+    @cached_property
+    def spectrum(self) -> FloatArray:
+        """Folded spectrum of the kernel over the spline's transfer, float32.
+
+        Shape (G0 // 2 + 1, .., Gc // 2 + 1): it is real and even on every axis, so frequencies 0 to
+        G / 2 of each are enough. Made when it is first asked for: a device makes its own.
+        """
+        return self.make_spectrum().astype(np.float32)
 
     def holds(self, low: Sequence[float], high: Sequence[float]) -> bool:
         """Tell whether a box fits on the mesh when the mesh is centred on it."""

@@ -180,17 +180,19 @@ class Field:
         if self.ops.epoch > 1:
             less = (1.0 - LEAST_ROOM / ROOM) * room
             low, high = [x + less for x in low], [x - less for x in high]
-        h, coarsened = meshes.spacing(span, n, self.dof, self.max_nodes)
+        few = self.ops.few_meshes
+        h, coarsened = meshes.spacing(span, n, self.dof, self.max_nodes, few=few)
         refine = meshes.refine if self.pairs else meshes.refine_alone
-        h, self.pair, coarsened = refine(h, coarsened, span, self.dof, self.burden, self.max_nodes)
+        h, self.pair, coarsened = refine(
+            h, coarsened, span, self.dof, self.burden, self.max_nodes, few=few
+        )
         if self.pair:  # each mesh lies a quarter of a cell from the centre, one on either side
             low, high = [x - 0.25 * h for x in low], [x + 0.25 * h for x in high]
-        need = meshes.lengths(span, h)
+        need = meshes.lengths(span, h, few=few, dof=self.dof)
         if self.mesh is None and self.before is not None and self.before.suits(h, need):
             self.mesh = meshes.of_shape(
-                self.before.fft_shape, h, self.dof, coarsened=self.before.coarsened,
-                xp=self.ops.xp, fft=self.ops.fft, device=self.ops.device,
-            )  # fmt: skip
+                self.before.fft_shape, h, self.dof, coarsened=self.before.coarsened
+            )
             self.center = self.before.center
         if not (
             self.mesh is not None
@@ -198,10 +200,7 @@ class Field:
             and self.mesh.holds(low, high)
             and all(a >= SHRINK * b for a, b in zip(need, self.mesh.fft_shape, strict=True))
         ):
-            self.mesh = meshes.build(
-                span, h, self.dof, coarsened=coarsened, xp=self.ops.xp, fft=self.ops.fft,
-                device=self.ops.device,
-            )  # fmt: skip
+            self.mesh = meshes.build(span, h, self.dof, coarsened=coarsened, few=few)
             self.rebuilds += 1
             self.center = center
         elif self.ops.epoch == 1 or self._room(low, high) < 0:
@@ -269,12 +268,10 @@ class Field:
 
         Returns
         -------
-        array, shape (M0, .., G_last), float32
+        array, shape (M0, .., M_last) at least, float32
             Potential at the nodes. Only the first M entries of each axis hold it; the rest is
-            the padding of the FFT.
+            the padding of the FFT. A device may fill it again at the next call.
         """
         mesh = self.mesh
         assert mesh is not None
-        charge = self.ops.grid(mesh)
-        self.ops.deposit(Y, mesh, self.center if center is None else center, charge)
-        return self.ops.convolve(charge, mesh)
+        return self.ops.potential(Y, mesh, self.center if center is None else center)

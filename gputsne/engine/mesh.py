@@ -7,7 +7,7 @@ csrc/kernels/spline.hpp). Derivations and the table of measured errors: docs/mes
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,10 @@ GOAL = ((8.0, 0.25), (28.0, 0.31), (56.0, 0.36), (np.inf, 0.42))  # (span, h): b
 SPARSE = ((np.inf, 0.36), (0.5, 0.38), (0.0, 0.42))  # by axes, (points per volume, h): likewise
 NODES_PER_POINT = 1.0  # FFT nodes that cost 5 % of one point's edges: finer is free up to there
 FREE_NODES = (4096, 192**2, 48**3)  # an FFT up to this size costs less than calling it, by axes
+# Where a mesh costs more to make than to use (``Ops.few_meshes``) lengths are 2^a, and 3 2^a from
+# the third on; tiny maps have the first, others the second at least (docs/gpu.md). By axes.
+FEW_LENGTHS = ((128, 512, 1536), (128, 512, 1536), (64, 64, 96))
+FEW_FREE_NODES = (8192, 1024**2, 96**3)  # as FREE_NODES
 MAX_NODES = (2**22, 8192**2, 512**3)  # FFT nodes; 0.27 GB per copy in 2-D, 0.5 GB in 3-D
 TINY_SPAN = 2.0  # widths; for smaller maps h follows the span: K - offset is smooth there
 SAMPLES = 8  # places per axis within a cell at which a point's own image is computed
@@ -70,18 +74,37 @@ def fft_length(nodes: int) -> int:
     return length
 
 
-def lengths(span: Sequence[float], h: float, order: int = ORDER) -> tuple[int, ...]:
-    """Return the FFT length per axis that a box of these spans needs at spacing ``h``."""
-    return tuple(fft_length(2 * (int(np.ceil(s / h)) + order + 2 + 2 * MARGIN)) for s in span)
+def few_length(nodes: int, least: int, thirds: int) -> int:
+    """Return a length >= ``nodes`` and ``least``: 2^a, or 3 2^a from ``thirds`` on."""
+    power = 1 << max(1, nodes - 1).bit_length()
+    short = 3 * power // 4
+    return max(least, short if short >= max(nodes, thirds) else power)
+
+
+def lengths(
+    span: Sequence[float], h: float, order: int = ORDER, *, few: bool = False, dof: float = 1.0
+) -> tuple[int, ...]:
+    """Return the FFT length per axis that a box of these spans needs at spacing ``h``.
+
+    With ``few``, of the few lengths that a device has.
+    """
+    nodes = [2 * (int(np.ceil(s / h)) + order + 2 + 2 * MARGIN) for s in span]
+    if not few:
+        return tuple(fft_length(m) for m in nodes)
+    tiny, usual, thirds = FEW_LENGTHS[len(span) - 1]
+    least = tiny if max(span) < TINY_SPAN * width(dof) else usual
+    return tuple(few_length(m, least, thirds) for m in nodes)
 
 
 def spacing(
-    span: Sequence[float], n: int, dof: float, max_nodes: int | None = None
+    span: Sequence[float], n: int, dof: float, max_nodes: int | None = None, *, few: bool = False
 ) -> tuple[float, bool]:
     """Choose ``h`` for a box: what the accuracy goal asks, or finer where that is free.
 
     In a small map most points are closer than ``h``, and in a sparse one a few close pairs make up
     the force: both need a finer mesh than the smooth field of many points (docs/mesh.md).
+
+    With ``few``, on the lengths that a device has, where a mesh costs more to make than to use.
 
     Returns
     -------
@@ -92,19 +115,27 @@ def spacing(
     """
     c, scale, longest = len(span), width(dof), max(span)
     if longest < TINY_SPAN * scale:
-        # powers of two, so that a map that grows from 1e-4 seldom changes its mesh
-        return float(2.0 ** np.ceil(np.log2(max(longest, 1e-6) / 16.0))), False
+        # powers of two, so that a map that grows from 1e-4 seldom changes its mesh; of four, on as
+        # many cells as the least length has
+        cells, growth = 16.0, 2.0
+        if few:
+            cells, growth = FEW_LENGTHS[c - 1][0] / 2.0 - ORDER - 2 - 2 * MARGIN, 4.0
+        return float(growth ** np.ceil(np.log(max(longest, 1e-6) / cells) / np.log(growth))), False
     density = n / np.prod([max(s / scale, 1.0) for s in span])
     goal = next(h for reach, h in GOAL if longest < reach * scale)
     if density < SPARSE[c - 1][0]:
         goal = min(goal, SPARSE[c - 1][1])
-    affordable = max(FREE_NODES[c - 1], NODES_PER_POINT * n)
+    affordable = max((FEW_FREE_NODES if few else FREE_NODES)[c - 1], NODES_PER_POINT * n)
+
+    def nodes(h: float) -> float:
+        return float(np.prod(lengths(span, h, few=few, dof=dof), dtype=float))
+
     for h in LADDER[::-1]:
-        if h < goal and np.prod(lengths(span, h * scale), dtype=float) <= affordable:
+        if h < goal and nodes(h * scale) <= affordable:
             return h * scale, False
     h, limit = goal * scale, max_nodes or MAX_NODES[c - 1]
     coarsened = False
-    while np.prod(lengths(span, h), dtype=float) > limit:
+    while nodes(h) > limit:
         h, coarsened = h * 1.06, True
     return h, coarsened
 
@@ -133,6 +164,8 @@ def refine(
     dof: float,
     burden: float,
     max_nodes: int | None = None,
+    *,
+    few: bool = False,
 ) -> tuple[float, bool, bool]:
     """Choose one mesh, a pair or a pair of finer ones, so that close pairs get the right force.
 
@@ -150,6 +183,8 @@ def refine(
         Relative error of the forces from close pairs, over ``push`` (``Field`` measures it).
     max_nodes : int or None
         FFT nodes that memory allows.
+    few : bool
+        Whether lengths are those that a device has.
 
     Returns
     -------
@@ -169,7 +204,7 @@ def refine(
     while (error := burden * push(c, h, dof, pair=True)) > WANTED_OF_PAIR:
         enough = error <= LEAST_OF_PAIR
         dear = (single / (FINER * h)) ** c > (DEAR if enough else DEAREST)
-        if dear or np.prod(lengths(span, FINER * h), dtype=float) > limit:
+        if dear or np.prod(lengths(span, FINER * h, few=few, dof=dof), dtype=float) > limit:
             return h, True, coarsened or not enough
         h *= FINER
     return h, True, coarsened
@@ -182,12 +217,14 @@ def refine_alone(
     dof: float,
     burden: float,
     max_nodes: int | None = None,
+    *,
+    few: bool = False,
 ) -> tuple[float, bool, bool]:
     """Choose as ``refine`` does, but by the spacing of one mesh: ``pair`` is always False."""
     c, coarse, limit = len(span), h, max_nodes or MAX_NODES[len(span) - 1]
     while burden * push(c, h, dof, pair=False) > NEAR_ERROR:
         dear = (coarse / (FINER * h)) ** c > DEAREST
-        if dear or np.prod(lengths(span, FINER * h), dtype=float) > limit:
+        if dear or np.prod(lengths(span, FINER * h, few=few, dof=dof), dtype=float) > limit:
             return h, False, True
         h *= FINER
     return h, False, coarsened
@@ -200,26 +237,14 @@ def build(
     *,
     order: int = ORDER,
     coarsened: bool = False,
-    xp: Any = np,
-    fft: Any = None,
-    device: int | None = None,
+    few: bool = False,
 ) -> Mesh:
-    """Build the mesh of spacing ``h`` for a box with these spans.
-
-    ``xp`` and ``fft``, where they are not numpy's, make the spectrum on their ``device``.
-    """
-    return of_shape(
-        lengths(span, h, order),
-        h,
-        dof,
-        order=order,
-        coarsened=coarsened,
-        xp=xp,
-        fft=fft,
-        device=device,
-    )
+    """Build the mesh of spacing ``h`` for a box with these spans."""
+    shape = lengths(span, h, order, few=few, dof=dof)
+    return of_shape(shape, h, dof, order=order, coarsened=coarsened)
 
 
+@lru_cache(maxsize=4)
 def of_shape(
     fft_shape: tuple[int, ...],
     h: float,
@@ -227,20 +252,8 @@ def of_shape(
     *,
     order: int = ORDER,
     coarsened: bool = False,
-    xp: Any = np,
-    fft: Any = None,
-    device: int | None = None,
 ) -> Mesh:
     """Build the mesh of spacing ``h`` with these FFT lengths; the rest as in ``build``."""
-    fft = None if xp is np else fft
-    return _build(fft_shape, h, dof, order, coarsened, xp, fft, device)
-
-
-@lru_cache(maxsize=4)
-def _build(
-    fft_shape: tuple[int, ...], h: float, dof: float, order: int, coarsened: bool, xp: Any,
-    fft: Any, device: int | None,
-) -> Mesh:  # fmt: skip
     reach = h * np.linalg.norm([g // 2 for g in fft_shape])
     offset = float(kernel(np.asarray(reach**2), dof))
     return Mesh(
@@ -248,22 +261,15 @@ def _build(
         order=order,
         shape=tuple(g // 2 for g in fft_shape),
         fft_shape=fft_shape,
-        spectrum=_spectrum(fft_shape, h, dof, order, offset, xp, fft).astype(np.float32),
+        dof=dof,
         offset=offset,
         self_terms=_self_terms(len(fft_shape), h, dof, order),
         coarsened=coarsened,
+        make_spectrum=partial(_spectrum, fft_shape, h, dof, order, offset),
     )
 
 
-def _spectrum(
-    fft_shape: tuple[int, ...],
-    h: float,
-    dof: float,
-    order: int,
-    offset: float,
-    xp: Any = np,
-    fft: Any = None,
-) -> Array:
+def _spectrum(fft_shape: tuple[int, ...], h: float, dof: float, order: int, offset: float) -> Array:
     """Return the folded spectrum: transform of K - offset on the wrapped grid over the transfer.
 
     It is real and even on every axis, so frequencies 0 to G / 2 of each are enough.
@@ -272,24 +278,14 @@ def _spectrum(
 
     r2: Any = 0.0
     for axis, g in enumerate(fft_shape):
-        x = (xp.arange(g // 2 + 1) * h) ** 2
+        x = (np.arange(g // 2 + 1) * h) ** 2
         r2 = r2 + x.reshape([-1 if a == axis else 1 for a in range(len(fft_shape))])
     K = kernel(r2, dof) - offset  # even in every axis
-    F = np.asarray(dctn(K, type=1, overwrite_x=True)) if fft is None else _even(K, xp, fft)
+    F = np.asarray(dctn(K, type=1, overwrite_x=True))
     for axis, g in enumerate(fft_shape):
-        b = xp.asarray(_transfer(order, g))
+        b = _transfer(order, g)
         F /= b.reshape([-1 if a == axis else 1 for a in range(len(fft_shape))])
     return F
-
-
-def _even(F: Any, xp: Any, fft: Any) -> Array:
-    """Return ``dctn(F, type=1)`` by real FFTs: cupyx has no cosine transform of type 1."""
-    for axis in range(F.ndim):
-        F = xp.moveaxis(F, axis, -1)
-        F = fft.rfft(xp.concatenate([F, F[..., -2:0:-1]], axis=-1), axis=-1).real
-        F = xp.moveaxis(F, -1, axis)
-    out: Array = xp.ascontiguousarray(F)
-    return out
 
 
 def _nodes(order: int) -> Array:

@@ -70,8 +70,9 @@ def reference(
     affordable = min(max(NODES[0], NODES_PER_POINT * len(Y)), NODES[1])
     as_points = int(affordable / meshes.NODES_PER_POINT)
     span = [b - a for a, b in zip(low, high, strict=True)]
-    h, _ = meshes.spacing(span, as_points, dof, max_nodes)
-    if len(Y) <= SUM_BELOW and math.prod(meshes.lengths(span, h)) > NODES[1]:
+    few = ops.few_meshes
+    h, _ = meshes.spacing(span, as_points, dof, max_nodes, few=few)
+    if len(Y) <= SUM_BELOW and math.prod(meshes.lengths(span, h, few=few, dof=dof)) > NODES[1]:
         none = np.empty((0,) * len(span), np.float32)
         return Reference(Y, float(dof), none, center, h, meshes.ORDER, 0.0, TINY, low, high)
     # New points may lie beside tight groups, so close pairs count here too. A reference holds one
@@ -79,7 +80,7 @@ def reference(
     field = Field(ops, dof=dof, max_nodes=max_nodes, pairs=False)
     mesh = field.fit_for_good(Y, box, as_points, room=room)
     inside = tuple(slice(0, m) for m in mesh.shape)
-    potential = ops.xp.ascontiguousarray(field.potential(Y)[inside])
+    potential = ops.xp.array(field.potential(Y)[inside], order="C")  # a copy, ours to keep
     offset = mesh.offset * len(Y)
     rounding_floor = ROUNDING * (offset + float(potential.max()))
     return Reference(

@@ -102,8 +102,8 @@ class Case:
     def _shape(self) -> tuple[int, ...]:
         side = SPAN * (self.n / SPAN_AT) ** SPAN_POWER
         span = [side ** (2.0 / self.c)] * self.c
-        h, _ = meshes.spacing(span, self.n, 1.0)
-        return meshes.lengths(span, h)
+        h, _ = meshes.spacing(span, self.n, 1.0, few=True)
+        return meshes.lengths(span, h, few=True)
 
 
 class Call(NamedTuple):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gputsne.backends.cuda.field import PLAN_BYTES
+from gputsne.backends.cuda.fft import PLAN_BYTES
 from gputsne.base.errors import OverMemory
 from gputsne.base.resources import available_memory
 from gputsne.base.types import AFFINITY_DTYPES
@@ -24,10 +24,10 @@ __all__ = ["Plan", "available_memory", "device_stages", "mesh_nodes", "plan"]
 
 MIRRORED = 1.6  # edges of P over n * k: 1.26 to 1.5 on MNIST and text, 2 when no edge is mutual
 NODE_BYTES = 14  # charge 1, fixed point 2, spectrum 2, two complex copies 8, real 1, per FFT node
-# The same on a GPU: fixed point 2, padded charge 4, half of a complex grid 4, work areas of two
-# plans 8, potential 4, spectrum 1, and the float64 arrays that a new spectrum is made in, with the
-# work area of their plan, 10.
-DEVICE_NODE_BYTES = 33
+# The same on a GPU by cuFFT, one axis: fixed point 4, padded charge 4, half a complex grid 4,
+# work areas of two plans 8, potential 4, spectrum 2. More axes take less; so does the own FFT:
+# fixed point 2, rows of half a spectrum 2, potential 1, spectrum 1, and 2 to make it in.
+DEVICE_NODE_BYTES = 26
 DEVICE_TILE_BYTES = 1 << 30  # of squared distances that a GPU's search compares at a time
 DEVICE_LIST_BYTES = 1 << 29  # candidates and their scratch, of the rows searched for at a time
 SPAN = {1: 400.0, 2: 200.0, 3: 60.0}  # a large map's extent, map units

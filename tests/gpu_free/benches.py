@@ -90,7 +90,5 @@ class PtxBench:
         with self.emulator.recording() as launches:
             returned = getattr(self.emulator.cuda, name)(*given)
         for launch in launches:
-            self.program.launch(
-                self.memory, launch.kernel, launch.grid, launch.block, launch.arguments
-            )
+            self.program.launch(self.memory, launch)
         return returned

@@ -115,6 +115,7 @@ class Launch:
     grid: int
     block: tuple[int, int]
     arguments: bytes
+    shared: int  # bytes that the launch gives each block
 
 
 class Emulator:
@@ -141,6 +142,15 @@ class Emulator:
         """Begin another order of blocks and threads."""
         self._steer.simt_seed(seed)
 
+    @contextmanager
+    def shared_memory(self, most: int) -> Iterator[None]:
+        """Be a GPU whose blocks may have so many bytes of shared memory."""
+        self._steer.simt_most_shared(most)
+        try:
+            yield
+        finally:
+            self._steer.simt_most_shared(227 << 10)
+
     def launches(self) -> int:
         """Return how many kernels were launched since the last call."""
         return int(self._steer.simt_launches())
@@ -156,14 +166,15 @@ class Emulator:
         finally:
             self._steer.simt_record(0)
             for k in range(self._steer.simt_recorded()):
-                shape = (ctypes.c_uint * 3)()
+                shape = (ctypes.c_uint * 4)()
                 self._steer.simt_shape(k, shape)
                 data = ctypes.c_void_p()
                 size = self._steer.simt_arguments(k, ctypes.byref(data))
                 assert data.value is not None
                 name = self._steer.simt_kernel(k).decode()
                 arguments = ctypes.string_at(data.value, size)
-                found.append(Launch(name, shape[0], (shape[1], shape[2]), arguments))
+                block = (shape[1], shape[2])
+                found.append(Launch(name, shape[0], block, arguments, shape[3]))
 
 
 def available() -> str:

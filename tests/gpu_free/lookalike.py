@@ -154,26 +154,6 @@ class Pool:
         self.emptied += 1
 
 
-class Plans:
-    """CuPy's cache of FFT plans: ``held`` bytes, ``room`` plans, dropped ``cleared`` times."""
-
-    def __init__(self):
-        self.held, self.room, self.cleared = 0, 16, 0
-
-    def get_size(self):
-        return self.room
-
-    def set_size(self, room):
-        self.room = room
-
-    def get_curr_memsize(self):
-        return self.held
-
-    def clear(self):
-        self.cleared += 1
-        self.held = 0
-
-
 class Cupy(Module):
     """The lookalike of ``cupy`` on one GPU.
 
@@ -198,8 +178,6 @@ class Cupy(Module):
             get_current_stream=lambda: SimpleNamespace(ptr=0),
             memory=SimpleNamespace(OutOfMemoryError=OutOfMemory),
         )
-        self.plans = plans = Plans()
-        self.fft = SimpleNamespace(config=SimpleNamespace(get_plan_cache=lambda: plans))
 
     def get_default_memory_pool(self):
         return self.pool
@@ -207,11 +185,34 @@ class Cupy(Module):
     get_default_pinned_memory_pool = get_default_memory_pool
 
 
+class Plan(NamedTuple):
+    """cupy.cuda.cufft.PlanNd, of what ``get_fft_plan`` was asked for."""
+
+    shape: tuple[int, ...]
+    axes: tuple[int, ...]
+    kind: str
+
+
 class Fft(Module):
-    """The lookalike of ``cupyx.scipy.fft``."""
+    """The lookalike of ``cupyx.scipy.fft``: transforms with plans that the caller owns."""
 
     def __init__(self):
-        super().__init__("fft", scipy.fft)
+        super().__init__("fft", SimpleNamespace(get_fft_plan=_plan, rfftn=_rfftn, irfftn=_irfftn))
+
+
+def _plan(a, shape=None, axes=None, value_type="C2C"):
+    assert a.dtype == {"R2C": np.float32, "C2R": np.complex64}[value_type]
+    return Plan(shape, axes, value_type)
+
+
+def _rfftn(a, s, axes, *, plan):
+    assert plan == Plan(s, axes, "R2C")
+    return scipy.fft.rfftn(a, s=s, axes=axes)
+
+
+def _irfftn(a, s, axes, norm, overwrite_x, *, plan):
+    assert plan == Plan(s, axes, "C2R")
+    return scipy.fft.irfftn(a, s=s, axes=axes, norm=norm, overwrite_x=overwrite_x)
 
 
 def modules():

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from gpu_free.emulator import Launch
 from gpu_free.ptx_arithmetic import ARITHMETIC, KNOWN, convert
 from gpu_free.ptx_memory import Fault, Memory, Scratch
 from gpu_free.ptx_parse import TYPES, Instruction, Kernel, parse
@@ -49,11 +50,14 @@ class Run:
         Blocks, and threads of a block in x and y.
     arguments : bytes
         As the driver would get them.
+    shared : int
+        Bytes of shared memory that the launch gives each block.
     """
 
     def __init__(
-        self, kernel: Kernel, memory: Memory, grid: int, block: Sequence[int], arguments: bytes
-    ) -> None:
+        self, kernel: Kernel, memory: Memory, grid: int, block: Sequence[int], arguments: bytes,
+        shared: int = 0,
+    ) -> None:  # fmt: skip
         if len(arguments) < kernel.parameter_bytes:
             raise Fault(f"{kernel.name} takes {kernel.parameter_bytes} bytes of arguments")
         self.kernel, self.memory = kernel, memory
@@ -73,7 +77,7 @@ class Run:
             "%nctaid.x": np.full(self.n, grid),
         }
         self.registers = {name: np.zeros(self.n, t) for name, t in kernel.registers.items()}
-        self.shared = Scratch(grid, kernel.shared_bytes, SHARED)
+        self.shared = Scratch(grid, kernel.shared_bytes + (shared + 15) // 16 * 16, SHARED)
         self.local = Scratch(self.n, kernel.local_bytes, LOCAL)
         self.pc = np.zeros(self.n, np.int64)
         self.on: Any = slice(None)  # the threads that execute the instruction
@@ -246,8 +250,9 @@ class Program:
         for text in texts:
             self.kernels |= parse(text)
 
-    def launch(
-        self, memory: Memory, kernel: str, grid: int, block: Sequence[int], arguments: bytes
-    ) -> None:
+    def launch(self, memory: Memory, launch: Launch) -> None:
         """Run one launch to its end."""
-        Run(self.kernels[kernel], memory, grid, block, arguments).go()
+        Run(
+            self.kernels[launch.kernel], memory, launch.grid, launch.block, launch.arguments,
+            launch.shared,
+        ).go()  # fmt: skip

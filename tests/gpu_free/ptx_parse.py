@@ -13,6 +13,7 @@ TYPES: dict[str, type] = {
     "b32": np.uint32, "u32": np.uint32, "s32": np.int32, "f32": np.float32,
     "b64": np.uint64, "u64": np.uint64, "s64": np.int64, "f64": np.float64,
 }  # fmt: skip
+DYNAMIC = re.compile(r"\.extern \.shared \.align \d+ \.b8 ([\w$]+)\[\]")
 ENTRY = re.compile(r"\.entry (\w+)\s*\(([^)]*)\)[^{]*\{(.*?)\n\}", re.DOTALL)
 PARAMETER = re.compile(
     r"\.param (?:\.align (\d+) )?\.(\w+) (?:\.ptr[^,]*? )?(\w+)(?:\[(\d+)\])?\s*(?:,|$)"
@@ -51,7 +52,10 @@ class Kernel:
 
 def parse(text: str) -> dict[str, Kernel]:
     """Return the kernels of a PTX file by their mangled names."""
-    return {name: _kernel(name, given, body) for name, given, body in ENTRY.findall(text)}
+    kernels = {name: _kernel(name, given, body) for name, given, body in ENTRY.findall(text)}
+    for kernel in kernels.values():  # what a launch gives lies behind the kernel's own
+        kernel.shared |= dict.fromkeys(DYNAMIC.findall(text), kernel.shared_bytes)
+    return kernels
 
 
 def _kernel(name: str, given: str, body: str) -> Kernel:

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 #include <dlfcn.h>
+#include <map>
 #include <memory>
 #include <random>
 #include <stdexcept>
@@ -24,6 +25,7 @@
 
 using cudaStream_t = void *;
 enum cudaError_t { cudaSuccess = 0, cudaErrorInvalidConfiguration = 9 };
+enum { cudaFuncAttributeMaxDynamicSharedMemorySize, cudaDevAttrMaxSharedMemoryPerBlockOptin };
 struct dim3 {
   unsigned x, y, z;
   dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
@@ -48,8 +50,12 @@ struct Launch {
   std::string kernel; // mangled name
   unsigned grid, block[2];
   std::vector<unsigned char> arguments;
+  unsigned shared; // bytes that the launch gives each block
 };
 inline std::vector<Launch> recorded;
+inline size_t shared_bytes = 0, most_shared = 227 << 10; // of this launch; of an H100's block
+inline std::map<const void *, size_t> allowed_shared;    // by kernel, beyond what all have
+inline std::unique_ptr<unsigned char[]> dynamic_shared;  // of the block that runs
 
 constexpr size_t STACK = 1 << 16;
 struct Fiber {
@@ -204,6 +210,10 @@ inline void run(bool waits, dim3 grid, dim3 block, Call call, const void *argume
   std::shuffle(blocks.begin(), blocks.end(), order);
   for (unsigned b : blocks) {
     blockIdx = dim3(b, 0);
+    if (shared_bytes) { // an allocation of its own, NaN in all that is not written
+      dynamic_shared.reset(new unsigned char[shared_bytes]);
+      std::memset(dynamic_shared.get(), 0xFF, shared_bytes);
+    }
     if (waits) {
       struct Scope {
         Scope() { fibered = true; }
@@ -244,13 +254,21 @@ void launch(bool waits, void (*kernel)(P...), dim3 grid, dim3 block, A... given)
     last_error = cudaErrorInvalidConfiguration;
     return;
   }
+  auto allowed = allowed_shared.find(reinterpret_cast<const void *>(kernel));
+  if (shared_bytes > (allowed == allowed_shared.end() ? size_t(48) << 10 : allowed->second)) {
+    last_error = cudaErrorInvalidConfiguration;
+    return;
+  }
   ++launches;
   std::tuple<P...> arguments(given...);
   if (record) {
     Dl_info known{};
     dladdr(reinterpret_cast<void *>(kernel), &known);
-    recorded.push_back(
-        {known.dli_sname ? known.dli_sname : "?", grid.x, {block.x, block.y}, bytes_of(arguments)});
+    recorded.push_back({known.dli_sname ? known.dli_sname : "?",
+                        grid.x,
+                        {block.x, block.y},
+                        bytes_of(arguments),
+                        unsigned(shared_bytes)});
     return;
   }
   struct Pack {
@@ -297,8 +315,29 @@ inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int) {
   return cudaSuccess;
 }
 inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
+inline cudaError_t cudaGetDevice(int *device) {
+  *device = 0;
+  return cudaSuccess;
+}
+inline cudaError_t cudaDeviceGetAttribute(int *value, int, int) {
+  *value = int(simt::most_shared);
+  return cudaSuccess;
+}
+template <class... P> cudaError_t cudaFuncSetAttribute(void (*kernel)(P...), int, int bytes) {
+  if (size_t(bytes) > simt::most_shared)
+    return cudaErrorInvalidConfiguration;
+  simt::allowed_shared[reinterpret_cast<const void *>(kernel)] = size_t(bytes);
+  return cudaSuccess;
+}
 
 #define LAUNCH(kernel, grid, block, stream, ...)                                                   \
   simt::launch(true, kernel, grid, block, __VA_ARGS__)
+#define LAUNCH_SHARED(kernel, grid, block, bytes, stream, ...)                                     \
+  do {                                                                                             \
+    simt::shared_bytes = bytes;                                                                    \
+    simt::launch(true, kernel, grid, block, __VA_ARGS__);                                          \
+    simt::shared_bytes = 0;                                                                        \
+  } while (0)
+#define DYNAMIC_SHARED(name) unsigned char *name = simt::dynamic_shared.get()
 #define LAUNCH_FREE(kernel, grid, block, stream, ...)                                              \
   simt::launch(false, kernel, grid, block, __VA_ARGS__)

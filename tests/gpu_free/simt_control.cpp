@@ -14,9 +14,14 @@ SHOWN void simt_shape(int k, unsigned *shape) {
   shape[0] = launch.grid;
   shape[1] = launch.block[0];
   shape[2] = launch.block[1];
+  shape[3] = launch.shared;
 }
 SHOWN int simt_arguments(int k, const unsigned char **bytes) {
   const simt::Launch &launch = simt::recorded[size_t(k)];
   *bytes = launch.arguments.data();
   return int(launch.arguments.size());
+}
+SHOWN void simt_most_shared(unsigned bytes) {
+  simt::most_shared = bytes;
+  simt::allowed_shared.clear();
 }

@@ -87,12 +87,25 @@ def test_waiting_inside_a_capture_is_noticed(emulated):
         xp.cuda.get_current_stream().begin_capture()
 
 
-def test_asked_for_by_the_environment(monkeypatch):
+def test_cufft_is_asked_for_by_the_environment(monkeypatch):
     made = []
     monkeypatch.setattr(
-        "gputsne.backends.cuda.ops.CudaOps", lambda n_jobs, graphs: made.append(graphs)
+        "gputsne.backends.cuda.ops.CudaOps", lambda n_jobs, graphs, own_fft: made.append(own_fft)
     )
-    for value, want in ((None, False), ("0", False), ("1", True)):
+    for value, want in ((None, True), ("own", True), ("cufft", False)):
+        monkeypatch.delenv("GPUTSNE_CUDA_FFT", raising=False)
+        if value is not None:
+            monkeypatch.setenv("GPUTSNE_CUDA_FFT", value)
+        backends._cuda_make(1)
+        assert made[-1] is want
+
+
+def test_switched_off_by_the_environment(monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        "gputsne.backends.cuda.ops.CudaOps", lambda n_jobs, graphs, own_fft: made.append(graphs)
+    )
+    for value, want in ((None, True), ("0", False), ("1", True)):
         monkeypatch.delenv("GPUTSNE_CUDA_GRAPHS", raising=False)
         if value is not None:
             monkeypatch.setenv("GPUTSNE_CUDA_GRAPHS", value)

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from gpu_free import lookalike
 
-from gputsne.backends.cuda.field import PLAN_BYTES, PLANS, Watch
+from gputsne.backends.cuda.field import Watch
 from gputsne.backends.cuda.ops import CudaOps
 from gputsne.base.errors import OverMemory
-from gputsne.engine import mesh as meshes
 from gputsne.engine.field import Field
 
 N = 400
@@ -35,7 +34,8 @@ def test_another_gpu_gets_arrays_of_its_own(ops):
     with ops.guard(0):
         want, first = evaluated(ops)
         kept = ops._field
-        watch, fixed, octant = kept.watch.array, kept._fixed, kept._octant
+        watch, fixed = kept.watch.array, kept._fixed
+        octant = kept.convolution.octant(first.mesh, last_first=True)
     with ops.guard(0):
         assert kept.watch.array is watch
     with ops.guard(1):
@@ -43,10 +43,8 @@ def test_another_gpu_gets_arrays_of_its_own(ops):
         assert kept._fixed is not fixed
         Z, second = evaluated(ops)
         assert want == Z
-        assert kept._octant[1] is not octant[1]
-        assert second.mesh is not first.mesh  # its spectrum lies on the other GPU
-    with ops.guard(0):
-        assert evaluated(ops)[1].mesh is first.mesh
+        assert kept.convolution.octant(second.mesh, last_first=True) is not octant
+        assert second.mesh is first.mesh  # a mesh is numbers; its spectrum lies with its backend
 
 
 def test_an_interrupt_amid_a_deposit_leaves_no_charge(ops, monkeypatch):
@@ -58,7 +56,7 @@ def test_an_interrupt_amid_a_deposit_leaves_no_charge(ops, monkeypatch):
     real = ops.gpu.module
 
     class Interrupted:
-        pack = staticmethod(interrupted)
+        convolve = staticmethod(interrupted)
 
         def __getattr__(self, name):
             return getattr(real, name)
@@ -81,29 +79,47 @@ def test_an_escape_is_told_once_whoever_reads_the_extent(ops):
     assert field.out_of_mesh == 0  # before its first refresh no point can have left
 
 
-def test_plans_stay_when_the_mesh_changes_until_they_hold_too_much(ops):
-    plans = ops.xp.plans
+def test_plans_stay_when_the_mesh_changes_until_they_hold_too_much(ops, monkeypatch):
+    ops._field.convolution.own = False
+    plans = ops._field.convolution._plans
 
-    def another_mesh(scale):
+    def evaluated_on(scale):
         field = Field(ops, method="mesh")
         on = ops.xp.asarray(Y * scale)
         field.evaluate(on, ops.xp.empty(N, np.float32), ops.xp.empty((N, 2), np.float32))
+        return field.mesh.fft_shape
 
-    another_mesh(1)
-    assert plans.room == PLANS  # of CuPy's 16, four meshes' plans would drop each other
-    plans.held = PLAN_BYTES
-    another_mesh(5)
-    assert plans.cleared == 0
-    plans.held = PLAN_BYTES + 1
-    another_mesh(5)  # the same mesh
-    assert plans.cleared == 0
-    another_mesh(3)
-    assert plans.cleared == 1
+    one = evaluated_on(1)
+    assert set(plans) == {(one, "R2C"), (one, "C2R")}
+    kept = dict(plans)
+    two = evaluated_on(5)
+    assert set(plans) == {(G, kind) for G in (one, two) for kind in ("R2C", "C2R")}
+    evaluated_on(1)
+    assert all(plans[key] is plan for key, plan in kept.items())
+    # the plan in use stays whatever it holds, of others as much as is allowed: the latest
+    monkeypatch.setattr("gputsne.backends.cuda.fft.PLAN_BYTES", 2 * 8 * np.prod(one))
+    three = evaluated_on(3)
+    assert {G for G, _ in plans} == {one, three}
+    monkeypatch.setattr("gputsne.backends.cuda.fft.PLAN_BYTES", 0)
+    evaluated_on(3)
+    assert {G for G, _ in plans} == {three}
     ops.release()
-    assert plans.cleared == 2
-    plans.room = 0  # switched off by whoever owns the process
-    another_mesh(1)
-    assert plans.room == 0
+    assert not ops._field.convolution._plans
+
+
+def test_both_ffts_make_the_same_field(ops):
+    field = Field(ops, method="mesh")
+    on = ops.xp.asarray(Y)
+    forces = {}
+    for own in (True, False):
+        ops._field.convolution.own = own
+        phi, grad = ops.xp.empty(N, np.float32), ops.xp.empty((N, 2), np.float32)
+        Z = float(field.evaluate(on, phi, grad))
+        assert ops._field.convolution.takes(field.mesh) is own
+        forces[own] = (Z, ops.host(phi), ops.host(grad))
+    for a, b in zip(forces[True], forces[False], strict=True):
+        # float32 transforms of another order: some roundings of the largest potential
+        assert np.abs(a - b).max() < 1e-5 * np.abs(b).max()
 
 
 def test_memory_that_our_kernels_can_not_have_is_memory(ops):
@@ -123,9 +139,3 @@ def test_uploads_of_any_size_arrive(ops, monkeypatch):
             assert there.flags.c_contiguous
             np.testing.assert_array_equal(ops.host(there), given.astype(np.float32))
     assert ops.gpu.put(there, np.float32).ctypes.data == there.ctypes.data
-
-
-def test_a_device_is_part_of_what_a_mesh_is_known_by():
-    one, two = (meshes.build([20.0, 20.0], 0.4, device=device) for device in (None, 0))
-    assert one is not two
-    assert one is meshes.build([20.0, 20.0], 0.4)

@@ -7,21 +7,16 @@ leaving the mesh. docs/gpu.md has the figures.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from gputsne.backends.cuda.device import Gpu
+from gputsne.backends.cuda.fft import Convolution
 from gputsne.base.types import Array, FloatArray, Mesh
 
 __all__ = ["FieldStage", "OnDevice", "Watch"]
-
-# FFT plans that stay when the mesh changes: to drop and remake them took 77 % of an optimisation of
-# 70,000 points, whose 30 meshes have three or four plans each. What their work areas may hold
-# together counts in planning/memory.py, beside those of the mesh in use.
-PLANS, PLAN_BYTES = 128, 1 << 28
 
 
 class OnDevice:
@@ -63,26 +58,29 @@ class Watch:
 
 
 class FieldStage:
-    """extent, grid, deposit, convolve, gather, spare, mean and exact of ``Ops``.
+    """extent, grid, deposit, convolve, potential, gather, spare, mean and exact of ``Ops``.
 
     Parameters
     ----------
     gpu : Gpu
     fft : module or None
-        The FFT; None for CuPy's.
+        The FFT for what the own kernels don't take; None for CuPy's.
     replaced : callable
         Is called where an array that was kept from call to call becomes another one.
+    own_fft : bool
+        Whether the own FFT is used where it can be.
     """
 
-    def __init__(self, gpu: Gpu, fft: Any, replaced: Callable[[], None]) -> None:
+    def __init__(
+        self, gpu: Gpu, fft: Any, replaced: Callable[[], None], own_fft: bool = True
+    ) -> None:
         self.gpu, self._replaced = gpu, replaced
-        self.fft: Any = fft if fft is not None else _cupy_fft()
+        self.convolution = Convolution(gpu, fft, self._buffer, own_fft)
         self.watch = Watch()
         self._buffers: dict[str, Array] = {}  # what every iteration fills anew
         self._home: int | None = None  # number of the GPU that has the arrays of this object
         self._fixed: Array  # fixed-point charges, kept zero between calls
         self._mixed = False  # whether a deposit was interrupted, so that _fixed may not be zero
-        self._octant: tuple[Any, Array]  # of which mesh (weakly), and its spectrum
 
     def _buffer(self, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
         """Return an array that is kept from call to call."""
@@ -101,7 +99,7 @@ class FieldStage:
         self._buffers.clear()
         self._fixed = gpu.xp.zeros((0,), np.uint64)
         self.watch.array = gpu.xp.zeros(Watch.FLAG + 1, np.float32)
-        self._octant = (None, self._fixed)
+        self.convolution.forget()
         self._replaced()
 
     def extent(self, Y: FloatArray) -> tuple[list[tuple[float, float]], bool]:
@@ -128,52 +126,42 @@ class FieldStage:
         self, Y: FloatArray, mesh: Mesh, center: Sequence[float], charge: FloatArray
     ) -> None:
         """See ``Ops``; ``charge`` may be padded, as ``grid`` makes it."""
+        gpu, fixed = self.gpu, self._deposited(Y, mesh, center)
+        gpu.module.pack(
+            gpu.at(fixed), list(mesh.shape), gpu.at(charge), list(charge.shape), gpu.stream
+        )
+        self._mixed = False
+
+    def potential(self, Y: FloatArray, mesh: Mesh, center: Sequence[float]) -> FloatArray:
+        """See ``Ops``; the array is filled again by the next call."""
+        out = self.convolution.potential(self._deposited(Y, mesh, center), mesh)
+        self._mixed = False
+        return out
+
+    def _deposited(self, Y: FloatArray, mesh: Mesh, center: Sequence[float]) -> Array:
+        """Return fixed-point charges, which whoever reads them clears."""
         gpu = self.gpu
         if self._fixed.shape != mesh.shape:
             self._fixed = gpu.xp.zeros(mesh.shape, np.uint64)
-            self._bound_plans()
             self._replaced()
         elif self._mixed:
             self._fixed[...] = 0
         self._mixed = True
         Y = gpu.put(Y, np.float32)
         n, c = Y.shape
-        fixed, stream = gpu.at(self._fixed), gpu.stream
         place = (list(center), 1.0 / mesh.h, mesh.order, list(mesh.shape))
-        gpu.module.deposit(gpu.at(Y), n, c, *place, fixed, stream)
-        gpu.module.pack(fixed, list(mesh.shape), gpu.at(charge), list(charge.shape), stream)
-        self._mixed = False
+        gpu.module.deposit(gpu.at(Y), n, c, *place, gpu.at(self._fixed), gpu.stream)
         # As Mesh.holds has it, less half a cell: the other mesh of a pair may be so far aside.
         reach = [0.5 * (m - mesh.order - 3) * mesh.h for m in mesh.shape]
         self.watch.box = (
             [x - r for x, r in zip(center, reach, strict=True)],
             [x + r for x, r in zip(center, reach, strict=True)],
         )
-
-    def _bound_plans(self) -> None:
-        """Let CuPy keep plans of many meshes, unless they hold too much memory together.
-
-        The cache is CuPy's own, of this thread and GPU; one that was switched off stays off.
-        """
-        cache = self.gpu.xp.fft.config.get_plan_cache()
-        if 0 < cache.get_size() < PLANS:
-            cache.set_size(PLANS)
-        if cache.get_curr_memsize() > PLAN_BYTES:
-            cache.clear()
+        return self._fixed
 
     def convolve(self, charge: FloatArray, mesh: Mesh) -> FloatArray:
         """Return charge * (K - offset), float32; only its first M nodes per axis are meant."""
-        gpu = self.gpu
-        G, axes = mesh.fft_shape, tuple(range(len(mesh.fft_shape)))
-        A = self.fft.rfftn(charge, s=G, axes=axes)
-        if self._octant[0] is None or self._octant[0]() is not mesh:
-            self._octant = (weakref.ref(mesh), gpu.put(mesh.spectrum, np.float32))
-            self._replaced()
-        scale = 1.0 / float(np.prod(G, dtype=float))
-        gpu.module.multiply(gpu.at(A), list(G), gpu.at(self._octant[1]), scale, gpu.stream)
-        # "forward": the inverse doesn't scale, which would be one more pass over the grid.
-        out: FloatArray = self.fft.irfftn(A, s=G, axes=axes, norm="forward", overwrite_x=True)
-        return out
+        return self.convolution.by_cufft(charge, mesh)
 
     def gather(
         self, Y: FloatArray, mesh: Mesh, center: Sequence[float], potential: FloatArray,
@@ -239,13 +227,6 @@ class FieldStage:
         return OnDevice(Z)
 
     def release(self, number: int | None) -> None:
-        """Drop the arrays, and CuPy's FFT plans; the next ones lie on the GPU ``number``."""
+        """Drop the arrays and plans; the next ones lie on the GPU ``number``."""
         self._home = self.watch.box = None
         self.move_to(number)
-        self.gpu.xp.fft.config.get_plan_cache().clear()
-
-
-def _cupy_fft() -> Any:
-    import cupyx.scipy.fft
-
-    return cupyx.scipy.fft

@@ -1,6 +1,6 @@
 """An iteration launched by one call: captured as a CUDA graph, then replayed.
 
-Off unless asked for: it was never seen on a GPU. Where a capture fails, launches go on one by one.
+Where a capture fails, launches go on one by one; ``GPUTSNE_CUDA_GRAPHS=0`` never tries.
 """
 
 from __future__ import annotations

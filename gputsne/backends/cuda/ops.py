@@ -38,18 +38,21 @@ class CudaOps(Ops):
     half : bool, default False
         Keep P in 2-byte floats: 6 bytes per edge, a quarter less traffic, 5e-4 of rounding.
     graphs : bool, default False
-        Launch iterations as CUDA graphs; ``GPUTSNE_CUDA_GRAPHS=1`` asks for it.
+        Launch iterations as CUDA graphs; ``GPUTSNE_CUDA_GRAPHS=0`` says no.
+    own_fft : bool, default True
+        Use the own FFT where it has the lengths; ``GPUTSNE_CUDA_FFT=cufft`` says no.
     """
 
     name = "cuda"
     # A guess: one thread per point, so that fewer points than this leave most of a GPU idle anyway.
     exact_below = (2048, 2048, 4096)
     epoch = 25  # iterations between two looks at the extent, at most
+    few_meshes = True
     relabel_from = 20_000  # L1 gains at any size; below, one reordering costs what it saves
 
     def __init__(
         self, n_jobs: int = 1, *, xp: Any = None, fft: Any = None, module: Any = None,
-        half: bool = False, graphs: bool = False,
+        half: bool = False, graphs: bool = False, own_fft: bool = True,
     ) -> None:  # fmt: skip
         self.n_jobs = n_jobs
         self.half = half
@@ -60,12 +63,11 @@ class CudaOps(Ops):
         self.gpu.module.use_device(self.device)
         self.graphs = Graphs(self.xp) if graphs else None
         self._graph = GraphStage(self.gpu)
-        self._field = FieldStage(self.gpu, fft, self._forget_graphs)
+        self._field = FieldStage(self.gpu, fft, self._forget_graphs, own_fft)
         self._step = StepStage(self.gpu, self._field.watch)
         self._order = OrderStage(self.gpu)
         self._place = PlaceStage(self.gpu)
         self._select = SelectStage(self.gpu)
-        self.fft: Any = self._field.fft
         self._field.move_to(self.device)
 
     def _forget_graphs(self) -> None:
@@ -163,6 +165,10 @@ class CudaOps(Ops):
     def convolve(self, charge: FloatArray, mesh: Mesh) -> FloatArray:
         """See ``Ops``."""
         return self._field.convolve(charge, mesh)
+
+    def potential(self, Y: FloatArray, mesh: Mesh, center: Sequence[float]) -> FloatArray:
+        """See ``Ops``; filled again by the next call."""
+        return self._field.potential(Y, mesh, center)
 
     def gather(
         self, Y: FloatArray, mesh: Mesh, center: Sequence[float], potential: FloatArray,
