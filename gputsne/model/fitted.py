@@ -18,9 +18,9 @@ import numpy as np
 
 from gputsne import affinities
 from gputsne.backends import Choice, choose
-from gputsne.base import resources
+from gputsne.base import threads
 from gputsne.base.errors import BackendUnavailable
-from gputsne.base.resources import available_memory
+from gputsne.base.memory import available_memory
 from gputsne.base.types import FloatArray, Reference
 from gputsne.engine import placement
 from gputsne.model.records import Fit
@@ -154,7 +154,7 @@ class FittedMap:
             if k > n:
                 raise ValueError(f"n_neighbors={k} is more than the {n} fitted rows; lower it")
         ops = self.backend(n_jobs).ops
-        with self._alone(ops), ops.guard(), resources.limit(ops.n_jobs):
+        with self._alone(ops), ops.guard(), threads.limit(ops.n_jobs):
             rows = self.preparation.apply(X)
             lower = affinities.clip_perplexity(perplexity, k, "fitted neighbours")
             indices, distances = self._index(k, ops.n_jobs).query(rows, k, n_jobs=ops.n_jobs)

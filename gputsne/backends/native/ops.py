@@ -14,7 +14,7 @@ import scipy.fft
 
 from gputsne.backends.native.loading import native
 from gputsne.backends.protocol import Ops
-from gputsne.base.resources import single_if_forked
+from gputsne.base.forks import single_if_forked
 from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Mesh, Reference, StepParams
 
 __all__ = ["NativeOps"]
