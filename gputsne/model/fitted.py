@@ -31,10 +31,14 @@ from gputsne.preparation import Preparation
 __all__ = ["FittedMap", "max_nodes", "rechoose"]
 
 
-class _Lazy:
-    """What is made at the first use; the lock is another one after a fork.
+_OUT_OF_REACH: list[object] = []  # what lies on a GPU of a parent: to free it would be a call, too
 
-    A fork while another thread holds the lock would leave it held for ever in the child.
+
+class _Lazy:
+    """What is made at the first use; after a fork the lock and all on a GPU are made again.
+
+    A fork while another thread holds the lock would leave it held for ever in the child, and what a
+    parent has on a GPU can't be used there.
     """
 
     def __init__(self) -> None:
@@ -48,6 +52,9 @@ class _Lazy:
     def lock(self) -> threading.RLock:
         if self._pid != os.getpid():
             self._pid, self._lock = os.getpid(), threading.RLock()
+            if any(choice.ops.device is not None for choice in self.choices.values()):
+                _OUT_OF_REACH.append((self.choices, self.reference))
+                self.choices, self.reference = {}, None
         return self._lock
 
 
