@@ -140,7 +140,7 @@ def jobs(asked: argparse.Namespace) -> Iterator[Jobs]:
 def provenance(asked: argparse.Namespace) -> dict[str, Any]:
     """Return where, when and with what something was measured."""
     from gputsne import backends
-    from gputsne.base import resources
+    from gputsne.base import threads
 
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -148,7 +148,7 @@ def provenance(asked: argparse.Namespace) -> dict[str, Any]:
             "platform": platform.platform(),
             "cpu": _cpu(),
             "processors": os.cpu_count(),
-            "granted": resources.resolve_n_jobs(None),
+            "granted": threads.resolve_n_jobs(None),
             "memory_bytes": _memory(),
             "load": asked.load,  # other work disturbs every figure
         },

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from common import data, finish, log, options
 
-from gputsne.base import resources
+from gputsne.base import threads
 from gputsne.neighbors import choose, knn
 from gputsne.neighbors.choose import Wish
 from gputsne.neighbors.recall import Sample, sample_of
@@ -49,7 +49,7 @@ def measured(name: str, X: np.ndarray, n: int, asked: Any) -> dict[str, Any]:
     Q, k = X[: min(QUERIES, n)], min(NEIGHBOURS, n // 5)
     wide = exact.WIDE
     out: dict[str, Any] = {"data": name, "n": n, "d": X.shape[1]}
-    with resources.limit(asked.threads):
+    with threads.limit(asked.threads):
         for way, least in (("differences", 1 << 30), ("products", 1)):
             exact.WIDE = least
             out[way] = quickest(lambda: exact.exact(Q, X, k + 1)) * n / len(Q)

@@ -37,21 +37,20 @@ class Edges:
     def data(self) -> _F32: ...
 
 # Field: csrc/cpu/bind_field.cpp. Y, grad: (n, c); phi: (n,).
-def deposit(
-    Y: _F32,
-    center: Sequence[float],
-    inv_h: float,
-    order: int,
-    fixed: npt.NDArray[np.uint64],
-    charge: _F32,
-) -> None: ...
+class Mesh:
+    def __init__(
+        self, center: Sequence[float], inv_h: float, order: int, shape: Sequence[int]
+    ) -> None: ...
+    @property
+    def order(self) -> int: ...
+    @property
+    def shape(self) -> list[int]: ...
+
+def deposit(Y: _F32, mesh: Mesh, fixed: npt.NDArray[np.uint64], charge: _F32) -> None: ...
 def gather(
     Y: _F32,
-    center: Sequence[float],
-    inv_h: float,
-    order: int,
+    mesh: Mesh,
     potential: _F32,
-    shape: Sequence[int],
     offset: float,
     self_terms: Sequence[float],
     phi: _F32,
@@ -61,21 +60,23 @@ def exact(Y: _F32, dof: float, phi: _F32, grad: _F32) -> float: ...
 def extent(Y: _F32) -> list[tuple[float, float]]: ...
 
 # Step: csrc/cpu/bind_step.cpp. Y, Y_next, velocity, gains, grad: (n, c).
-def attract_and_step(
-    P: Edges,
-    Y: _F32,
-    grad: _F32,
-    Y_next: _F32,
-    velocity: _F32,
-    gains: _F32,
-    Z: float,
-    dof: float,
-    exaggeration: float,
-    momentum: float,
-    learning_rate: float,
-    max_step: float,
-    min_gain: float,
-) -> None: ...
+class StepInto:
+    def __init__(
+        self,
+        grad: _F32,
+        Y_next: _F32,
+        velocity: _F32,
+        gains: _F32,
+        Z: float,
+        dof: float,
+        exaggeration: float,
+        momentum: float,
+        learning_rate: float,
+        max_step: float,
+        min_gain: float,
+    ) -> None: ...
+
+def attract_and_step(P: Edges, Y: _F32, into: StepInto) -> None: ...
 def divergence(P: Edges, Y: _F32, dof: float) -> float: ...
 
 # Order: csrc/cpu/bind_order.cpp.
@@ -83,20 +84,20 @@ def curve(Y: _F32, box: Sequence[tuple[float, float]]) -> _U32: ...
 def reorder(P: Edges, order: _I32) -> Edges: ...
 
 # New points: csrc/cpu/bind_place.cpp. Y: (n, c); indices, p: (m, k); out: (m, c).
-def place(
-    Y: _F32,
-    indices: _I32,
-    p: _F32,
-    potential: _F32,
-    center: Sequence[float],
-    inv_h: float,
-    order: int,
-    far: float,
-    floor: float,
-    low: Sequence[float],
-    high: Sequence[float],
-    dof: float,
-    exaggeration: float,
-    max_iter: int,
-    out: _F32,
-) -> None: ...
+class Fitted:
+    def __init__(
+        self,
+        Y: _F32,
+        dof: float,
+        potential: _F32,
+        mesh: Mesh,
+        offset: float,
+        rounding_floor: float,
+        low: Sequence[float],
+        high: Sequence[float],
+    ) -> None: ...
+
+class Query:
+    def __init__(self, indices: _I32, p: _F32, exaggeration: float, max_iter: int) -> None: ...
+
+def place(map: Fitted, query: Query, out: _F32) -> None: ...

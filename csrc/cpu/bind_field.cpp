@@ -11,46 +11,44 @@
 namespace gputsne::cpu {
 namespace {
 
-using Floats = std::vector<float>;
-
-/// Geometry from Python's numbers; strides from the array that the kernel touches.
-template <int C>
-Grid<C> grid_of(const char *name, const py::array &a, const Floats &center, float inv_h,
-                int order) {
-  if (a.ndim() != C || Index(center.size()) != C)
-    refuse(name, " has shape ", shape_of(a), " and center ", center.size(),
-           " numbers; the map has ", C, " axes");
-  if (a.strides(C - 1) != Index(a.itemsize()))
+/// In elements; the kernels read whole rows.
+Shape strides_of(const char *name, const py::array &a, Index c) {
+  if (a.ndim() != c)
+    refuse(name, " has shape ", shape_of(a), "; the map has ", c, " axes");
+  if (a.strides(c - 1) != a.itemsize())
     refuse(name, " must be contiguous along its last axis");
   check_aligned(name, a);
-  Grid<C> g;
-  g.inv_h = inv_h;
-  for (int k = 0; k < C; ++k) {
-    if (a.shape(k) < 2 * order)
-      refuse(name, " has shape ", shape_of(a), "; order ", order, " needs at least ", 2 * order,
-             " nodes an axis");
-    g.center[k] = center[k];
-    g.m[k] = int(a.shape(k));
-    g.stride[k] = Index(a.strides(k)) / Index(a.itemsize());
-    if (g.stride[k] * Index(a.itemsize()) != Index(a.strides(k)))
+  Shape strides;
+  for (Index k = 0; k < c; ++k) {
+    strides.push_back(a.strides(k) / a.itemsize());
+    if (strides[k] * a.itemsize() != a.strides(k))
       refuse(name, " has a stride of ", a.strides(k), " bytes, no multiple of its item");
   }
-  return g;
+  return strides;
 }
 
-void deposit(In<float> Y, Floats center, float inv_h, int order, In<Charge> fixed,
-             In<float> charge) {
+void check_nodes(const char *name, const py::array &a, const Mesh &mesh) {
+  bool good = a.ndim() == py::ssize_t(mesh.shape.size());
+  for (py::ssize_t k = 0; good && k < a.ndim(); ++k)
+    good = a.shape(k) == mesh.shape[size_t(k)];
+  if (!good)
+    refuse(name, " has shape ", shape_of(a), ", needs the mesh's ", shape_of(mesh.shape));
+  check_aligned(name, a);
+}
+
+void deposit(In<float> Y, const Mesh &mesh, In<Charge> fixed, In<float> charge) {
   check_shape("Y", Y, -1, -1);
-  if (fixed.size() != charge.size())
-    refuse("fixed has shape ", shape_of(fixed), ", charge ", shape_of(charge), "; they must agree");
-  check_aligned("charge", charge);
+  check_nodes("fixed", fixed, mesh);
+  check_nodes("charge", charge, mesh);
+  check_apart("charge", charge, "Y", Y, "fixed", fixed);
+  check_apart("fixed", fixed, "Y", Y);
   Index n = Y.shape(0), nodes = charge.size();
-  float *out = charge.mutable_data();
-  Charge *q = fixed.mutable_data();
+  float *out = writable("charge", charge);
+  Charge *q = writable("fixed", fixed);
   by_axes(Y.shape(1), [&](auto c) {
-    by_order(order, [&](auto p) {
+    by_order(mesh.order, [&](auto p) {
       constexpr int C = decltype(c)::value, P = decltype(p)::value;
-      Deposit<C, P> body{Y.data(), q, grid_of<C>("fixed", fixed, center, inv_h, order)};
+      Deposit<C, P> body{Y.data(), q, mesh.grid<C>(c_order(mesh.shape))};
       py::gil_scoped_release release;
       deposit_bands(machine(), body, n);
       machine().each(nodes, Pack{q, out});
@@ -58,32 +56,30 @@ void deposit(In<float> Y, Floats center, float inv_h, int order, In<Charge> fixe
   });
 }
 
-double gather(In<float> Y, Floats center, float inv_h, int order, py::array_t<float> potential,
-              std::vector<int> shape, float offset, Floats self_terms, In<float> phi,
-              In<float> grad) {
+double gather(In<float> Y, const Mesh &mesh, py::array_t<float> potential, float offset,
+              Floats self_terms, In<float> phi, In<float> grad) {
   check_shape("Y", Y, -1, -1);
-  Index n = Y.shape(0);
+  Index n = Y.shape(0), axes = Y.shape(1);
   check_length("phi", phi, n);
-  check_shape("grad", grad, n, Y.shape(1));
-  return by_axes(Y.shape(1), [&](auto c) {
-    return by_order(order, [&](auto p) {
+  check_shape("grad", grad, n, axes);
+  check_apart("phi", phi, "Y", Y, "grad", grad);
+  check_apart("grad", grad, "Y", Y);
+  return by_axes(axes, [&](auto c) {
+    return by_order(mesh.order, [&](auto p) {
       constexpr int C = decltype(c)::value, P = decltype(p)::value;
-      if (Index(self_terms.size()) != C + 1 || Index(shape.size()) != C)
-        refuse("self_terms and shape have ", self_terms.size(), " and ", shape.size(),
-               " numbers, need ", C + 1, " and ", C);
-      Grid<C> g = grid_of<C>("potential", potential, center, inv_h, order);
+      if (Index(self_terms.size()) != C + 1)
+        refuse("self_terms has ", self_terms.size(), " numbers; ", C, " axes need ", C + 1);
+      Grid<C> grid = mesh.grid<C>(strides_of("potential", potential, C));
+      for (int k = 0; k < C; ++k) // the transform is longer than the mesh
+        if (mesh.shape[k] > potential.shape(k))
+          refuse("potential has shape ", shape_of(potential), ", needs at least the mesh's ",
+                 shape_of(mesh.shape));
       Correction<C> fix;
       fix.offset_n = offset * float(n);
       for (int k = 0; k <= C; ++k)
         fix.self[k] = self_terms[k];
-      for (int k = 0; k < C; ++k) {
-        if (shape[k] < 2 * order || shape[k] > g.m[k])
-          refuse("shape[", k, "]=", shape[k], "; order ", order, " needs at least ", 2 * order,
-                 " nodes, and potential of shape ", shape_of(potential), " has ", g.m[k]);
-        g.m[k] = shape[k]; // the transform is longer than the mesh; only its first nodes count
-      }
-      Gather<C, P> body{Y.data(), potential.data(), phi.mutable_data(), grad.mutable_data(), g,
-                        fix};
+      Gather<C, P> body{
+          Y.data(), potential.data(), writable("phi", phi), writable("grad", grad), grid, fix};
       py::gil_scoped_release release;
       std::vector<double> part(chunks(n));
       return machine().sum(n, body, part.data());
@@ -96,10 +92,11 @@ double exact(In<float> Y, float dof, In<float> phi, In<float> grad) {
   Index n = Y.shape(0);
   check_length("phi", phi, n);
   check_shape("grad", grad, n, Y.shape(1));
+  check_apart("phi", phi, "Y", Y, "grad", grad);
+  check_apart("grad", grad, "Y", Y);
   return by_axes(Y.shape(1), [&](auto c) {
     constexpr int C = decltype(c)::value;
-    Exact<C> body{Y.data(),      n,         phi.mutable_data(), grad.mutable_data(), 1.f / dof,
-                  (dof + 1) / 2, dof == 1.f};
+    auto body = Exact<C>::of(Y.data(), n, dof, writable("phi", phi), writable("grad", grad));
     py::gil_scoped_release release;
     std::vector<double> part(chunks(n));
     return machine().sum(n, body, part.data());
@@ -140,25 +137,40 @@ std::vector<std::pair<float, float>> extent(In<float> Y) {
 
 void bind_field(py::module_ &m) {
   using namespace py::literals;
-  m.def("deposit", &deposit, "Y"_a.noconvert(), "center"_a, "inv_h"_a, "order"_a,
-        "fixed"_a.noconvert(), "charge"_a.noconvert(),
-        R"(Fills charge (M0, ..) float32 with the spline weights of all points Y (n, c) float32.
+  py::class_<Mesh>(m, "Mesh", py::module_local(), "Where a mesh lies, and its spline.")
+      .def(
+          py::init([](Floats center, float inv_h, int order, Shape shape) {
+            Mesh mesh{center, inv_h, order, shape};
+            by_axes(Index(shape.size()), [&](auto c) { mesh.check(c); });
+            by_order(order, [](auto) {});
+            return mesh;
+          }),
+          "center"_a, "inv_h"_a, "order"_a, "shape"_a,
+          R"(center (c,): map coordinates of node shape // 2 of every axis; inv_h: nodes per map unit.
 
-center (c,): map coordinates of node M // 2 of every axis; inv_h: nodes per map unit; order: of the
-spline, 4 or 6. fixed: uint64 of charge's shape, zero before and after; it makes the sums exact.)");
-  m.def("gather", &gather, "Y"_a.noconvert(), "center"_a, "inv_h"_a, "order"_a,
-        "potential"_a.noconvert(), "shape"_a, "offset"_a, "self_terms"_a, "phi"_a.noconvert(),
-        "grad"_a.noconvert(),
-        R"(Fills phi (n,) and grad (n, c) from the mesh, float32; returns Z in float64.
+order: of the spline, 4 or 6; shape (c,): nodes per axis.)")
+      .def_readonly("order", &Mesh::order, "Of the spline.")
+      .def_readonly("shape", &Mesh::shape, "Nodes per axis.");
+  m.def("deposit", &deposit, "Y"_a.noconvert(), "mesh"_a, "fixed"_a.noconvert(),
+        "charge"_a.noconvert(),
+        R"(Fills charge (mesh.shape) float32 with the spline weights of all points Y (n, c) float32.
 
-potential: float32, any strides but along the last axis, of which the first shape (c,) nodes are the
-mesh; offset: constant that the mesh lacks, per point; self_terms (c + 1,): cosine series of a
-point's own image. The rest as in deposit. docs/math.md (2) and (10).)");
+fixed: uint64 of charge's shape, zero before and after; it makes the sums exact.)");
+  m.def(
+      "gather", &gather, "Y"_a.noconvert(), "mesh"_a, "potential"_a.noconvert(), "offset"_a,
+      "self_terms"_a, "phi"_a.noconvert(), "grad"_a.noconvert(),
+      R"(Fills phi (n,) and grad (n, c) from the mesh, all float32 as Y (n, c); returns Z in float64.
+
+potential: float32, any strides but along the last axis, of which the first mesh.shape nodes are
+meant; offset: constant that the mesh lacks, per point; self_terms (c + 1,): cosine series of a
+point's own image. docs/math.md (2) and (10).)");
   m.def("exact", &exact, "Y"_a.noconvert(), "dof"_a, "phi"_a.noconvert(), "grad"_a.noconvert(),
-        R"(Fills phi (n,) and grad (n, c) by definition, O(n^2); returns Z. docs/math.md (2).)");
+        R"(Fills phi (n,) and grad (n, c) by definition, O(n^2), all float32 as Y (n, c); returns Z.
+
+docs/math.md (2).)");
   m.def(
       "extent", &extent, "Y"_a.noconvert(),
-      R"([(smallest, largest)] coordinate per axis of Y (n, c); both NaN where one is; [] for n = 0.)");
+      R"([(smallest, largest)] coordinate per axis of Y (n, c) float32; both NaN where one is; [] for n = 0.)");
 }
 
 } // namespace gputsne::cpu

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -40,7 +41,7 @@ template <class Body> void rows(const Cpu &machine, Index begin, Index end, cons
   });
 }
 
-Index conditional(const In<float> &distances, const In<double> &perplexities, In<float> &p_out) {
+Index conditional(In<float> distances, In<double> perplexities, In<float> p_out) {
   check_shape("distances", distances, -1, -1);
   if (perplexities.ndim() != 1 || perplexities.size() == 0)
     refuse("perplexities has shape ", shape_of(perplexities), "; pass at least one, (q,)");
@@ -49,11 +50,12 @@ Index conditional(const In<float> &distances, const In<double> &perplexities, In
       refuse("perplexities[", q, "]=", perplexities.data()[q],
              "; pass finite values of at least 1");
   check_shape("p_out", p_out, distances.shape(0), distances.shape(1));
+  check_apart("p_out", p_out, "distances", distances, "perplexities", perplexities);
   Index n = distances.shape(0), k = distances.shape(1), unreached = 0;
   std::vector<uint8_t> missed(static_cast<size_t>(n));
-  Conditional body{distances.data(),     k,
-                   perplexities.data(),  perplexities.size(),
-                   p_out.mutable_data(), missed.data()};
+  Conditional body{distances.data(),         k,
+                   perplexities.data(),      perplexities.size(),
+                   writable("p_out", p_out), missed.data()};
   Cpu machine = cpu::machine();
   sliced(n, k * perplexities.size(),
          [&](Index begin, Index end) { rows(machine, begin, end, body); });
@@ -190,6 +192,8 @@ template <class T> py::array_t<T> own(const char *name, const py::array &a) {
   if (is_sealed(a))
     return py::reinterpret_borrow<py::array_t<T>>(a);
   auto from = py::array_t<T, py::array::c_style | py::array::forcecast>::ensure(a);
+  if (!from) // numpy could not copy it
+    throw std::bad_alloc();
   py::array_t<T> copy = sealed<T>(from.size());
   std::memcpy(inside(copy), from.data(), static_cast<size_t>(from.size()) * sizeof(T));
   return copy;
@@ -241,7 +245,8 @@ float32 is filled. Returns the number of rows whose entropy was out of reach.)")
         R"(P = (p_j|i + p_i|j) / 2n as CSR: indptr (n + 1,) int64, indices int32, data float32.
 
 indices (n, k) int32, p (n, k) float32. Symmetric to the bit; edges of weight 0 are left out.)");
-  m.def("_row_offsets", &row_offsets, py::arg("sizes"), "Exclusive scan (n + 1,) of sizes (n,).");
+  m.def("_row_offsets", &row_offsets, py::arg("sizes"),
+        "Exclusive scan (n + 1,) of sizes (n,), int64.");
 }
 
 } // namespace gputsne::cpu

@@ -8,23 +8,33 @@
 namespace gputsne::cpu {
 namespace {
 
-using Floats = std::vector<float>;
+/// A fitted map and its field: gputsne.base.types.Reference.
+struct Fitted {
+  In<float> Y; // (n, c)
+  float dof;
+  In<float> potential; // mesh.shape; empty where phi is summed by definition
+  Mesh mesh;
+  float offset, rounding_floor;
+  Floats low, high; // (c,) the box that no new point leaves
+};
 
-void check_axes(const char *name, size_t given, Index c) {
-  if (Index(given) != c)
-    refuse(name, " has ", given, " numbers; the map has ", c, " axes");
-}
+/// New points: fitted neighbours and their conditional probabilities.
+struct Query {
+  In<int> indices; // (m, k) in [0, n)
+  In<float> p;     // (m, k)
+  float exaggeration;
+  int max_iter;
+};
 
-void check_potential(const py::array &potential, Index c, int order) {
-  if (potential.ndim() != c)
-    refuse("potential has shape ", shape_of(potential), "; the map has ", c, " axes");
-  if (potential.size() == 0) // the sums are taken by definition
-    return;
+void check_potential(const py::array &potential, const Mesh &mesh) {
   check_aligned("potential", potential);
-  for (Index a = 0; a < c; ++a)
-    if (potential.shape(a) < 2 * order)
-      refuse("potential has shape ", shape_of(potential), "; order ", order, " needs at least ",
-             2 * order, " nodes an axis");
+  if (potential.ndim() != py::ssize_t(mesh.shape.size()))
+    refuse("potential has shape ", shape_of(potential), "; the map has ", mesh.shape.size(),
+           " axes");
+  for (py::ssize_t a = 0; a < potential.ndim(); ++a)
+    if (potential.shape(a) != mesh.shape[size_t(a)])
+      refuse("potential has shape ", shape_of(potential), ", needs the mesh's ",
+             shape_of(mesh.shape));
 }
 
 void check_ids(const In<int> &indices, Index n) {
@@ -36,43 +46,39 @@ void check_ids(const In<int> &indices, Index n) {
              "; pass ids in [0, n)");
 }
 
-void place(In<float> Y, In<int> indices, In<float> p, In<float> potential, Floats center,
-           float inv_h, int order, float far, float floor, Floats low, Floats high, float dof,
-           float exaggeration, int max_iter, In<float> out) {
-  check_shape("Y", Y, -1, -1);
-  check_shape("indices", indices, -1, -1);
-  Index n = Y.shape(0), c = Y.shape(1), m = indices.shape(0), k = indices.shape(1);
-  check_shape("p", p, m, k);
+void place(const Fitted &map, const Query &query, In<float> out) {
+  check_shape("Y", map.Y, -1, -1);
+  check_shape("indices", query.indices, -1, -1);
+  Index n = map.Y.shape(0), c = map.Y.shape(1);
+  Index m = query.indices.shape(0), k = query.indices.shape(1);
+  check_shape("p", query.p, m, k);
   check_shape("out", out, m, c);
-  check_axes("center", center.size(), c);
-  check_axes("low", low.size(), c);
-  check_axes("high", high.size(), c);
-  check_potential(potential, c, order);
-  check_ids(indices, n);
+  check_axes("low", map.low, c);
+  check_axes("high", map.high, c);
+  map.mesh.check(c);
+  check_potential(map.potential, map.mesh);
+  check_apart("out", out, "Y", map.Y, "indices", query.indices, "p", query.p, "potential",
+              map.potential);
+  check_ids(query.indices, n);
   by_axes(c, [&](auto axes) {
-    by_order(order, [&](auto spline) {
+    by_order(map.mesh.order, [&](auto spline) {
       constexpr int C = decltype(axes)::value, P = decltype(spline)::value;
-      Placement<C, P> body{};
-      body.Y = Y.data();
-      body.indices = indices.data();
-      body.p = p.data();
-      body.out = out.mutable_data();
+      auto body = Placement<C, P>::of(map.Y.data(), n, map.dof, query.exaggeration);
+      body.indices = query.indices.data();
+      body.p = query.p.data();
+      body.out = writable("out", out);
       body.k = k;
-      body.max_iter = max_iter;
-      body.inv_dof = 1.f / dof;
-      body.pull = exaggeration * (dof + 1.f) / dof;
-      body.far = far;
-      body.floor = floor;
-      body.sum = {Y.data(), n, nullptr, nullptr, 1.f / dof, (dof + 1) / 2, dof == 1.f};
-      body.field.potential = potential.size() ? potential.data() : nullptr;
-      Grid<C> &grid = body.field.grid;
-      grid.inv_h = inv_h;
+      body.max_iter = query.max_iter;
+      body.far = map.offset;
+      body.floor = map.rounding_floor;
+      body.field.grid.inv_h = map.mesh.inv_h; // the shortest step, whatever phi is summed from
+      if (map.potential.size()) {
+        body.field.potential = map.potential.data();
+        body.field.grid = map.mesh.grid<C>(c_order(map.mesh.shape));
+      }
       for (int a = 0; a < C; ++a) {
-        body.low[a] = low[a];
-        body.high[a] = high[a];
-        grid.center[a] = center[a];
-        grid.m[a] = int(potential.shape(a));
-        grid.stride[a] = Index(potential.strides(a)) / Index(potential.itemsize());
+        body.low[a] = map.low[a];
+        body.high[a] = map.high[a];
       }
       py::gil_scoped_release release;
       machine().each_chunk(m, CHUNK, [=](Index, Index begin, Index end) {
@@ -87,13 +93,26 @@ void place(In<float> Y, In<int> indices, In<float> p, In<float> potential, Float
 
 void bind_place(py::module_ &m) {
   using namespace py::literals;
-  m.def("place", &place, "Y"_a.noconvert(), "indices"_a.noconvert(), "p"_a.noconvert(),
-        "potential"_a.noconvert(), "center"_a, "inv_h"_a, "order"_a, "far"_a, "floor"_a, "low"_a,
-        "high"_a, "dof"_a, "exaggeration"_a, "max_iter"_a, "out"_a.noconvert(),
-        R"(Places m new points on the fitted map Y (n, c), each on its own; fills out (m, c).
+  py::class_<Fitted>(m, "Fitted", "A fitted map and its field: gputsne.base.types.Reference.")
+      .def(
+          py::init<In<float>, float, In<float>, Mesh, float, float, Floats, Floats>(),
+          "Y"_a.noconvert(), "dof"_a, "potential"_a.noconvert(), "mesh"_a, "offset"_a,
+          "rounding_floor"_a, "low"_a, "high"_a,
+          R"(Y (n, c) float32; potential (mesh.shape) float32 in C order, empty for sums by definition.
 
-indices, p (m, k): fitted neighbours and their conditional probabilities; potential: nodes of the
-mesh in C order, none for sums by definition; low, high (c,): the box that no point leaves. docs/math.md, "Transform".)");
+offset: what phi has beside the mesh; rounding_floor: what can't be told from 0; low, high (c,): the
+box that no new point leaves.)");
+  py::class_<Query>(m, "Query", "New points on a fitted map.")
+      .def(py::init<In<int>, In<float>, float, int>(), "indices"_a.noconvert(), "p"_a.noconvert(),
+           "exaggeration"_a, "max_iter"_a,
+           R"(indices (m, k) int32 in [0, n): fitted neighbours; p (m, k) float32: their p_j|i.
+
+exaggeration: factor on the attraction; max_iter: evaluations of the objective after the start.)");
+  m.def(
+      "place", &place, "map"_a, "query"_a, "out"_a.noconvert(),
+      R"(Places the new points of a Query on a Fitted map, each on its own; fills out (m, c) float32.
+
+docs/math.md, "Transform".)");
 }
 
 } // namespace gputsne::cpu

@@ -15,31 +15,32 @@ Index check_map(const In<float> &Y, const Edges &P) {
   return P.n();
 }
 
-void attract_and_step(const Edges &P, In<float> Y, In<float> grad, In<float> Y_next,
-                      In<float> velocity, In<float> gains, double Z, float dof, float exaggeration,
-                      float momentum, float learning_rate, float max_step, float min_gain) {
+/// What a step changes, all (n, c), and obeys.
+struct StepInto {
+  In<float> grad, Y_next, velocity, gains;
+  double Z;
+  float dof;
+  StepParams params;
+};
+
+void attract_and_step(const Edges &P, In<float> Y, StepInto &into) {
   Index n = check_map(Y, P), c = Y.shape(1);
-  check_shape("grad", grad, n, c);
-  check_shape("Y_next", Y_next, n, c);
-  check_shape("velocity", velocity, n, c);
-  check_shape("gains", gains, n, c);
-  if (Y.data() == Y_next.data())
-    refuse("Y_next is Y; rows that are still to be read would be overwritten");
+  check_shape("grad", into.grad, n, c);
+  check_shape("Y_next", into.Y_next, n, c);
+  check_shape("velocity", into.velocity, n, c);
+  check_shape("gains", into.gains, n, c);
+  check_apart("Y_next", into.Y_next, "Y", Y, "grad", into.grad, "velocity", into.velocity, "gains",
+              into.gains);
+  check_apart("velocity", into.velocity, "Y", Y, "grad", into.grad, "gains", into.gains);
+  check_apart("gains", into.gains, "Y", Y, "grad", into.grad);
   by_axes(c, [&](auto axes) {
     constexpr int C = decltype(axes)::value;
-    Attract<C> pull{Y.data(), P.column(), P.weight(), 1.f / dof};
-    Step<C> step{Y.data(),
-                 Y_next.mutable_data(),
-                 velocity.mutable_data(),
-                 gains.mutable_data(),
-                 grad.data(),
-                 2.f * (dof + 1.f) / dof * exaggeration,
-                 Z > 0 ? float(2.0 / Z)
-                       : 0.f, // one point, or points beyond all reach of each other
-                 learning_rate,
-                 momentum,
-                 max_step,
-                 min_gain};
+    Attract<C> pull{Y.data(), P.column(), P.weight(), 1.f / into.dof};
+    auto step =
+        Step<C>::of(Y.data(), writable("Y_next", into.Y_next), writable("velocity", into.velocity),
+                    writable("gains", into.gains), into.grad.data(), into.dof, into.params);
+    if (into.Z > 0) // not one point, nor points beyond all reach of each other
+      step.repulsion = float(2.0 / into.Z);
     py::gil_scoped_release release;
     machine().rows(n, P.row(), pull, step);
   });
@@ -63,15 +64,28 @@ double divergence(const Edges &P, In<float> Y, float dof) {
 
 void bind_step(py::module_ &m) {
   using namespace py::literals;
-  m.def(
-      "attract_and_step", &attract_and_step, "P"_a, "Y"_a.noconvert(), "grad"_a.noconvert(),
-      "Y_next"_a.noconvert(), "velocity"_a.noconvert(), "gains"_a.noconvert(), "Z"_a, "dof"_a,
-      "exaggeration"_a, "momentum"_a, "learning_rate"_a, "max_step"_a, "min_gain"_a,
-      R"(Fills Y_next (n, c); velocity and gains (n, c) are updated in place. docs/math.md (3) to (5).
+  py::class_<StepInto>(m, "StepInto", "What a step changes and obeys.")
+      .def(
+          py::init([](In<float> grad, In<float> Y_next, In<float> velocity, In<float> gains,
+                      double Z, float dof, float exaggeration, float momentum, float learning_rate,
+                      float max_step, float min_gain) {
+            StepParams params{exaggeration, momentum, learning_rate, max_step, min_gain};
+            return StepInto{grad, Y_next, velocity, gains, Z, dof, params};
+          }),
+          "grad"_a.noconvert(), "Y_next"_a.noconvert(), "velocity"_a.noconvert(),
+          "gains"_a.noconvert(), "Z"_a, "dof"_a, "exaggeration"_a, "momentum"_a, "learning_rate"_a,
+          "max_step"_a, "min_gain"_a,
+          R"(Keeps the arrays, (n, c) float32: grad is the gradient of phi at Y; Y_next is filled; velocity
+and gains are updated.
 
-P: Edges of n points; grad (n, c): gradient of phi at Y; Z: its normaliser, 0 for no repulsion.)");
-  m.def("divergence", &divergence, "P"_a, "Y"_a.noconvert(), "dof"_a,
-        R"(sum p_ij (log p_ij - log K_ij) over the edges of P, float64. docs/math.md (1).)");
+Z: the normaliser of phi, 0 for no repulsion; the numbers: gputsne.base.types.StepParams.)");
+  m.def("attract_and_step", &attract_and_step, "P"_a, "Y"_a.noconvert(), "into"_a,
+        R"(Fills into.Y_next from Y (n, c) float32; velocity and gains are updated in place.
+
+P: Edges of n points. docs/math.md (3) to (5).)");
+  m.def(
+      "divergence", &divergence, "P"_a, "Y"_a.noconvert(), "dof"_a,
+      R"(sum p_ij (log p_ij - log K_ij) over the edges of P, float64; Y (n, c) float32. docs/math.md (1).)");
 }
 
 } // namespace gputsne::cpu

@@ -1,11 +1,9 @@
 // What all bindings share: the thread count, and errors that name argument, value and remedy.
 // Bindings only check, release the GIL and call; the kernels are in csrc/kernels/.
 #pragma once
-#include "../kernels/machine.hpp"
+#include "../kernels/arguments.hpp"
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
-#include <sstream>
-#include <string>
 
 namespace gputsne::cpu {
 
@@ -14,14 +12,8 @@ namespace py = pybind11;
 /// Input in C order and of the right type already: these arrays are large, so nothing is copied.
 template <class T> using In = py::array_t<T, py::array::c_style>;
 
-int threads(); // set by set_threads
+int threads(); // of this thread's calls; set by set_threads
 inline Cpu machine() { return Cpu{threads()}; }
-
-template <class... Parts> [[noreturn]] void refuse(const Parts &...parts) {
-  std::ostringstream text;
-  (text << ... << parts);
-  throw py::value_error(text.str());
-}
 
 inline std::string shape_of(const py::array &a) {
   std::ostringstream text;
@@ -30,6 +22,10 @@ inline std::string shape_of(const py::array &a) {
     text << (d ? ", " : "") << a.shape(d);
   text << (a.ndim() == 1 ? ",)" : ")");
   return text.str();
+}
+
+inline std::string shape_of(const Shape &shape) {
+  return py::str(py::tuple(py::cast(shape))).cast<std::string>();
 }
 
 /// Vector instructions may take an address for a multiple of the item's size.
@@ -79,28 +75,23 @@ inline bool is_sealed(const py::array &a) {
   return !a.writeable() && a.base() && PyCapsule_IsValid(a.base().ptr(), SEAL);
 }
 
-/// Calls f(std::integral_constant<int, C>) for the number of map axes.
-template <class F> auto by_axes(Index c, F f) {
-  switch (c) {
-  case 1:
-    return f(std::integral_constant<int, 1>());
-  case 2:
-    return f(std::integral_constant<int, 2>());
-  case 3:
-    return f(std::integral_constant<int, 3>());
-  }
-  refuse("the map has ", c, " axes; 1, 2 and 3 are compiled");
+/// Where a kernel writes: an array that Python lets be written to.
+template <class T> T *writable(const char *name, In<T> &a) {
+  if (!a.writeable())
+    refuse(name, " is read-only; pass an array that can be written to");
+  return a.mutable_data();
 }
 
-/// Calls f(std::integral_constant<int, P>) for the spline order.
-template <class F> auto by_order(int order, F f) {
-  switch (order) {
-  case 4:
-    return f(std::integral_constant<int, 4>());
-  case 6:
-    return f(std::integral_constant<int, 6>());
-  }
-  refuse("order=", order, " is not compiled; use 4 or 6");
+/// No byte of an array that is written may be one of another: rows that are still to be read, ids
+/// that have been checked, would be overwritten.
+template <class... Others>
+void check_apart(const char *name, const py::array &a, const char *other, const py::array &b,
+                 const Others &...others) {
+  auto from = reinterpret_cast<uintptr_t>(a.data()), to = reinterpret_cast<uintptr_t>(b.data());
+  if (a.size() && b.size() && from < to + size_t(b.nbytes()) && to < from + size_t(a.nbytes()))
+    refuse(name, " shares memory with ", other, "; pass an array of its own");
+  if constexpr (sizeof...(others) > 0)
+    check_apart(name, a, others...);
 }
 
 } // namespace gputsne::cpu

@@ -1,11 +1,11 @@
-// The module gputsne._native: the stages of csrc/cpu, and the thread count they share.
+// The module gputsne._native: the stages of csrc/cpu, and the thread count of a caller.
 #include "native.hpp"
-#include <atomic>
 
 namespace gputsne::cpu {
 
-static std::atomic<int> thread_count{1};
-int threads() { return thread_count.load(); }
+// Each thread of Python's has its own, so that two fits side by side keep theirs.
+static thread_local int thread_count = 1;
+int threads() { return thread_count; }
 
 void bind_graph(py::module_ &m);
 void bind_field(py::module_ &m);
@@ -24,13 +24,15 @@ PYBIND11_MODULE(_native, m) {
       "set_threads",
       [](int count) {
         if (count < 1)
-          gputsne::cpu::refuse("count=", count, " threads; at least 1 is needed");
+          gputsne::refuse("count=", count, " threads; at least 1 is needed");
         gputsne::cpu::thread_count = count;
       },
-      "count"_a, "Threads that every kernel of this module may use.");
-  m.def("threads", &gputsne::cpu::threads, "Threads that every kernel of this module may use.");
+      "count"_a,
+      "OpenMP threads that the calls of this Python thread may use, at least 1; 1 at first.");
+  m.def("threads", &gputsne::cpu::threads,
+        "OpenMP threads that the calls of this Python thread may use.");
   gputsne::cpu::bind_graph(m); // first: Edges stands in the signatures of the others
-  gputsne::cpu::bind_field(m);
+  gputsne::cpu::bind_field(m); // before place, for Mesh
   gputsne::cpu::bind_step(m);
   gputsne::cpu::bind_order(m);
   gputsne::cpu::bind_place(m);

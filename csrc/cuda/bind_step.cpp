@@ -16,8 +16,8 @@ void bind_step(py::module_ &m) {
          Address Z, float dof, float exaggeration, float momentum, float learning_rate,
          float max_step, float min_gain, Floats low, Floats high, Address escaped, Address stream) {
         Edges edges{Y, n, c, indptr, indices, data, half, scale, hubs};
-        StepInto into{grad,     Y_next,        velocity, gains,    Z,   dof,  exaggeration,
-                      momentum, learning_rate, max_step, min_gain, low, high, escaped};
+        StepParams params{exaggeration, momentum, learning_rate, max_step, min_gain};
+        StepInto into{grad, Y_next, velocity, gains, Z, dof, params, low, high, escaped};
         attract_and_step(edges, into, stream);
       },
       "Y"_a, "n"_a, "c"_a, "indptr"_a, "indices"_a, "data"_a, "half"_a, "scale"_a, "hubs"_a,

@@ -17,23 +17,10 @@ template <int C, int P> struct DepositLane {
 };
 
 void deposit(const float *Y, Index n, int c, const Mesh &mesh, Charge *charge, Stream stream) {
-  check_axes("center", mesh.center, c);
-  check_axes("shape", mesh.shape, c);
   by_axes(c, [&](auto axes) {
     by_order(mesh.order, [&](auto order) {
       constexpr int C = decltype(axes)::value, P = decltype(order)::value;
-      DepositLane<C, P> body{{Y, charge, {}}};
-      Index stride = 1;
-      for (int a = C - 1; a >= 0; --a) {
-        if (mesh.shape[a] < 2 * P)
-          refuse("shape has ", mesh.shape[a], " nodes on axis ", a, "; order ", P,
-                 " needs at least ", 2 * P);
-        body.body.grid.center[a] = mesh.center[a];
-        body.body.grid.m[a] = int(mesh.shape[a]);
-        body.body.grid.stride[a] = stride;
-        stride *= mesh.shape[a];
-      }
-      body.body.grid.inv_h = mesh.inv_h;
+      DepositLane<C, P> body{{Y, charge, mesh.grid<C>(c_order(mesh.shape))}};
       Gpu{cudaStream_t(stream)}.lanes<P>(n, body);
     });
   });

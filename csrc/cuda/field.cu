@@ -35,11 +35,9 @@ void gather(const float *Y, Index n, int c, const Mesh &mesh, const float *poten
             const Shape &strides, float offset, const Floats &self_terms, float *phi, float *grad,
             float *z, Stream stream) {
   check_aligned("Y", Y, c);
-  check_axes("center", mesh.center, c);
-  check_axes("shape", mesh.shape, c);
-  check_axes("strides", strides, c);
   if (Index(self_terms.size()) != c + 1)
     refuse("self_terms has ", self_terms.size(), " numbers; ", c, " axes need ", c + 1);
+  check_axes("strides", strides, c);
   if (strides.back() != 1)
     refuse("potential must be contiguous along its last axis, its stride is ", strides.back());
   by_axes(c, [&](auto axes) {
@@ -50,16 +48,8 @@ void gather(const float *Y, Index n, int c, const Mesh &mesh, const float *poten
       body.potential = potential;
       body.phi = phi;
       body.grad = grad;
-      body.grid.inv_h = mesh.inv_h;
+      body.grid = mesh.grid<C>(strides);
       body.fix.offset_n = offset * float(n);
-      for (int a = 0; a < C; ++a) {
-        if (mesh.shape[a] < 2 * P)
-          refuse("shape has ", mesh.shape[a], " nodes on axis ", a, "; order ", P,
-                 " needs at least ", 2 * P);
-        body.grid.center[a] = mesh.center[a];
-        body.grid.m[a] = int(mesh.shape[a]);
-        body.grid.stride[a] = strides[a];
-      }
       for (int a = 0; a <= C; ++a)
         body.fix.self[a] = self_terms[a];
       Gpu{cudaStream_t(stream)}.each(n, StoreResult<Gather<C, P>>{body, z});
@@ -71,7 +61,7 @@ void exact(const float *Y, Index n, int c, float dof, float *phi, float *grad, f
            Stream stream) {
   by_axes(c, [&](auto axes) {
     constexpr int C = decltype(axes)::value;
-    Exact<C> body{Y, n, phi, grad, 1.f / dof, (dof + 1.f) / 2.f, dof == 1.f};
+    Exact<C> body = Exact<C>::of(Y, n, dof, phi, grad);
     Gpu{cudaStream_t(stream)}.each(n, StoreResult<Exact<C>>{body, z});
   });
 }

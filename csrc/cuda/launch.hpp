@@ -2,26 +2,14 @@
 // the caller owns, nothing is allocated and nothing waited for. Shapes are in C order; symbols:
 // docs/math.md.
 #pragma once
-#include "../kernels/machine.hpp"
-#include <stdexcept>
+#include "../kernels/arguments.hpp"
+#include "../kernels/step.hpp"
 #include <string>
-#include <type_traits>
-#include <vector>
 
 namespace gputsne::cuda {
 
 using Stream = void *; // cudaStream_t, of CUDA's default stream or of CuPy's
 using Charge = unsigned long long;
-using Floats = std::vector<float>;
-using Shape = std::vector<Index>;
-
-/// Where the mesh lies: node m / 2 of an axis at `center`; shape in nodes per axis.
-struct Mesh {
-  Floats center;
-  float inv_h;
-  int order;
-  Shape shape;
-};
 
 /// The map and its edges.
 struct Edges {
@@ -41,7 +29,8 @@ struct StepInto {
   const float *grad;                // (n, c)
   float *Y_next, *velocity, *gains; // (n, c)
   const double *Z;                  // one number
-  float dof, exaggeration, momentum, learning_rate, max_step, min_gain;
+  float dof;
+  StepParams params;
   Floats low, high; // (c,) the box that the mesh covers
   int *escaped;     // one number, set to 1 by a point that leaves the box
 };
@@ -141,49 +130,10 @@ void move_edges(const Index *indptr, const int *indices, const void *data, bool 
                 const int *order, const int *inverse, Index n, const Index *new_indptr,
                 int *new_indices, void *new_data, Stream stream);
 
-template <class... Parts> [[noreturn]] void refuse(const Parts &...parts) {
-  std::string text;
-  auto add = [&](const auto &part) {
-    if constexpr (std::is_arithmetic_v<std::decay_t<decltype(part)>>)
-      text += std::to_string(part);
-    else
-      text += part;
-  };
-  (add(parts), ...);
-  throw std::invalid_argument(text);
-}
-
-/// Calls f(std::integral_constant<int, C>) for the number of map axes.
-template <class F> void by_axes(Index c, F f) {
-  if (c == 1)
-    f(std::integral_constant<int, 1>());
-  else if (c == 2)
-    f(std::integral_constant<int, 2>());
-  else if (c == 3)
-    f(std::integral_constant<int, 3>());
-  else
-    refuse("the map has ", c, " axes; 1, 2 and 3 are compiled");
-}
-
-/// Calls f(std::integral_constant<int, P>) for the spline order.
-template <class F> void by_order(int order, F f) {
-  if (order == 4)
-    f(std::integral_constant<int, 4>());
-  else if (order == 6)
-    f(std::integral_constant<int, 6>());
-  else
-    refuse("order=", order, " is not compiled; use 4 or 6");
-}
-
 /// The map's rows as the kernels load them: two coordinates at once.
 inline void check_aligned(const char *name, const void *Y, int c) {
   if (c == 2 && reinterpret_cast<uintptr_t>(Y) % 8)
     refuse(name, " lies at an address that 8 does not divide; pass a whole array, not a slice");
-}
-
-template <class T> void check_axes(const char *name, const std::vector<T> &values, Index c) {
-  if (Index(values.size()) != c)
-    refuse(name, " has ", values.size(), " numbers; the map has ", c, " axes");
 }
 
 } // namespace gputsne::cuda

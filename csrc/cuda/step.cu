@@ -33,12 +33,8 @@ template <int C, class Weights>
 static void run(const Edges &edges, const StepInto &into, Weights weights, Stream stream) {
   Attract<C, Weights> pull{edges.Y, edges.indices, weights, 1.f / into.dof};
   WatchedStep<C> step{};
-  step.step = {edges.Y,       into.Y_next,
-               into.velocity, into.gains,
-               into.grad,     2.f * (into.dof + 1.f) / into.dof * into.exaggeration * edges.scale,
-               0.f,           into.learning_rate,
-               into.momentum, into.max_step,
-               into.min_gain};
+  step.step = Step<C>::of(edges.Y, into.Y_next, into.velocity, into.gains, into.grad, into.dof,
+                          into.params, edges.scale);
   step.Z = into.Z;
   step.escaped = into.escaped;
   for (int a = 0; a < C; ++a) {

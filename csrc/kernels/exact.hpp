@@ -12,6 +12,11 @@ template <int C> struct Exact {
   float inv_dof, power; // power = (dof + 1) / 2
   bool student;         // dof == 1: K = 1 / (1 + r^2), no pow
 
+  /// phi and grad may be null where only `at` is called.
+  static Exact of(const float *Y, Index n, float dof, float *phi = nullptr, float *grad = nullptr) {
+    return {Y, n, phi, grad, 1.f / dof, (dof + 1.f) / 2.f, dof == 1.f};
+  }
+
   /// Fills phi and grad of point i; returns sum over j != i of K.
   HD float operator()(Index i) const {
     float others = at(Y + i * C, i, grad + i * C);

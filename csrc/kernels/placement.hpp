@@ -36,6 +36,16 @@ template <int C, int P> struct Placement {
   Gather<C, P> field;    // its grid and potential are read, nothing else
   Exact<C> sum;          // stands for the mesh where there is no potential
 
+  /// What follows from the numbers of a fitted map; the views, box and grid are the caller's.
+  static Placement of(const float *Y, Index n, float dof, float exaggeration) {
+    Placement body{};
+    body.Y = Y;
+    body.inv_dof = 1.f / dof;
+    body.pull = exaggeration * (dof + 1.f) / dof;
+    body.sum = Exact<C>::of(Y, n, dof);
+    return body;
+  }
+
   HD void operator()(Index i) const {
     Row row{indices + i * k, p + i * k};
     float y[C];

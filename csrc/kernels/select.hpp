@@ -2,7 +2,8 @@
 // k-th best so far, and what passes is sorted. Bodies in the order they run, tile after tile:
 // SelectAppend, SelectSort. Keys are unique, so places taken in any order sort to the same bytes.
 #pragma once
-#include "symmetrize.hpp"
+#include "sort.hpp"
+#include <cstring>
 
 namespace gputsne {
 
@@ -47,36 +48,10 @@ struct SelectSort {
   HD void operator()(Index i) const {
     Index found = count[i] < room ? count[i] : room;
     uint64_t *own = keys + i * room, *other = scratch + i * room;
-    sort_keys(own, other, found);
+    radix_sort(own, other, found, 0, 64);
     count[i] = found < k ? found : k;
     if (found >= k)
       limit[i] = own[k - 1];
-  }
-
-  /// Digits of 8 bits, lowest first; a digit that all keys share is passed over.
-  HD static void sort_keys(uint64_t *from, uint64_t *to, Index n) {
-    uint64_t *home = from;
-    for (int shift = 0; shift < 64; shift += 8) {
-      uint32_t place[256] = {};
-      for (Index e = 0; e < n; ++e)
-        ++place[(from[e] >> shift) & 255];
-      if (n == 0 || place[(from[0] >> shift) & 255] == n)
-        continue;
-      uint32_t total = 0;
-      for (int digit = 0; digit < 256; ++digit) {
-        uint32_t here = place[digit];
-        place[digit] = total;
-        total += here;
-      }
-      for (Index e = 0; e < n; ++e)
-        to[place[(from[e] >> shift) & 255]++] = from[e];
-      uint64_t *swap = from;
-      from = to;
-      to = swap;
-    }
-    if (from != home)
-      for (Index e = 0; e < n; ++e)
-        home[e] = from[e];
   }
 };
 

@@ -12,6 +12,18 @@ template <int C> struct Grid {
   float inv_h;     // nodes per map unit
   int m[C];        // nodes per axis
   Index stride[C]; // row-major, stride[C - 1] == 1
+
+  /// From C numbers each.
+  static Grid of(const float *center, float inv_h, const Index *m, const Index *stride) {
+    Grid g;
+    g.inv_h = inv_h;
+    for (int a = 0; a < C; ++a) {
+      g.center[a] = center[a];
+      g.m[a] = static_cast<int>(m[a]);
+      g.stride[a] = stride[a];
+    }
+    return g;
+  }
 };
 
 /// First node of the stencil of coordinate y on axis a, and t in [0, 1), the place inside the cell.

@@ -5,6 +5,11 @@
 
 namespace gputsne {
 
+/// What the caller chooses for an iteration: gputsne.base.types.StepParams.
+struct StepParams {
+  float exaggeration, momentum, learning_rate, max_step, min_gain;
+};
+
 template <int C> struct Step {
   const float *Y;    // (n, C)
   float *Y_next;     // (n, C): not Y, other rows still read that
@@ -14,6 +19,24 @@ template <int C> struct Step {
   float attraction;  // 2 (dof + 1) / dof * exaggeration
   float repulsion;   // 2 / Z
   float learning_rate, momentum, max_step, min_gain;
+
+  /// Without repulsion, which is known later. p_ij = scale * what Attract reads.
+  static Step of(const float *Y, float *Y_next, float *velocity, float *gains, const float *grad,
+                 float dof, const StepParams &params, float scale = 1.f) {
+    Step s;
+    s.Y = Y;
+    s.Y_next = Y_next;
+    s.velocity = velocity;
+    s.gains = gains;
+    s.grad = grad;
+    s.attraction = 2.f * (dof + 1.f) / dof * params.exaggeration * scale;
+    s.repulsion = 0.f;
+    s.learning_rate = params.learning_rate;
+    s.momentum = params.momentum;
+    s.max_step = params.max_step;
+    s.min_gain = params.min_gain;
+    return s;
+  }
 
   /// pull: sum of Attract over the row of point i
   HD void operator()(Index i, const Vec<C> &pull) const {

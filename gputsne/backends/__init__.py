@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from gputsne.backends.protocol import Ops
 from gputsne.base.errors import BackendUnavailable
-from gputsne.base.resources import resolve_n_jobs
+from gputsne.base.threads import resolve_n_jobs
 
 __all__ = ["BACKENDS", "DEVICES", "Choice", "Ops", "choose", "explain"]
 

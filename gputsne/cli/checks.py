@@ -20,7 +20,7 @@ IN_A_SHELL: Final = {"or pass an array": "or give an .npy file", " and no callab
 
 def check_parameters(chosen: dict[str, Any]) -> None:
     """Raise UsageError, naming the option, for what needs no data to be seen as wrong."""
-    from gputsne.base.resources import resolve_n_jobs
+    from gputsne.base.threads import resolve_n_jobs
     from gputsne.estimator import TSNE
     from gputsne.model.parameters import Parameters
 

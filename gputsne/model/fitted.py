@@ -18,9 +18,9 @@ import numpy as np
 
 from gputsne import affinities
 from gputsne.backends import Choice, choose
-from gputsne.base import resources
+from gputsne.base import threads
 from gputsne.base.errors import BackendUnavailable
-from gputsne.base.resources import available_memory
+from gputsne.base.memory import available_memory
 from gputsne.base.types import FloatArray, Reference
 from gputsne.engine import placement
 from gputsne.model.records import Fit
@@ -31,10 +31,14 @@ from gputsne.preparation import Preparation
 __all__ = ["FittedMap", "max_nodes", "rechoose"]
 
 
-class _Lazy:
-    """What is made at the first use; the lock is another one after a fork.
+_OUT_OF_REACH: list[object] = []  # what lies on a GPU of a parent: to free it would be a call, too
 
-    A fork while another thread holds the lock would leave it held for ever in the child.
+
+class _Lazy:
+    """What is made at the first use; after a fork the lock and all on a GPU are made again.
+
+    A fork while another thread holds the lock would leave it held for ever in the child, and what a
+    parent has on a GPU can't be used there.
     """
 
     def __init__(self) -> None:
@@ -48,6 +52,9 @@ class _Lazy:
     def lock(self) -> threading.RLock:
         if self._pid != os.getpid():
             self._pid, self._lock = os.getpid(), threading.RLock()
+            if any(choice.ops.device is not None for choice in self.choices.values()):
+                _OUT_OF_REACH.append((self.choices, self.reference))
+                self.choices, self.reference = {}, None
         return self._lock
 
 
@@ -154,7 +161,7 @@ class FittedMap:
             if k > n:
                 raise ValueError(f"n_neighbors={k} is more than the {n} fitted rows; lower it")
         ops = self.backend(n_jobs).ops
-        with self._alone(ops), ops.guard(), resources.limit(ops.n_jobs):
+        with self._alone(ops), ops.guard(), threads.limit(ops.n_jobs):
             rows = self.preparation.apply(X)
             lower = affinities.clip_perplexity(perplexity, k, "fitted neighbours")
             indices, distances = self._index(k, ops.n_jobs).query(rows, k, n_jobs=ops.n_jobs)

@@ -11,7 +11,7 @@ import numpy as np
 
 from gputsne import affinities, initial, neighbors, preparation
 from gputsne.backends import Choice, Ops, choose
-from gputsne.base import resources
+from gputsne.base import threads
 from gputsne.base.arrays import device_index
 from gputsne.base.errors import FitInterrupted
 from gputsne.base.messages import warn_user
@@ -56,7 +56,7 @@ def run(X: Any, params: Parameters, keep: Callable[[Fit], None]) -> None:
         params, choice.ops, timer, Fit(params.snapshot(), choice.device, choice.reason)
     )
     try:
-        with choice.ops.guard(device_index(X)), resources.limit(choice.ops.n_jobs), timer.run():
+        with choice.ops.guard(device_index(X)), threads.limit(choice.ops.n_jobs), timer.run():
             _run(X, stages)
     except FitInterrupted:
         raise
@@ -326,7 +326,7 @@ def resume(
     stages = _Stages(params, choice.ops, timer, fit)
     field = field_of(params, choice.ops, dof, result.mesh if result.dof == dof else None)
     try:
-        with choice.ops.guard(), resources.limit(choice.ops.n_jobs), timer.run():
+        with choice.ops.guard(), threads.limit(choice.ops.n_jobs), timer.run():
             _optimize(P, result.state, field, schedule, stages, result.history)
     finally:
         keep(replace(stages.fit, timings=dict(timer.timings)))

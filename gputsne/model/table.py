@@ -282,7 +282,7 @@ TABLE = (
         "The same seed gives the same bytes",
     ),
     Param(
-        "n_jobs", "int or None", None, Elsewhere("base.resources"), "Threads", after_fit=True
+        "n_jobs", "int or None", None, Elsewhere("base.threads"), "Threads", after_fit=True
     ),
     Param("verbose", "int", 0, Elsewhere("progress"), "Show progress on stderr", after_fit=True),
     Param(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gputsne.base import resources
+from gputsne.base import threads
 from gputsne.base.messages import warn_user
 from gputsne.base.random import draw_seed
 from gputsne.base.types import Array, KNNGraph
@@ -139,7 +139,7 @@ def _knn(
     progress: Callable[[int, int], None] | None, ops: Any,
 ) -> KNNGraph:  # fmt: skip
     wish = wish.checked(metric)
-    jobs = resources.resolve_n_jobs(n_jobs)
+    jobs = threads.resolve_n_jobs(n_jobs)
     rows = read_rows(X, metric)
     k = _checked_k(k, len(rows.values))
     wish = wish._replace(seed=draw_seed(random_state))
@@ -149,7 +149,7 @@ def _knn(
 
     import faiss  # noqa: F401  before the limit, which caps only what is loaded
 
-    with resources.limit(jobs):
+    with threads.limit(jobs):
         found = _by_vectors(rows, k, metric, wish, counter, ops)
         _check_range(rows, found, metric, wish.seed)
         recall = recall_of_rounded(rows.wide, metric, found, wish.seed)
@@ -186,7 +186,7 @@ def _by_pairs(X: Array, k: int, metric: Metric, jobs: int, counter: _Counter) ->
     n = len(X)
     ids, lengths = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
     step = pairs.rows_per_block()
-    with resources.limit(jobs):
+    with threads.limit(jobs):
         for start in range(0, n, step):
             part = slice(start, min(n, start + step))
             lengths[part], ids[part] = pairs.nearest(X[part], k, start, own=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gputsne.base import resources
+from gputsne.base import threads
 from gputsne.base.random import draw_seed
 from gputsne.base.types import Array, FloatArray, IntArray
 from gputsne.neighbors.choose import Chosen, Wish, choose_search
@@ -124,11 +124,11 @@ class ReferenceIndex:
             raise ValueError(f"k={k} neighbours can't be found among n_samples={n} fitted rows")
         m = len(Q)
         ids, lengths = np.empty((m, k), np.int32), np.empty((m, k), np.float32)
-        jobs = resources.resolve_n_jobs(self.n_jobs if n_jobs is None else n_jobs)
+        jobs = threads.resolve_n_jobs(self.n_jobs if n_jobs is None else n_jobs)
         known = metric_for(self.metric, self.metric_params)
         if isinstance(known, VectorMetric):
             import faiss  # noqa: F401  before the limit, which caps only what is loaded
-        with resources.limit(jobs):
+        with threads.limit(jobs):
             if isinstance(known, VectorMetric):
                 search, step = self._by_vectors(k, known)
             else:

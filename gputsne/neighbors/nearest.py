@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from gputsne.base import resources
+from gputsne.base import threads
 from gputsne.base.types import Array
 from gputsne.neighbors.search.ranking import nearest_first
 
@@ -89,7 +89,7 @@ def _flat(points: Array) -> _Propose:
     index.add(single)
 
     def propose(rows: Array, width: int) -> npt.NDArray[np.int64]:
-        with resources.limit(resources.resolve_n_jobs(None)):
+        with threads.limit(threads.resolve_n_jobs(None)):
             near: npt.NDArray[np.int64] = index.search(single[rows], width)[1]
         return near
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from gputsne.backends.cuda.fft import PLAN_BYTES
 from gputsne.base.errors import OverMemory
-from gputsne.base.resources import available_memory
+from gputsne.base.memory import available_memory
 from gputsne.base.types import AFFINITY_DTYPES
 from gputsne.engine.mesh import GOAL, MAX_NODES
 from gputsne.neighbors.metric import VECTORS

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gputsne.base import resources
+from gputsne.base import threads
 from gputsne.base.messages import warn_user
 from gputsne.base.pca import covariance_axes, positive_sign
 from gputsne.base.random import draw_seed
@@ -226,7 +226,7 @@ def _with_pca(
             yield flat.dense_block(table.values[rows])
 
     # BLAS adds in another order with another number of threads; equal rows have shares of 0 / 0
-    with resources.limit(1), np.errstate(invalid="ignore", divide="ignore"):
+    with threads.limit(1), np.errstate(invalid="ignore", divide="ignore"):
         if d <= EXACT_COLUMNS:
             axes = positive_sign(covariance_axes(blocks(), d)[1][:, :pca])
             return replace(learned, pca_mean=centre, components=np.ascontiguousarray(axes.T))
@@ -290,7 +290,7 @@ def _fit_sparse(
     from sklearn.decomposition import TruncatedSVD
 
     X.data *= learned.factor
-    with resources.limit(1), np.errstate(invalid="ignore", divide="ignore"):
+    with threads.limit(1), np.errstate(invalid="ignore", divide="ignore"):
         if pca == d:  # TruncatedSVD's sketch must be narrower than X; the identity keeps all
             return replace(learned, components=np.eye(d))
         model = TruncatedSVD(int(pca), random_state=draw_seed(random_state)).fit(X)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gputsne.base import resources
+from gputsne.base import threads
 from gputsne.base.messages import warn_user
 from gputsne.base.rows import row_blocks
 from gputsne.base.tables import Table, read
@@ -100,7 +100,7 @@ class Preparation:
         blocks = row_blocks(n, self.n_features_in)
         if self.components is not None:  # of a fixed number of rows, whatever they hold
             blocks = row_blocks(n, 1, SPARSE_ROWS if table.sparse else PROJECTION_ROWS)
-        with resources.limit(1), np.errstate(over="ignore"):
+        with threads.limit(1), np.errstate(over="ignore"):
             for rows in blocks:
                 out[rows] = done(values[rows])
         if not np.isfinite(out).all():

@@ -62,7 +62,7 @@ def test_grid_is_that_of_the_cpu_to_the_bit(c: int, emulated: Emulator):
     native = pytest.importorskip("gputsne._native")
     Y, shape, order = points(c), SHAPES[c], 6
     want, fixed = np.empty(shape, np.float32), np.zeros(shape, np.uint64)
-    native.deposit(Y, [0.0] * c, 1.0 / H, order, fixed, want)
+    native.deposit(Y, native.Mesh([0.0] * c, 1.0 / H, order, shape), fixed, want)
     bench = HostBench(emulated)
     charge, got = bench.put(np.zeros(shape, np.uint64)), bench.empty(shape, np.float32)
     bench.call("deposit", Y, N, c, [0.0] * c, 1.0 / H, order, list(shape), charge, 0)

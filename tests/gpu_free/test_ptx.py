@@ -35,7 +35,7 @@ def test_grid_is_that_of_the_cpu_to_the_bit(c: int, program: Program, emulated: 
     native = pytest.importorskip("gputsne._native")
     Y, shape = points(c), SHAPES[c]
     want, fixed = np.empty(shape, np.float32), np.zeros(shape, np.uint64)
-    native.deposit(Y, [0.0] * c, 1.0 / H, 6, fixed, want)
+    native.deposit(Y, native.Mesh([0.0] * c, 1.0 / H, 6, shape), fixed, want)
     bench = PtxBench(emulated, program)
     charge, got = bench.put(np.zeros(shape, np.uint64)), bench.empty(shape, np.float32)
     bench.call("deposit", bench.put(Y), N, c, [0.0] * c, 1.0 / H, 6, list(shape), charge, 0)

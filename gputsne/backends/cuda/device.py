@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from gputsne.backends.cuda.presence import kernels
+from gputsne.backends.cuda.presence import OWNER, kernels, lost_in_fork
+from gputsne.base.errors import BackendUnavailable
 from gputsne.base.types import Array
 
 __all__ = ["Gpu"]
@@ -33,9 +34,23 @@ class Gpu:
     """
 
     def __init__(self, xp: Any = None, module: Any = None) -> None:
+        self.check_process()
+        OWNER.note()
         self.xp: Any = xp if xp is not None else _cupy()
         self.module: Any = module if module is not None else kernels()
         self.sum_scratch = int(self.module.sum_scratch())
+
+    @staticmethod
+    def check_process() -> None:
+        """Refuse to go on in a process that was forked after a GPU was used.
+
+        Raises
+        ------
+        BackendUnavailable
+            With the reason and the remedy.
+        """
+        if lost := lost_in_fork():
+            raise BackendUnavailable(f"device='cuda': {lost}, or use device='cpu'")
 
     @property
     def stream(self) -> int:

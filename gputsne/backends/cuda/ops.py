@@ -80,6 +80,7 @@ class CudaOps(Ops):
     @contextmanager
     def guard(self, device: int | None = None) -> Iterator[None]:
         """Work on the GPU ``device``; what fails there leaves memory free for the next attempt."""
+        self.gpu.check_process()
         self.device = self.device if device is None else device
         stream = nullcontext() if self.graphs is None else self.graphs.stream()
         try:

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import re
 from types import ModuleType
 from typing import Any
 
-__all__ = ["EXTRA", "kernels", "why_not"]
+from gputsne.base.forks import Owner
+
+__all__ = ["EXTRA", "OWNER", "kernels", "lost_in_fork", "why_not"]
 
 EXTRA = "pip install 'gputsne[cuda13]' (or cuda12, whichever the driver supports)"
+OWNER = Owner()  # the process in which a GPU was asked for first; its children can't reach it
 
 
 def kernels() -> ModuleType:
@@ -27,9 +31,25 @@ def kernels() -> ModuleType:
     return importlib.import_module("gputsne._cuda")
 
 
+def lost_in_fork() -> str:
+    """Return why a GPU that a parent of this process used is out of reach; "" where none did.
+
+    A CUDA context does not survive a fork: calls in the child fail, or wait for ever.
+    """
+    if not OWNER.elsewhere:
+        return ""
+    return (
+        f"CUDA was used before process {os.getpid()} was forked, and does not survive a fork; "
+        "start processes by 'spawn' or 'forkserver' (multiprocessing.set_start_method)"
+    )
+
+
 def why_not() -> str:
     """Return the reason why ``device="cuda"`` can't run here; "" where it can."""
     from gputsne._version import __version__
+
+    if lost := lost_in_fork():
+        return lost
 
     if importlib.util.find_spec("gputsne._cuda") is None:
         from gputsne._build import build
@@ -49,6 +69,7 @@ def why_not() -> str:
     count, reason = module.device_count()
     if not count:
         return f"no NVIDIA GPU answers: {reason}"
+    OWNER.note()  # to ask was to use it: the driver is set up for this process alone
     return _cupy_missing() or _too_old(str(module.architectures))
 
 

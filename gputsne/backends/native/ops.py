@@ -14,7 +14,7 @@ import scipy.fft
 
 from gputsne.backends.native.loading import native
 from gputsne.backends.protocol import Ops
-from gputsne.base.resources import single_if_forked
+from gputsne.base.forks import single_if_forked
 from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Mesh, Reference, StepParams
 
 __all__ = ["NativeOps"]
@@ -50,7 +50,7 @@ class NativeOps(Ops):
     @property
     def _module(self) -> Any:
         module = native()
-        # shared by the process: set before every call
+        # for the calls of this thread, which another backend may have set
         module.set_threads(single_if_forked(self.n_jobs))
         return module
 
@@ -77,7 +77,8 @@ class NativeOps(Ops):
         """See ``Ops``."""
         if self._fixed.shape != mesh.shape:
             self._fixed = np.zeros(mesh.shape, np.uint64)
-        self._module.deposit(Y, center, 1.0 / mesh.h, mesh.order, self._fixed, charge)
+        module = self._module
+        module.deposit(Y, _where(module, mesh, center), self._fixed, charge)
 
     def gather(
         self,
@@ -89,20 +90,9 @@ class NativeOps(Ops):
         grad: FloatArray,
     ) -> float:
         """See ``Ops``."""
-        return float(
-            self._module.gather(
-                Y,
-                center,
-                1.0 / mesh.h,
-                mesh.order,
-                potential,
-                mesh.shape,
-                mesh.offset,
-                mesh.self_terms,
-                phi,
-                grad,
-            )
-        )
+        module = self._module
+        where = _where(module, mesh, center)
+        return float(module.gather(Y, where, potential, mesh.offset, mesh.self_terms, phi, grad))
 
     def exact(self, Y: FloatArray, dof: float, phi: FloatArray, grad: FloatArray) -> float:
         """See ``Ops``."""
@@ -130,21 +120,12 @@ class NativeOps(Ops):
         params: StepParams,
     ) -> None:
         """See ``Ops``."""
-        self._module.attract_and_step(
-            self.hold(P).edges,
-            Y,
-            grad,
-            Y_next,
-            velocity,
-            gains,
-            Z,
-            dof,
-            params.exaggeration,
-            params.momentum,
-            params.learning_rate,
-            params.max_step,
-            params.min_gain,
-        )
+        module = self._module
+        into = module.StepInto(
+            grad, Y_next, velocity, gains, Z, dof, params.exaggeration, params.momentum,
+            params.learning_rate, params.max_step, params.min_gain,
+        )  # fmt: skip
+        module.attract_and_step(self.hold(P).edges, Y, into)
 
     def curve(self, Y: FloatArray, box: Sequence[tuple[float, float]]) -> Array:
         """See ``Ops``."""
@@ -167,22 +148,16 @@ class NativeOps(Ops):
         max_iter: int,
     ) -> FloatArray:
         """See ``Ops``."""
-        out = np.empty((len(indices), reference.Y.shape[1]), np.float32)
-        self._module.place(
-            reference.Y,
-            indices,
-            p,
-            reference.potential,
-            reference.center,
-            1.0 / reference.h,
-            reference.order,
-            reference.offset,
-            reference.rounding_floor,
-            reference.low,
-            reference.high,
-            reference.dof,
-            exaggeration,
-            max_iter,
-            out,
+        module, ref = self._module, reference
+        mesh = module.Mesh(ref.center, 1.0 / ref.h, ref.order, ref.potential.shape)
+        fitted = module.Fitted(
+            ref.Y, ref.dof, ref.potential, mesh, ref.offset, ref.rounding_floor, ref.low, ref.high
         )
+        out = np.empty((len(indices), ref.Y.shape[1]), np.float32)
+        module.place(fitted, module.Query(indices, p, exaggeration, max_iter), out)
         return out
+
+
+def _where(module: Any, mesh: Mesh, center: Sequence[float]) -> Any:
+    """Return the mesh as the kernels take it."""
+    return module.Mesh(center, 1.0 / mesh.h, mesh.order, mesh.shape)

@@ -6,6 +6,8 @@ whole blocks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -30,14 +32,16 @@ class Held(Affinities):
     """P whose offsets and columns were checked, in arrays of its own."""
 
 
-def conditional(distances: FloatArray, perplexities: F64) -> tuple[FloatArray, int]:
+def conditional(
+    distances: FloatArray, perplexities: Sequence[float] | F64
+) -> tuple[FloatArray, int]:
     """Return p_j|i, the mean over the perplexities, and how many rows missed their entropy.
 
     Parameters
     ----------
     distances : array, shape (n, k), float32
         Distances to the neighbours, not squared; rows in any order. Not finite: no weight.
-    perplexities : array, shape (q,), float64
+    perplexities : sequence of float, shape (q,)
         Effective numbers of neighbours, at least 1.
 
     Returns
@@ -52,13 +56,13 @@ def conditional(distances: FloatArray, perplexities: F64) -> tuple[FloatArray, i
     ValueError
         If shapes or perplexities make no sense.
     """
-    perplexities = np.asarray(perplexities, dtype=np.float64)
+    wanted = np.asarray(perplexities, dtype=np.float64)
     if distances.ndim != 2:
         raise ValueError(f"distances has shape {distances.shape}; pass one row per point, (n, k)")
-    if perplexities.ndim != 1 or perplexities.size == 0:
-        raise ValueError(f"perplexities has shape {perplexities.shape}; pass at least one, (q,)")
-    if not (np.isfinite(perplexities).all() and (perplexities >= 1).all()):
-        raise ValueError(f"perplexities={perplexities}; pass finite values of at least 1")
+    if wanted.ndim != 1 or wanted.size == 0:
+        raise ValueError(f"perplexities has shape {wanted.shape}; pass at least one, (q,)")
+    if not (np.isfinite(wanted).all() and (wanted >= 1).all()):
+        raise ValueError(f"perplexities={wanted}; pass finite values of at least 1")
     n, k = distances.shape
     p = np.zeros((n, k), np.float32)
     if k == 0:
@@ -69,11 +73,11 @@ def conditional(distances: FloatArray, perplexities: F64) -> tuple[FloatArray, i
         D, finite = _shifted_squares(distances[begin : begin + rows])
         missed = np.zeros(len(D), bool)
         total = np.zeros_like(D)
-        for perplexity in perplexities:
+        for perplexity in wanted:
             share, reached = _one_perplexity(D, finite, float(np.log(perplexity)))
             total += share
             missed |= ~reached
-        p[begin : begin + rows] = total / len(perplexities)
+        p[begin : begin + rows] = total / len(wanted)
         unreached += int(missed.sum())
     return p, unreached
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gputsne.backends.numpy.graph import Held, inverse_of
-from gputsne.base.types import Array, FloatArray, IntArray
+from gputsne.backends.numpy.graph import Held, hold, inverse_of
+from gputsne.base.types import Affinities, Array, FloatArray, IntArray
 
 __all__ = ["curve", "reorder"]
 
@@ -29,8 +29,9 @@ def curve(Y: FloatArray, box: Sequence[tuple[float, float]]) -> Array:
     return codes
 
 
-def reorder(P: Held, order: IntArray) -> Held:
+def reorder(P: Affinities, order: IntArray) -> Held:
     """Return P with row and column ``i`` those of ``order[i]``."""
+    P = hold(P)
     inverse = inverse_of(order, P.n)
     counts = np.diff(P.indptr)[order]
     indptr = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gputsne.backends.numpy.field import nodes_of, stencil
+from gputsne.backends.numpy.graph import check_points
 from gputsne.base.types import FloatArray, IntArray, Reference
 
 __all__ = ["place"]
@@ -62,7 +63,13 @@ def place(
         Factor on the attraction.
     max_iter : int
         Evaluations after the start.
+
+    Raises
+    ------
+    ValueError
+        For an id that is none of the fitted points.
     """
+    check_points("indices", indices, len(reference.Y))
     out = np.empty((len(indices), reference.Y.shape[1]), np.float32)
     for begin in range(0, len(indices), BLOCK_ROWS):
         block = slice(begin, begin + BLOCK_ROWS)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from gputsne.backends.numpy.graph import hold
 from gputsne.base.types import Affinities, Array, FloatArray, StepParams
 
 __all__ = ["attract_and_step", "divergence"]
@@ -33,6 +34,7 @@ def attract_and_step(
     """Write the next map into ``Y_next``; ``velocity`` and ``gains`` are updated in place."""
     if np.may_share_memory(Y, Y_next):
         raise ValueError("Y_next is Y; rows that are still to be read would be overwritten")
+    P = hold(P)
     attraction = 2.0 * (dof + 1.0) / dof * params.exaggeration
     repulsion = 2.0 / Z if Z > 0 else 0.0  # one point, or all beyond reach of each other
     for rows, own, d, w in _edges(P, Y, dof):
@@ -51,7 +53,7 @@ def attract_and_step(
 
 def divergence(P: Affinities, Y: FloatArray, dof: float) -> float:
     """Return ``sum_ij p_ij (log p_ij - log K_ij)`` in float64; KL is this plus log Z."""
-    total = 0.0
+    P, total = hold(P), 0.0
     for rows, _, d, _ in _edges(P, Y, dof):
         p = P.data[P.indptr[rows.start] : P.indptr[rows.stop]].astype(np.float64)
         log_k = -(dof + 1.0) / 2.0 * np.log1p((d * d).sum(axis=0) / dof)

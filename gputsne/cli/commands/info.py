@@ -39,9 +39,9 @@ def info(as_json: bool) -> None:
     For a backend that can't run here the reason is given.
     """
     from gputsne import backends
-    from gputsne.base import resources
+    from gputsne.base import threads
 
-    granted = resources.resolve_n_jobs(None)
+    granted = threads.resolve_n_jobs(None)
     masked = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     facts: dict[str, Any] = {
         "gputsne": __version__,

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gputsne.base.resources import faiss_without_blas
+from gputsne.base.threads import faiss_without_blas
 from gputsne.base.types import Array, FloatArray
 from gputsne.neighbors.search.ranking import nearest_first, smallest
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gputsne.base import resources
+from gputsne.base import threads
 from gputsne.base.types import Array, FloatArray
 from gputsne.neighbors.search.exact import CALL, exact, padded, work
 
@@ -62,13 +62,13 @@ class InvertedLists:
         # k-means may use BLAS, whose sums could depend on the number of threads; FAISS looks for
         # Ctrl-C itself here. The centre comes off, or far from 0 its distances would cancel.
         centre = X[sample].mean(axis=0, dtype=np.float64).astype(np.float32)
-        with resources.limit(1):
+        with threads.limit(1):
             index.train(X[sample] - centre)
         centroids = index.quantizer.reconstruct_n(0, self.nlist) + centre
         index.quantizer.reset()
         index.quantizer.add(centroids)
         step = max(16, int(CALL / (self.nlist * d)))
-        with resources.faiss_without_blas(faiss):
+        with threads.faiss_without_blas(faiss):
             for start in range(0, n, step):
                 index.add(X[start : start + step])
         self._index: Any = index
@@ -110,7 +110,7 @@ class InvertedLists:
         # nprobe of this call: threads that share the index may ask for other k.
         wanted = faiss.SearchParametersIVF()
         wanted.nprobe = min(nprobe, self.nlist)
-        with resources.faiss_without_blas(faiss):
+        with threads.faiss_without_blas(faiss):
             squared, ids = self._index.search(padded(Q, faiss), k, params=wanted)
         squared, ids = squared[:m], ids[:m]
         short = np.flatnonzero(ids[:, -1] < 0)

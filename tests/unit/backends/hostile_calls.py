@@ -16,11 +16,31 @@ from gputsne import _native
 
 EXTREMES = (0, 1, -1, 2**31 - 1, -(2**31), 2**31, 2**62, -(2**63), 2**63 - 1)
 NUMBERS = (0.0, -1.0, 1e-300, 1e30, -1e30, 1e300, float("inf"), -float("inf"), float("nan"))
+FAR_TOO_MANY = 2**46  # rows: more bytes than there are addresses
 OTHERS = (None, "", [], [[]], (1, 2, 3, 4), -1, 2**70, 1.5)
 
 
+def deposit(Y, centre, inv_h, order, shape, fixed, charge):
+    return _native.deposit(Y, _native.Mesh(centre, inv_h, order, shape), fixed, charge)
+
+
+def gather(Y, centre, inv_h, order, shape, *rest):
+    return _native.gather(Y, _native.Mesh(centre, inv_h, order, shape), *rest)
+
+
+def attract_and_step(P, Y, *into):
+    return _native.attract_and_step(P, Y, _native.StepInto(*into))
+
+
+def place(Y, dof, potential, mesh, offset, floor, low, high, indices, p, rho, max_iter, out):
+    fitted = _native.Fitted(Y, dof, potential, _native.Mesh(*mesh), offset, floor, low, high)
+    if max_iter == max_iter and max_iter > 5:
+        max_iter = 5  # as many iterations as were asked for would be done
+    return _native.place(fitted, _native.Query(indices, p, rho, max_iter), out)
+
+
 def valid(rng):
-    """Return functions by name, each with arguments that it takes."""
+    """Return calls by name, each a function and arguments that it takes."""
     n, c, k = int(rng.integers(1, 60)), int(rng.integers(1, 4)), 4
     order = int(rng.choice([4, 6]))
     m = (14,) * c
@@ -35,37 +55,41 @@ def valid(rng):
     P = _native.Edges(*arrays)
     near = rng.integers(0, n, (n, k)).astype(np.int32)
     box, centre = [(-1.0, 1.0)] * c, [0.0] * c
-    fixed = np.zeros(m, np.uint64)
-    state = [floats(n, c) for _ in range(4)]
-    numbers = [1.0, 1.0, 12.0, 0.5, 10.0, 5.0, 0.01]
+    where = [centre, 2.0, order, list(m)]
+    fixed, charge = np.zeros(m, np.uint64), np.zeros(m, np.float32)
+    into = [*(floats(n, c) for _ in range(4)), 1.0, 1.0, 12.0, 0.5, 10.0, 5.0, 0.01]
+    query = [near, np.full((n, k), 1 / k, np.float32), 1.0, 5]
+    field = [floats(*m), where, 0.0, 1e-4, [-1.0] * c, [1.0] * c]
+    N = _native
     return {
-        "Edges": arrays,
-        "conditional": [np.abs(floats(n, k)), [2.0], floats(n, k)],
-        "symmetrize": [near, np.abs(floats(n, k))],
-        "_row_offsets": [degree.astype(np.int64)],
-        "deposit": [Y, centre, 2.0, order, fixed, np.zeros(m, np.float32)],
-        "gather": [
-            Y, centre, 2.0, order, floats(*m), list(m), 0.1, [0.0] * (c + 1), floats(n),
-            floats(n, c),
-        ],
-        "exact": [Y, 1.0, floats(n), floats(n, c)],
-        "attract_and_step": [P, Y, *state, *numbers],
-        "divergence": [P, Y, 1.0],
-        "extent": [Y],
-        "curve": [Y, box],
-        "reorder": [P, rng.permutation(n).astype(np.int32)],
-        "place": [
-            Y, near, np.full((n, k), 1 / k, np.float32), floats(*m), centre, 2.0, order, 0.0, 1e-4,
-            [-1.0] * c, [1.0] * c, 1.0, 1.0, 5, np.empty((n, c), np.float32),
-        ],
-        "set_threads": [2],
-    }  # fmt: skip
+        "Edges": (N.Edges, arrays),
+        "conditional": (N.conditional, [np.abs(floats(n, k)), np.array([2.0]), floats(n, k)]),
+        "symmetrize": (N.symmetrize, [near, np.abs(floats(n, k))]),
+        "_row_offsets": (N._row_offsets, [degree.astype(np.int64)]),
+        "Mesh": (N.Mesh, where),
+        "deposit": (deposit, [Y, *where, fixed, charge]),
+        "gather": (
+            gather,
+            [Y, *where, floats(*m), 0.1, [0.0] * (c + 1), floats(n), floats(n, c)],
+        ),
+        "exact": (N.exact, [Y, 1.0, floats(n), floats(n, c)]),
+        "StepInto": (N.StepInto, into),
+        "attract_and_step": (attract_and_step, [P, Y, *into]),
+        "divergence": (N.divergence, [P, Y, 1.0]),
+        "extent": (N.extent, [Y]),
+        "curve": (N.curve, [Y, box]),
+        "reorder": (N.reorder, [P, rng.permutation(n).astype(np.int32)]),
+        "Fitted": (N.Fitted, [Y, 1.0, field[0], N.Mesh(*where), *field[2:]]),
+        "Query": (N.Query, query),
+        "place": (place, [Y, 1.0, *field, *query, np.empty((n, c), np.float32)]),
+        "set_threads": (N.set_threads, [2]),
+    }
 
 
-def worse(a, rng):
-    """Return a hostile relative of an argument."""
+def worse(a, rng, others):
+    """Return a hostile relative of an argument, given all arguments of the call."""
     if isinstance(a, np.ndarray) and a.size:
-        how = int(rng.integers(0, 9))
+        how = int(rng.integers(0, 13))
         out = a.copy()
         if how < 3 and a.dtype.kind in "iu":  # some or all numbers lead elsewhere
             info = np.iinfo(a.dtype)
@@ -87,14 +111,32 @@ def worse(a, rng):
             return np.frombuffer(b"x" + out.tobytes(), a.dtype, offset=1).reshape(a.shape)
         if how == 7:
             return out[::-1].T
+        if how == 8:
+            out.setflags(write=False)
+            return out
+        if how == 9:
+            return np.broadcast_to(out[:1], (int(rng.choice([len(a), FAR_TOO_MANY])), *a.shape[1:]))
+        if how in (10, 11):  # memory of another argument, moved by some items
+            return alias(a, others[int(rng.integers(len(others)))], int(rng.integers(-9, 10)))
         return out.astype(rng.choice(["f4", "f8", "i4", "i8", "u8", ">f4", "O"]))
     if isinstance(a, bool | int | float):
         return (*EXTREMES, *NUMBERS)[int(rng.integers(len(EXTREMES) + len(NUMBERS)))]
     if isinstance(a, list):
         if rng.random() < 0.5:
             return a[:-1] if rng.random() < 0.5 else a * 2
-        return [NUMBERS[int(rng.integers(len(NUMBERS)))] for _ in a]
+        return [(*NUMBERS, *EXTREMES)[int(rng.integers(len(NUMBERS) + 9))] for _ in a]
     return OTHERS[int(rng.integers(len(OTHERS)))]
+
+
+def alias(a, other, shift):
+    """Return an array like ``a`` in the memory of ``other`` where there is enough of it."""
+    if not isinstance(other, np.ndarray) or not other.flags.c_contiguous:
+        return a
+    raw = other.reshape(-1).view(np.uint8)
+    begin = max(0, shift * a.itemsize)
+    if len(raw) < begin + a.nbytes:
+        return a
+    return raw[begin : begin + a.nbytes].view(a.dtype).reshape(a.shape)
 
 
 def main(count, seed):
@@ -108,18 +150,19 @@ def main(count, seed):
     for _ in range(count):
         calls = valid(rng)
         name = list(calls)[int(rng.integers(len(calls)))]
-        given = calls[name]
-        for at in rng.choice(len(given), int(rng.integers(1, 3))):
-            given[at] = worse(given[at], rng)
+        function, given = calls[name]
+        for at in rng.choice(len(given), min(len(given), int(rng.integers(1, 3))), replace=False):
+            given[at] = worse(given[at], rng, given)
         if name == "set_threads" and given[0] not in (1, 2):
             continue  # tested by itself
-        if name == "place" and isinstance(given[13], int) and given[13] > 5:
-            given[13] = 5  # as many iterations as were asked for
+        locked = [a for a in given if isinstance(a, np.ndarray) and not a.flags.writeable]
+        before = [a[:99].tobytes() for a in locked]
         try:
-            getattr(_native, name)(*given)
+            function(*given)
             done += 1
         except (ValueError, TypeError, OverflowError, RuntimeError, MemoryError):
             refused += 1
+        assert before == [a[:99].tobytes() for a in locked], f"{name} wrote to read-only memory"
         _native.set_threads(2)
     print(refused, done)
 

@@ -106,13 +106,13 @@ def test_ctrl_c_ends_a_forked_process():
 def test_a_fork_in_the_midst_of_runs_starts_with_nothing_held():
     code = """
 import os, threading, faiss
-from gputsne.base import resources
+from gputsne.base import threads
 from threadpoolctl import threadpool_info
 numbers = lambda: [library["num_threads"] for library in threadpool_info()]
 found, before = numbers(), faiss.cvar.distance_compute_blas_threshold
 inside, done = threading.Event(), threading.Event()
 def run():
-    with resources.limit(1), resources.faiss_without_blas(faiss):
+    with threads.limit(1), threads.faiss_without_blas(faiss):
         inside.set()
         done.wait()
 other = threading.Thread(target=run)
@@ -121,8 +121,8 @@ inside.wait()
 pid = os.fork()
 if pid == 0:
     good = faiss.cvar.distance_compute_blas_threshold == before
-    with resources.limit(2), resources.faiss_without_blas(faiss):
-        good &= faiss.cvar.distance_compute_blas_threshold == resources.DIRECT
+    with threads.limit(2), threads.faiss_without_blas(faiss):
+        good &= faiss.cvar.distance_compute_blas_threshold == threads.DIRECT
     good &= numbers() == found and faiss.cvar.distance_compute_blas_threshold == before
     os._exit(0 if good else 3)
 status = os.waitpid(pid, 0)[1]

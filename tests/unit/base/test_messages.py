@@ -68,10 +68,10 @@ def test_a_warning_from_deep_inside_any_entry_names_the_callers_line(monkeypatch
 
         return call
 
-    from gputsne.base import resources
+    from gputsne.base import threads
 
     model = fitted()
-    monkeypatch.setattr(resources, "limit", warning(resources.limit))
+    monkeypatch.setattr(threads, "limit", warning(threads.limit))
     entries: dict[str, Callable[[], object]] = {
         "optimize": lambda: model.optimize(1),
         "knn": lambda: gputsne.knn(X, 5),

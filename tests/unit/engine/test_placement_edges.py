@@ -134,7 +134,11 @@ def test_a_map_that_is_none_is_refused(Y):
     [
         ({"indices": np.array([[5]], np.int32)}, r"indices\[0, 0\]=5 is no point of n=5"),
         ({"p": np.ones((2, 1), np.float32)}, "p has shape"),
-        ({"potential": np.zeros((40, 4), np.float32)}, "needs at least 12 nodes"),
+        (
+            {"potential": np.zeros((40, 4), np.float32), "shape": (40, 4)},
+            "needs at least 12 nodes",
+        ),
+        ({"potential": np.zeros((40, 39), np.float32)}, "needs the mesh's"),
         ({"potential": np.zeros(40, np.float32)}, "potential has shape"),
         ({"center": [0.0]}, "center has 1 numbers"),
         ({"low": [0.0] * 3}, "low has 3 numbers"),
@@ -152,8 +156,9 @@ def test_the_compiled_call_checks_what_it_would_read(changes, words):
         "center": [0.0, 0.0],
         "inv_h": 1.0,
         "order": 6,
-        "far": 1.0,
-        "floor": 1e-6,
+        "shape": (40, 40),
+        "offset": 1.0,
+        "rounding_floor": 1e-6,
         "low": [-1.0, -1.0],
         "high": [1.0, 1.0],
         "dof": 1.0,
@@ -161,9 +166,14 @@ def test_the_compiled_call_checks_what_it_would_read(changes, words):
         "max_iter": 5,
         "out": np.zeros((1, 2), np.float32),
     }
-    native.place(**good)
+
+    def place(center, inv_h, order, shape, indices, p, exaggeration, max_iter, out, **map_):
+        fitted = native.Fitted(mesh=native.Mesh(center, inv_h, order, shape), **map_)
+        native.place(fitted, native.Query(indices, p, exaggeration, max_iter), out)
+
+    place(**good)
     with pytest.raises(ValueError, match=words):
-        native.place(**{**good, **changes})
+        place(**{**good, **changes})
 
 
 def test_a_perplexity_near_the_number_of_fitted_rows_is_lowered_and_told():

@@ -25,7 +25,7 @@ BUSY = """
 import sys, time
 import faiss, threadpoolctl
 import numpy as np
-from gputsne.base import resources
+from gputsne.base import threads
 from gputsne.neighbors import knn
 from gputsne.neighbors.search import ivf as search
 X = np.random.default_rng(0).normal(size=(400_000, 50)).astype(np.float32)

@@ -200,12 +200,12 @@ def test_few_and_equal_rows(n):
 
 
 def test_bits_do_not_depend_on_threads():
-    from gputsne.base import resources
+    from gputsne.base import threads
 
     X = data(3000, 40)
-    with resources.limit(1):
+    with threads.limit(1):
         one, _ = prepare(X, pca=10, scale=True)
-    with resources.limit(2):
+    with threads.limit(2):
         two, _ = prepare(X, pca=10, scale=True)
     np.testing.assert_array_equal(one, two)
 

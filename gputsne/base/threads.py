@@ -1,10 +1,8 @@
-"""Threads, cores and memory of this process: what it was granted, and settings its runs share.
+"""Threads: how many this process was granted, and settings of whole libraries its runs share.
 
-Affinity masks, quotas and limits of every control group on the process's path count (versions 1
-and 2), and so do OpenMP's variables and the limits of ``ulimit``. What is set for the whole process
-(threads of BLAS, a threshold of FAISS's) is counted: the last run to end puts back what the first
-one found. A process that was forked after threads were used computes with one thread, because
-OpenMP's threads do not exist in it and waiting for them would never end.
+Affinity masks, quotas and limits of every control group on the process's path count, and so do
+OpenMP's variables and a caller's ``threadpool_limits``. What is set for the whole process (threads
+of BLAS, a threshold of FAISS's) is counted: the last run to end puts back what the first one found.
 """
 
 from __future__ import annotations
@@ -16,38 +14,21 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import lru_cache, partial
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-__all__ = [
-    "allowed",
-    "available_memory",
-    "faiss_without_blas",
-    "limit",
-    "resolve_n_jobs",
-    "single_if_forked",
-]
+from gputsne.base import cgroups, forks
+
+__all__ = ["POOLS", "allowed", "faiss_without_blas", "limit", "resolve_n_jobs", "run_before"]
 
 # Threads that are started where the user asks for more than there are cores: some want to see that
 # results do not depend on it. OpenMP's runtime ends the process when it can't start a thread.
 MORE_THAN_CORES = 64
 POOLS = 4  # sets of threads that one run may keep: FAISS's, its BLAS's, scikit-learn's and ours
 DIRECT = 2**31 - 1  # rows of a query from which FAISS takes BLAS: never
-# Addresses that ``ulimit -v`` counts though nothing is written there: libraries that a fit loads,
-# and a thread's stack and heap as Linux and glibc reserve them. A fit of 20,000 rows with two
-# threads took 0.75 GB of addresses for 0.13 GB that it wrote.
-LIBRARY_ADDRESSES, THREAD_ADDRESSES = 200_000_000, 72 << 20
-UNLIMITED = 1 << 60  # version 1 writes a number near 2**63 for no limit
-_ROOT = Path("/")
 
 _lock = threading.Lock()
-_threads_used = False  # a run of this process has used more than one thread
-_run_before = False  # such a run has ended: libraries are loaded and threads have their stacks
-_forked = False  # this process was forked from such a one
-
-
-# Threads
+_run_before = False  # a run of more than one thread has ended
 
 
 def resolve_n_jobs(n_jobs: int | None) -> int:
@@ -106,20 +87,15 @@ def allowed(n: int) -> int:
         1 in a process that was forked after threads were used; else ``n``, at most 64 or the number
         of cores, ``OMP_THREAD_LIMIT``, and what the control group's limit of tasks leaves.
     """
-    if single_if_forked(n) == 1 or os.environ.get("OMP_MAX_ACTIVE_LEVELS", "").strip() == "0":
+    if forks.single_if_forked(n) == 1 or os.environ.get("OMP_MAX_ACTIVE_LEVELS", "").strip() == "0":
         return 1
     most = [n, max(MORE_THAN_CORES, _granted())]
     ceiling = _openmp_variable("OMP_THREAD_LIMIT")
     if ceiling is not None:
         most.append(ceiling)
-    if n > 1 and (tasks := _tasks_left()) is not None:
+    if n > 1 and (tasks := cgroups.tasks_left()) is not None:
         most.append(1 + tasks // POOLS)
     return max(1, min(most))
-
-
-def single_if_forked(n: int) -> int:
-    """Return ``n``, or 1 in a process that was forked after threads were used."""
-    return 1 if _forked else n
 
 
 def _granted() -> int:
@@ -128,7 +104,7 @@ def _granted() -> int:
         cores = len(os.sched_getaffinity(0))
     else:  # macOS and Windows have no affinity mask to ask for
         cores = os.cpu_count() or 1
-    quota = _cpu_quota()
+    quota = cgroups.cpu_quota()
     return cores if quota is None else max(1, min(cores, math.ceil(quota)))
 
 
@@ -216,14 +192,15 @@ def limit(n: int) -> Iterator[None]:
     n : int
         Number of threads, at least 1.
     """
-    global _threads_used, _run_before
+    global _run_before
     n = allowed(n)
     libraries = _libraries()
     openmp = [library for library in libraries if library.user_api == "openmp"]
     before = [(library.num_threads, _dynamic(library)) for library in openmp]
     run = object()
+    if n > 1:
+        forks.note_threads()
     with _lock:
-        _threads_used = _threads_used or n > 1
         _blas.enter(run, n, libraries)
     try:
         for library in openmp:
@@ -297,160 +274,22 @@ def faiss_without_blas(faiss: Any) -> Iterator[None]:
         yield
 
 
-# Forks
+def run_before() -> bool:
+    """Tell whether a run of several threads has ended: libraries are loaded by then."""
+    return _run_before
 
 
 def _after_fork() -> None:
-    """Make a forked process one of a single thread if its parent has used more."""
-    global _lock, _forked
+    """Take back in a forked process what threads of its parent would have put back."""
+    global _lock
     _lock = threading.Lock()  # another thread of the parent may have held it
-    _groups.cache_clear()
     faiss: Any = sys.modules.get("faiss")
     _blas.asked.clear()
     if _faiss_threshold.users:  # the threads that were to put it back do not exist here
         _faiss_threshold.users.clear()
         faiss.cvar.distance_compute_blas_threshold = _faiss_threshold.before
-    _forked = _forked or _threads_used
-    if _forked and faiss is not None:
+    if forks.single_if_forked(2) == 1 and faiss is not None:
         faiss.omp_set_num_threads(1)
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
-
-# Control groups and memory
-
-
-@lru_cache(maxsize=8)
-def _groups(controller: str, root: Path) -> list[tuple[int, Path]]:
-    """Return (version, folder) of the control groups that bind this process, parents included.
-
-    Inside a container the path of the membership begins with that of the mount, which is not below
-    the folder; a path of another namespace leaves the mount's own group.
-    """
-    try:
-        memberships = (root / "proc/self/cgroup").read_text("utf-8", "replace").splitlines()
-        mounts = (root / "proc/self/mountinfo").read_text("utf-8", "replace").splitlines()
-    except OSError:
-        return []
-    paths: dict[int, str] = {}
-    for line in memberships:
-        number, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if number == "0" and not controllers:
-            paths[2] = path
-        elif controller in controllers.split(","):
-            paths[1] = path
-    found = []
-    for line in mounts:
-        place, _, kind = line.partition(" - ")
-        fields, (system, *_, options) = place.split(), [*kind.split(), "", ""][:3]
-        version = {"cgroup2": 2, "cgroup": 1}.get(system)
-        if version not in paths or len(fields) < 5:
-            continue
-        if version == 1 and controller not in options.split(","):
-            continue
-        top, mount = fields[3].rstrip("/"), root / fields[4].lstrip("/")
-        path = paths[version]
-        inside = path.startswith(top + "/") and ".." not in path.split("/")
-        group = mount / path[len(top) :].lstrip("/") if inside else mount
-        found += [
-            (version, folder)
-            for folder in (group, *group.parents)
-            if folder == mount or mount in folder.parents
-        ]
-    return found
-
-
-def _numbers(file: Path) -> list[int | None]:
-    """Return the words of a control group's file as numbers, None for "max"; empty without it."""
-    try:
-        return [int(word) if word != "max" else None for word in file.read_text("ascii").split()]
-    except (OSError, ValueError):
-        return []
-
-
-def _number(file: Path) -> int | None:
-    return next(iter(_numbers(file)), None)
-
-
-def _cpu_quota() -> float | None:
-    """Return the tightest CPU quota, in cores; None for none."""
-    quotas = []
-    for version, folder in _groups("cpu", _ROOT):
-        if version == 2:
-            quota, period, *_ = [*_numbers(folder / "cpu.max"), None, None]
-        else:
-            quota, period = (_number(folder / f"cpu.cfs_{name}_us") for name in ("quota", "period"))
-        if quota is not None and period is not None and quota > 0 and period > 0:
-            quotas.append(quota / period)
-    return min(quotas, default=None)
-
-
-def _tasks_left() -> int | None:
-    """Return how many threads the control groups still allow; None for any number."""
-    left = []
-    for _, folder in _groups("pids", _ROOT):
-        most, now = _number(folder / "pids.max"), _number(folder / "pids.current")
-        if most is not None and now is not None:
-            left.append(max(0, most - now))
-    return min(left, default=None)
-
-
-def available_memory() -> int | None:
-    """Return the bytes this process may still take; None if nothing says.
-
-    The least of: what the machine has free, what each control group on the process's path leaves
-    (its file cache counts as free), and what ``ulimit -v`` and ``ulimit -d`` leave.
-    """
-    found = [*_of_the_machine(), *_of_the_groups(), *_of_the_rlimits()]
-    return max(0, min(found)) if found else None
-
-
-def _of_the_machine() -> Iterator[int]:
-    for line in _lines(_ROOT / "proc/meminfo"):
-        if line.startswith("MemAvailable:"):
-            yield 1024 * int(line.split()[1])
-
-
-def _of_the_groups() -> Iterator[int]:
-    for version, folder in _groups("memory", _ROOT):
-        caps, used = {
-            1: (["memory.limit_in_bytes"], "memory.usage_in_bytes"),
-            2: (["memory.max", "memory.high"], "memory.current"),
-        }[version]
-        for cap in (_number(folder / name) for name in caps):
-            taken = _number(folder / used)
-            if cap is not None and taken is not None and cap < UNLIMITED:
-                yield cap - taken + _file_cache(folder)
-
-
-def _file_cache(group: Path) -> int:
-    """Return the bytes of files that were read and lie in the cache: they count as taken."""
-    found = dict(line.partition(" ")[::2] for line in _lines(group / "memory.stat"))
-    value = found.get("total_inactive_file") or found.get("inactive_file") or "0"
-    return int(value)
-
-
-def _of_the_rlimits() -> Iterator[int]:
-    try:
-        import resource
-    except ImportError:  # Windows
-        return
-    status = dict(line.partition(":")[::2] for line in _lines(_ROOT / "proc/self/status"))
-    for kind, field in ((resource.RLIMIT_AS, "VmSize"), (resource.RLIMIT_DATA, "VmData")):
-        most = resource.getrlimit(kind)[0]
-        if most != resource.RLIM_INFINITY and 0 <= most < UNLIMITED:
-            left = most - 1024 * int(status.get(field, "0 kB").split()[0])
-            if kind == resource.RLIMIT_AS and not _run_before:  # later they are in VmSize
-                threads = POOLS * (resolve_n_jobs(None) - 1)
-                left -= LIBRARY_ADDRESSES + threads * THREAD_ADDRESSES
-            yield left
-
-
-def _lines(file: Path) -> list[str]:
-    try:
-        return file.read_text("ascii", "replace").splitlines()
-    except OSError:
-        return []
+forks.in_child(_after_fork)
