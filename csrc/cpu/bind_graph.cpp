@@ -43,6 +43,7 @@ template <class Body> void rows(const Cpu &machine, Index begin, Index end, cons
 
 Index conditional(In<float> distances, In<double> perplexities, In<float> p_out) {
   check_shape("distances", distances, -1, -1);
+  check_aligned("perplexities", perplexities);
   if (perplexities.ndim() != 1 || perplexities.size() == 0)
     refuse("perplexities has shape ", shape_of(perplexities), "; pass at least one, (q,)");
   for (Index q = 0; q < perplexities.size(); ++q)
@@ -115,6 +116,8 @@ Index scan_sizes(Index *offsets, Index n) {
     if (offsets[i + 1] < 0)
       refuse("indices[", -1 - offsets[i + 1], "] lists point ", i,
              " twice; pass each neighbour once");
+    if (offsets[i + 1] > std::numeric_limits<Index>::max() - offsets[i])
+      refuse("sizes add up to more than 2^63 - 1 at row ", i, "; pass degrees");
     offsets[i + 1] += offsets[i];
   }
   return offsets[n];
@@ -123,6 +126,7 @@ Index scan_sizes(Index *offsets, Index n) {
 /// Row offsets (n + 1,) from sizes (n,): the scan of symmetrize, alone, so that tests can pass
 /// 2^31.
 py::array_t<Index> row_offsets(const In<Index> &sizes) {
+  check_aligned("sizes", sizes);
   py::array_t<Index> offsets(sizes.size() + 1);
   std::copy_n(sizes.data(), sizes.size(), offsets.mutable_data() + 1);
   scan_sizes(offsets.mutable_data(), sizes.size());

@@ -132,6 +132,8 @@ def alias(a, other, shift):
     """Return an array like ``a`` in the memory of ``other`` where there is enough of it."""
     if not isinstance(other, np.ndarray) or not other.flags.c_contiguous:
         return a
+    if a.dtype.hasobject or other.dtype.hasobject:  # numpy won't look at references as bytes
+        return a
     raw = other.reshape(-1).view(np.uint8)
     begin = max(0, shift * a.itemsize)
     if len(raw) < begin + a.nbytes:

@@ -92,6 +92,11 @@ def test_a_p_that_cannot_be_copied_is_an_error():
         native.Edges(np.zeros(2, np.int64), endless, np.zeros(1, np.float32))
 
 
+def test_sizes_beyond_all_offsets_are_refused():
+    with pytest.raises(ValueError, match=r"more than 2\^63 - 1 at row 1"):
+        native._row_offsets(np.array([2**62, 2**62], np.int64))
+
+
 def test_a_mesh_has_no_more_nodes_than_its_kernels_can_tell_apart():
     endless = np.broadcast_to(np.zeros((1, 14), np.float32), (2**31 + 14, 14))
     Y, phi, grad = (np.zeros(shape, np.float32) for shape in ((1, 2), (1,), (1, 2)))
@@ -105,6 +110,10 @@ def test_an_address_between_items_is_refused():
     odd = np.frombuffer(b"x" + bytes(16), np.float32, offset=1).reshape(2, 2)
     with pytest.raises(ValueError, match="Y lies at an address"):
         native.extent(odd)
+    two = np.frombuffer(b"x" + np.array([2.0]).tobytes(), np.float64, offset=1)
+    p = np.ones((2, 2), np.float32)
+    with pytest.raises(ValueError, match="perplexities lies at an address"):
+        native.conditional(p, two, p.copy())
 
 
 def bound(module):
