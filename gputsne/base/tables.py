@@ -130,7 +130,7 @@ def admitted(X: Any, name: str = "X") -> Any:
             f"{name}={reprlib.repr(X)} is text and no table: to read a file, pass "
             "gputsne.read(path).X"
         )
-    if isinstance(X, Mapping):
+    if isinstance(X, Mapping) and not hasattr(X, "tocsr"):  # as scipy's dok_matrix is
         raise TypeError(
             f"{name} is a mapping ({type(X).__name__}) and no table: pass its columns as a "
             "pandas.DataFrame, or by np.column_stack"
@@ -276,7 +276,7 @@ def _from_frame(X: Any, name: str) -> tuple[Array, tuple[str, ...] | None]:
         raise DependencyMissing(
             f"reading a DataFrame needs narwhals: pip install narwhals, or pass {name}.to_numpy()"
         ) from error
-    labels = list(X.columns)
+    labels = list(getattr(X, "column_names", X.columns))  # pyarrow's, whose columns are arrays
     if not labels:
         return np.empty((len(X), 0)), None
     text = [isinstance(label, str) for label in labels]

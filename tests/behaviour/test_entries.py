@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from scipy import sparse
 
 import gputsne
 from gputsne import TSNE, knn, metrics, plan, plot
@@ -101,8 +102,19 @@ def test_record_batches_are_tables():
     np.testing.assert_array_equal(knn(batch, 3).distances, want)
     np.testing.assert_array_equal(knn(reader, 3).distances, want)
     np.testing.assert_array_equal(fast().fit_transform(batch), fast().fit_transform(frame))
+    for table in (batch, pa.Table.from_batches([batch])):
+        model = fast().fit(table)
+        assert model.feature_names_in_.tolist() == list("abcd")
+        model.transform(table.slice(0, 3))  # the same columns, whatever they hold
+        with pytest.raises(ValueError, match="feature names should match"):
+            model.transform(table.rename_columns(list("abce")))
     square = pd.DataFrame(1.0 - np.eye(N)).rename(columns=str)
     fast(metric="precomputed", init="random").fit(pa.RecordBatch.from_pandas(square))
+
+
+def test_a_sparse_matrix_that_is_a_mapping_too():
+    S = sparse.dok_matrix(np.where(X > 0, X, 0))
+    np.testing.assert_array_equal(fast().fit_transform(S), fast().fit_transform(S.tocsr()))
 
 
 @pytest.mark.parametrize("d", [4, 300])
