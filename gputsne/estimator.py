@@ -12,6 +12,8 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from gputsne.base.arrays import host, returner
+from gputsne.base.parameter_table import TABLE, check
+from gputsne.base.tables import admitted
 from gputsne.base.types import Affinities, FloatArray
 from gputsne.engine import placement
 from gputsne.engine.mesh import ORDER
@@ -22,7 +24,6 @@ from gputsne.model.foreign import OPTIMIZE, PARAMETERS, TRANSFORM, explain, expl
 from gputsne.model.input import matrix_of
 from gputsne.model.parameters import Parameters
 from gputsne.model.records import Fit
-from gputsne.model.table import TABLE, check
 
 __all__ = ["TSNE", "load"]
 
@@ -112,8 +113,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     affinity_dtype : {"float32", "float16"}, default "float32"
         How a GPU keeps P: in "float16" an edge takes 6 bytes instead of 8, there and on the way,
         and p_ij is rounded by at most 1 in 2048. A CPU keeps float32 whatever is asked.
-    memory_limit : int or None
-        Bytes the fit may take; None for what is free.
+    memory_limit : int, str or None
+        Bytes the fit may take, as a number or as "8G", "500M", "8GB"; None for what is free.
 
     Attributes
     ----------
@@ -149,6 +150,9 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         Columns of X.
     feature_names_in_ : array of str
         Their names, where X had some.
+    palette_ : dict of str to str
+        Colours of labels, ``#rrggbb``, once ``gputsne.plot`` has drawn this model with categories:
+        later pictures keep them.
 
     References
     ----------
@@ -198,7 +202,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         verbose: int = 0,
         device: str = "auto",
         affinity_dtype: str = "float32",
-        memory_limit: int | None = None,
+        memory_limit: int | str | None = None,
     ) -> None:
         given = dict(locals())
         for name in self._get_param_names():  # stored as given; fit checks them
@@ -237,7 +241,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
             When all iterations were in the early phase: such a map isn't finished.
         """
         params = Parameters.of(self.get_params(deep=False))
-        X = matrix_of(X)
+        X = admitted(matrix_of(X))
         for name in [a for a in vars(self) if a in PRIVATE or a.endswith("_")]:
             delattr(self, name)  # an old map must not outlive a fit that fails, nor its memory
         self._returns = returner(X)
@@ -374,6 +378,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     def save(self, path: str | Path, *, affinities: bool = False) -> None:
         """Write the fitted model to one file of arrays and JSON; see ``TSNE.load``.
 
+        The colours that ``gputsne.plot`` gave its labels are kept in it.
+
         Parameters
         ----------
         path : str or Path
@@ -386,11 +392,13 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         ------
         NotFittedError
             Before ``fit``.
-        ValueError
-            A parameter is a function or an object that JSON can't hold.
+        TypeError, ValueError
+            For a path that is none, and a parameter that is a function or an object that JSON can't
+            hold.
         """
         check_is_fitted(self, "embedding_")
-        persistence.write(self._fit, path, affinities=affinities)
+        palette = vars(self).get("palette_")
+        persistence.write(self._fit, path, affinities=affinities, palette=palette)
 
     @classmethod
     def load(cls, path: str | Path, *, device: str | None = None) -> Self:
@@ -410,14 +418,17 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
 
         Raises
         ------
-        ValueError
-            The file is no model of gputsne, is damaged or of a newer format.
+        TypeError, ValueError
+            For a path that is none; the file is no model of gputsne, is damaged or of a newer
+            format.
         OSError
             There is no such file, or it can't be read.
         """
-        parameters, fit = persistence.read(path, device)
+        parameters, fit, palette = persistence.read(path, device)
         model = cls(**parameters)
         model._keep(fit)
+        if palette:
+            model.palette_ = palette
         return model
 
     def set_params(self, **params: Any) -> Self:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gputsne.base.errors import DependencyMissing
+from gputsne.base.errors import BackendUnavailable, DependencyMissing
 from gputsne.base.types import Array
 
 __all__ = ["device_index", "host", "returner"]
@@ -37,9 +37,27 @@ def host(a: Any) -> Any:
     ------
     DependencyMissing
         The array lies on a GPU and only CuPy could read it.
+    BackendUnavailable
+        It lies on a device that isn't here, or that nothing here can read.
     """
     if isinstance(a, np.ndarray):
         return a
+    try:
+        return _fetched(a)
+    except (DependencyMissing, MemoryError):
+        raise
+    except Exception as error:  # of any library's own kind
+        kind, index = _dlpack_device(a)
+        cuda = kind in CUDA_DEVICES or hasattr(a, "__cuda_array_interface__")
+        where = f"NVIDIA GPU {index}" if cuda else f"a device of DLPack's kind {kind}"
+        raise BackendUnavailable(
+            f"the {type(a).__name__} that was passed lies on {where}, which can't be read here "
+            f"({type(error).__name__}: {error}): copy it to main memory first"
+        ) from error
+
+
+def _fetched(a: Any) -> Any:
+    """Return the array in main memory; other objects as they are."""
     if hasattr(a, "detach"):  # a torch tensor, perhaps with a gradient
         a = a.detach().cpu()
     elif hasattr(a, "copy_to_host"):  # Numba
@@ -124,7 +142,10 @@ def _dlpack_device(a: Any) -> tuple[int, int]:
     """Return DLPack's (kind, number) of the device; (1, 0), the CPU, where it can't be asked."""
     if not hasattr(a, "__dlpack_device__"):
         return 1, 0
-    kind, index = a.__dlpack_device__()
+    try:
+        kind, index = a.__dlpack_device__()
+    except Exception:  # of any library's own kind; what reads the array says it again
+        return 1, 0
     return int(kind), int(index)
 
 

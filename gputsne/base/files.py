@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 # Links to what this process has open: opened and written to, never replaced.
 _OPEN_ALREADY = ("/dev/fd/", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/proc/")
@@ -21,6 +22,38 @@ _OPEN_ALREADY = ("/dev/fd/", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/proc/
 def _beside(path: Path) -> Path:
     """Return an unused hidden name in the folder of `path`, with its suffix (writers look)."""
     return path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
+
+
+def path_of(path: Any, name: str = "path") -> Path:
+    """Return what a caller passed as a path.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A file's name; it need not exist.
+    name : str
+        What the argument is called in messages.
+
+    Returns
+    -------
+    Path
+        Relative where the name is.
+
+    Raises
+    ------
+    TypeError
+        It is neither text nor path-like.
+    ValueError
+        It is empty, or holds a character that no file's name can have.
+    """
+    text = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(text, str):
+        raise TypeError(f"{name}={path!r} must be a file's name: a text or a pathlib.Path")
+    if not text:
+        raise ValueError(f"{name} is empty: give a file's name")
+    if "\0" in text:
+        raise ValueError(f"{name}={text!r} holds a null character, which no file's name can have")
+    return Path(path)
 
 
 def resolved(path: str | Path) -> Path:

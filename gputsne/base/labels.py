@@ -7,7 +7,8 @@ a column of pandas or polars, a frame of one column.
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterable
+import reprlib
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -137,20 +138,31 @@ def read_column(
 
     Raises
     ------
+    TypeError
+        For what is no column: a number, one text, a mapping, a set.
     ValueError
         For another number of labels than ``n``.
     """
+    a_column = hasattr(labels, "__array__") or hasattr(labels, "__dlpack__")
+    ordered = hasattr(labels, "__iter__") and not isinstance(labels, str | bytes | Mapping | Set)
+    if not (a_column or ordered):
+        raise TypeError(
+            f"{name} must be an array, a list or a column with one label for each of the {n} rows "
+            f"of {whose}, got {reprlib.repr(labels)} ({type(labels).__name__})"
+        )
     if hasattr(labels, "columns") and len(labels.columns) == 1:
         first = labels.columns[0]
         labels = labels[first] if isinstance(first, str | int) else labels.iloc[:, 0]
     title = getattr(labels, "name", None)
     categories = getattr(getattr(labels, "dtype", None), "categories", None)
-    array = _as_array(host(labels))
+    labels = host(labels)
+    masked = np.ma.getmaskarray(labels) if isinstance(labels, np.ma.MaskedArray) else None
+    array = _as_array(labels if masked is None else np.asarray(labels.data))
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.shape != (n,):
         raise ValueError(f"{name} has shape {array.shape}, but {whose} has {n} rows")
-    missing = _missing(array)
+    missing = _missing(array) if masked is None else _missing(array) | masked.reshape(n)
     if array.dtype.kind == "O":
         array = _dates(_numbers(array, missing), missing)
     fixed = tuple(categories) if isinstance(categories, Iterable) else None

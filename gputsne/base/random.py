@@ -22,6 +22,11 @@ def draw_seed(random_state: Any) -> int:
     -------
     int
         Below 2**31.
+
+    Raises
+    ------
+    ValueError
+        For what can't seed anything.
     """
     if isinstance(random_state, numbers.Integral):
         return int(random_state)
@@ -29,7 +34,10 @@ def draw_seed(random_state: Any) -> int:
         return int(random_state.integers(2**31 - 1))
     from sklearn.utils import check_random_state
 
-    return int(check_random_state(random_state).randint(2**31 - 1))
+    try:
+        return int(check_random_state(random_state).randint(2**31 - 1))
+    except ValueError as error:
+        raise ValueError(f"random_state={random_state!r} can't seed anything: {error}") from None
 
 
 def generator(random_state: Any) -> np.random.Generator:
@@ -78,9 +86,9 @@ class Seeds(NamedTuple):
         ValueError
             For what can't seed anything.
         """
+        if random_state is not None and not isinstance(random_state, int | np.integer):
+            random_state = draw_seed(random_state)
         try:
-            if random_state is not None and not isinstance(random_state, int | np.integer):
-                random_state = draw_seed(random_state)
             drawn = np.random.RandomState(random_state).randint(0, 2**31 - 1, size=4)
         except ValueError as error:
             raise ValueError(

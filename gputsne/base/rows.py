@@ -12,7 +12,7 @@ from gputsne.base.arrays import host
 from gputsne.base.tables import read
 from gputsne.base.types import Array
 
-__all__ = ["BLOCK_NUMBERS", "count_nonfinite", "finite_points", "row_blocks"]
+__all__ = ["BLOCK_NUMBERS", "as_column", "count_nonfinite", "finite_points", "row_blocks"]
 
 BLOCK_NUMBERS = 1 << 20
 """Numbers of one block of rows, about: 8 MB of float64, inside the L2 or L3 cache."""
@@ -100,7 +100,7 @@ def finite_points(name: str, points: Any, n: int | None = None) -> npt.NDArray[n
     """
     if hasattr(points, "toarray"):
         raise TypeError(f"{name} is sparse; reduce it first, for instance with pca=50")
-    table = read(_as_column(points), name)
+    table = read(as_column(points), name)
     if table.sparse:
         raise TypeError(f"{name} is sparse; reduce it first, for instance with pca=50")
     if n is not None and table.shape[0] != n:
@@ -114,14 +114,25 @@ def finite_points(name: str, points: Any, n: int | None = None) -> npt.NDArray[n
     return array
 
 
-def _as_column(points: Any) -> Any:
-    """Return a flat array of numbers as one column; everything else as it is."""
-    if hasattr(points, "collect_schema") or hasattr(points, "columns"):
+def as_column(points: Any) -> Any:
+    """Return a flat array of numbers as one column; everything else as it is.
+
+    Parameters
+    ----------
+    points : object
+        Anything that ``tables.read`` reads, or a flat array or list.
+
+    Returns
+    -------
+    object
+        What ``tables.read`` reads.
+    """
+    if any(hasattr(points, name) for name in ("collect_schema", "columns", "tocsr")):
         return points
     points = host(points)
     if isinstance(points, np.ma.MaskedArray):  # which np.asarray would rid of its mask
         return points[:, None] if points.ndim == 1 else points
-    if not hasattr(points, "ndim") and not isinstance(points, list | tuple):
+    if not hasattr(points, "ndim") and not isinstance(points, list | tuple | range):
         return points
     try:
         array = np.asarray(points)

@@ -6,7 +6,10 @@ Errors use scikit-learn's wording, which users search for and ``check_estimator`
 from __future__ import annotations
 
 import numbers
+import reprlib
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -17,7 +20,7 @@ from gputsne.base.labels import is_missing
 from gputsne.base.sparse import checked_csr
 from gputsne.base.types import Array
 
-__all__ = ["Table", "read"]
+__all__ = ["Table", "admitted", "read"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,18 +72,12 @@ def read(X: Any, name: str = "X") -> Table:
     Raises
     ------
     TypeError
-        For values that no number can be made of, and for an AnnData object as a whole.
+        For values that no number can be made of, and for what ``admitted`` refuses.
     ValueError
         For strings, complex numbers, wrong dimensions, empty tables, vectors of unequal length and
         sparse matrices with an index out of range.
     """
-    if hasattr(X, "obsm") and hasattr(X, "obs"):
-        held = "".join(f" or adata.obsm[{key!r}]" for key in X.obsm)
-        raise TypeError(f"{name} is an AnnData object: pass one of its matrices, adata.X{held}")
-    if hasattr(X, "collect_schema") and hasattr(X, "collect"):  # a LazyFrame of polars
-        X = X.collect()
-    if hasattr(X, "to_memory") and not hasattr(X, "tocsr"):  # a matrix that AnnData left in a file
-        X = X.to_memory()
+    X = admitted(X, name)
     names = getattr(X, "feature_names", None)  # of an array that was read from a file with names
     if _is_sparse_frame(X):
         names = tuple(X.columns) if all(isinstance(c, str) for c in X.columns) else None
@@ -101,6 +98,63 @@ def read(X: Any, name: str = "X") -> Table:
     return Table(values, names if isinstance(names, tuple) and len(names) == d else None, sparse)
 
 
+def admitted(X: Any, name: str = "X") -> Any:
+    """Return what may be a table in a form that has its shape, or say why it can be none.
+
+    Parameters
+    ----------
+    X : object
+        What the caller passed.
+    name : str
+        What the argument is called in messages.
+
+    Returns
+    -------
+    object
+        ``X`` itself; a lazy frame collected, record batches as a table, AnnData's backed matrix
+        loaded.
+
+    Raises
+    ------
+    TypeError
+        For None, text, paths, mappings, sets, what can be gone through only once, and AnnData
+        objects.
+    """
+    if hasattr(X, "obsm") and hasattr(X, "obs"):
+        held = "".join(f" or adata.obsm[{key!r}]" for key in X.obsm)
+        raise TypeError(f"{name} is an AnnData object: pass one of its matrices, adata.X{held}")
+    if X is None:
+        raise TypeError(f"{name} is None: pass an array, a DataFrame or a sparse matrix")
+    if isinstance(X, str | bytes | PathLike):
+        raise TypeError(
+            f"{name}={reprlib.repr(X)} is text and no table: to read a file, pass "
+            "gputsne.read(path).X"
+        )
+    if isinstance(X, Mapping) and not hasattr(X, "tocsr"):  # as scipy's dok_matrix is
+        raise TypeError(
+            f"{name} is a mapping ({type(X).__name__}) and no table: pass its columns as a "
+            "pandas.DataFrame, or by np.column_stack"
+        )
+    if isinstance(X, Set) and not hasattr(X, "__array__"):
+        raise TypeError(f"{name} is a {type(X).__name__}, whose rows have no order: pass a list")
+    if hasattr(X, "collect_schema") and hasattr(X, "collect"):  # a LazyFrame of polars
+        return X.collect()
+    if hasattr(X, "to_memory") and not hasattr(X, "tocsr"):  # a matrix that AnnData left in a file
+        return X.to_memory()
+    if type(X).__name__ == "RecordBatch" and hasattr(X, "schema"):
+        import pyarrow as pa
+
+        return pa.Table.from_batches([X])
+    if hasattr(X, "read_all") and hasattr(X, "schema"):  # a stream of record batches
+        return X.read_all()
+    if isinstance(X, Iterator):
+        raise TypeError(
+            f"{name} is a {type(X).__name__}, which can be gone through only once: pass a list of "
+            "its rows"
+        )
+    return X
+
+
 def _from_array(X: Any, name: str) -> Array:
     """Return X as a 2-D array of bool, integer or float; a view where numpy can make one."""
     X = host(X)
@@ -109,6 +163,11 @@ def _from_array(X: Any, name: str) -> Array:
             f"{name} is a masked array with masked values: fill them, {name}.filled(np.nan)"
         )
     values = _asarray(X, name)
+    if values.dtype.kind == "O" and values.ndim == 0:
+        raise TypeError(
+            f"{name} is of type {type(X).__name__}, which is no table of numbers: pass an array, a "
+            "DataFrame or a sparse matrix"
+        )
     if values.dtype.kind == "O":
         values = _stacked(values, name) if _holds_vectors(values) else _from_objects(values, name)
     if values.dtype.kind == "c":
@@ -170,9 +229,10 @@ def _from_objects(values: Array, name: str) -> Array:
         values[np.reshape(gaps, values.shape)] = np.nan
     try:
         return values.astype(np.float64)
-    except ValueError as error:
+    except (ValueError, TypeError, OverflowError) as error:
         hint = "convert the columns of text to numbers, or give all rows the same length"
-        raise ValueError(f"{name} holds objects that are no numbers ({error}): {hint}") from error
+        said = f"{name} holds objects that are no numbers ({error}): {hint}"
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(said) from error
 
 
 def _holds_vectors(values: Array) -> bool:
@@ -203,7 +263,9 @@ def _is_sparse_frame(X: Any) -> bool:
     """Tell whether every column of a pandas frame is sparse around 0."""
     if not (hasattr(X, "columns") and hasattr(X, "sparse")):
         return False
-    return all(type(k).__name__ == "SparseDtype" and not k.fill_value for k in X.dtypes)
+    kinds = list(X.dtypes)
+    sparse = all(type(kind).__name__ == "SparseDtype" and not kind.fill_value for kind in kinds)
+    return sparse and bool(kinds)
 
 
 def _from_frame(X: Any, name: str) -> tuple[Array, tuple[str, ...] | None]:
@@ -214,7 +276,9 @@ def _from_frame(X: Any, name: str) -> tuple[Array, tuple[str, ...] | None]:
         raise DependencyMissing(
             f"reading a DataFrame needs narwhals: pip install narwhals, or pass {name}.to_numpy()"
         ) from error
-    labels = list(X.columns)
+    labels = list(getattr(X, "column_names", X.columns))  # pyarrow's, whose columns are arrays
+    if not labels:
+        return np.empty((len(X), 0)), None
     text = [isinstance(label, str) for label in labels]
     named = all(text) and bool(labels)
     if hasattr(X, "set_axis"):  # pandas; narwhals wants names that are text
@@ -243,6 +307,10 @@ def _from_frame(X: Any, name: str) -> tuple[Array, tuple[str, ...] | None]:
                     f"{what} holds vectors: pass them alone, np.stack({name}[{column.name!r}])"
                 )
             return (cells if cells.ndim == 2 else _stacked(cells, what)), None
+        if cells.dtype.kind == "c":
+            raise ValueError(
+                f"Complex data not supported\n{what} is {cells.dtype}: pass its real part"
+            )
         if column.dtype not in (nw.Object, nw.Unknown) or cells.dtype.kind not in "Obiuf":
             raise ValueError(
                 f"could not convert {what} to float: it holds {column.dtype}. Encode it as "

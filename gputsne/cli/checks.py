@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import click
 
+from gputsne.base.parameter_table import CONDITIONS, TABLE
 from gputsne.cli.parameters import FLAGS
-from gputsne.model.table import CONDITIONS, TABLE
 
 _NAMED = re.compile(r"\b([a-z_]+)=")
 IN_A_SHELL: Final = {"or pass an array": "or give an .npy file", " and no callable": ""}

@@ -17,25 +17,21 @@ from typing import Any, Final
 
 import click
 
+from gputsne.base import sizes
+from gputsne.base.parameter_table import BY_NAME
 from gputsne.data import Selection
-from gputsne.model.table import BY_NAME
 
-_POWERS: Final = ("", "K", "M", "G", "T")
-_BYTES = re.compile(r"^(\d+(?:\.\d+)?)\s*([KMGT]?)(i?B)?$", re.IGNORECASE)
-_LARGEST: Final = 2**63  # beyond it nothing can be counted or addressed
 _NOISE: Final = re.compile(r"\s+\[(?:required|[^\[\]]*[<>][^\[\]]*)\]$")
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def bytes_of(text: str) -> int:
-    """Return an amount of memory in bytes: ``8G`` and ``8GiB`` are 8 x 1024^3, ``8GB`` is 8e9."""
-    match = _BYTES.match(text.strip())
-    base = 1000 if match and match[3] and match[3].upper() == "B" else 1024
-    amount = 0.0 if match is None else float(match[1]) * base ** _POWERS.index(match[2].upper())
-    if not 1 <= amount < _LARGEST:
-        raise click.BadParameter(f"{text!r} isn't an amount of memory such as 8G or 500M")
-    return int(amount)
+    """Return an amount of memory in bytes, as ``memory_limit`` reads it."""
+    try:
+        return sizes.bytes_of(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 class Number(click.FloatRange):
@@ -69,7 +65,7 @@ def count_of(text: str) -> int:
     """Return a whole number from 1; ``1e6`` is one."""
     with suppress(InvalidOperation, ValueError, OverflowError):
         number = Decimal(text)
-        if 1 <= number < _LARGEST and number == int(number):
+        if 1 <= number < sizes.LARGEST and number == int(number):
             return int(number)
     raise click.BadParameter(f"{text!r} isn't a whole number from 1, such as 1000000 or 1e6")
 

@@ -1,4 +1,4 @@
-"""TSNE's parameters as options of `embed`, made from the rows of gputsne/model/table.py.
+"""TSNE's parameters as options of `embed`, made from the rows of gputsne/base/parameter_table.py.
 
 Only what a shell says otherwise is written here; an option's destination is the parameter's name.
 """
@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import click
 
+from gputsne.base.parameter_table import TABLE, Param, Real, Whole, Word
 from gputsne.cli.options import ABOVE_0, Number, bytes_of, option, options, rate, words_of
-from gputsne.model.table import TABLE, Param, Real, Whole, Word
 from gputsne.runs.outcome import shown
 
 # Parameters without an option, and why.

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from gputsne.base.errors import DependencyMissing, OverMemory
+from gputsne.base.files import path_of
 from gputsne.base.types import Array
 from gputsne.data.columns import find_label_file
 from gputsne.data.labels_file import read_labels
@@ -165,7 +166,7 @@ def read(
     if want is not None and chosen != Selection():
         raise TypeError("give either a Selection or keywords, not both")
     want = replace(want or chosen, memory_limit=memory_limit)
-    path = Path(path)
+    path = path_of(path)
     suffix = format_of(path)
     _check_file(path)
     beside = None if want.labels is None else find_label_file(want.labels)
@@ -205,7 +206,7 @@ def read_map(path: str | Path) -> Array:
     from gputsne.data.formats import npy
     from gputsne.data.table import numeric_matrix
 
-    path = Path(path)
+    path = path_of(path)
     _check_file(path)
     with _naming(path, "npy"):
         return np.array(numeric_matrix(npy.read_array(path), path))

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from gputsne.base.files import replacing
+from gputsne.base.files import path_of, replacing
 from gputsne.base.types import Array, FloatArray
 from gputsne.data.table import BadInput, as_text, format_of
 
@@ -65,7 +65,7 @@ def write(
     >>> path.read_text().split()
     ['x,y,label', '0.5,1,a']
     """
-    path = Path(path)
+    path = path_of(path)
     suffix = format_of(path, OUTPUT_SUFFIXES)
     Y = np.asarray(Y)
     if suffix == ".h5ad":

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gputsne.base.arrays import host
+from gputsne.base.tables import read
 from gputsne.base.types import FloatArray
 
 __all__ = ["from_array"]
@@ -36,9 +37,10 @@ def from_array(init: Any, n: int, n_components: int, names: tuple[str, ...] = ()
     TypeError
         If it does not hold real numbers.
     """
-    array = np.asarray(host(init))
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"init has dtype {array.dtype}: pass real numbers or one of {names}")
+    array = host(init)
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+        table = read(array, "init")
+        array = table.values.toarray() if table.sparse else table.values
     if array.shape != (n, n_components):
         raise ValueError(
             f"init has shape {array.shape}: pass one row per point, ({n}, {n_components})"

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gputsne.base.labels import read_column
+from gputsne.base.parameter_table import Whole
 from gputsne.base.rows import finite_points, row_blocks
 from gputsne.neighbors.nearest import exact_neighbors
 
@@ -65,8 +66,13 @@ class Context:
     ) -> None:
         if X is None and Y is None:
             raise ValueError("a quality metric needs X, Y or both, got neither")
-        if sample is not None and sample < 1:
-            raise ValueError(f"sample={sample} must be at least 1, or None for all points")
+        Whole(1, optional=True).check("sample", sample)
+        try:
+            np.random.default_rng(random_state)
+        except (TypeError, ValueError) as error:
+            raise type(error)(
+                f"random_state={random_state!r} can't seed anything: {error}"
+            ) from None
         self._points: dict[str, F64] = {}
         if X is not None:
             self._points["X"] = finite_points("X", X)
@@ -120,7 +126,8 @@ class Context:
             Equal distances go to the lower index, and a point is left out of its own list by
             index, wherever its duplicates are.
         """
-        if not 1 <= k <= self.n - 1:
+        Whole(1).check("k", k)
+        if k > self.n - 1:
             raise ValueError(
                 f"k={k} needs at least k + 1 = {k + 1} points, got n={self.n}; lower k"
             )

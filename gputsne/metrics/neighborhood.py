@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gputsne.base.parameter_table import Whole
 from gputsne.base.rows import row_blocks
 from gputsne.metrics.context import Context
 
@@ -155,6 +156,7 @@ def trust(context: Context, *, k: int = 10) -> float:
         1 means no intruders.
     """
     n, q = context.n, len(context.rows)
+    Whole(1).check("k", k)
     if k >= n / 2:
         raise ValueError(f"k={k} must be below n / 2 = {n / 2:g}")
     excess = int(np.maximum(context.ranks("X", of="Y", k=k) - k, 0).sum())

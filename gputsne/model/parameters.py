@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import numbers
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,10 +12,11 @@ import numpy as np
 
 from gputsne.affinities import AFFINITIES, clip_perplexity
 from gputsne.base.messages import warn_user
+from gputsne.base.parameter_table import BY_NAME, CONDITIONS, TABLE, Bytes
 from gputsne.engine.schedule import Schedule
 from gputsne.model.callbacks import Callback, as_callbacks
 from gputsne.model.foreign import METRICS
-from gputsne.model.table import BY_NAME, CONDITIONS, TABLE
+from gputsne.neighbors import metric_for
 
 __all__ = ["Parameters"]
 
@@ -55,7 +56,7 @@ class Parameters:
     verbose: int
     device: str
     affinity_dtype: str
-    memory_limit: int | None
+    memory_limit: float | None
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Parameters:
@@ -72,7 +73,7 @@ class Parameters:
         as_callbacks(params.callbacks)
         params._check_metric()
         params._check_effects()
-        return params
+        return params._in_bytes()
 
     def checked_later(self) -> Parameters:
         """Check what a fitted model heeds of later values, and return the parameters."""
@@ -83,11 +84,17 @@ class Parameters:
             raise ValueError(
                 f"callbacks_every={self.callbacks_every} has no effect with no callbacks"
             )
-        return self
+        return self._in_bytes()
+
+    def _in_bytes(self) -> Parameters:
+        """Return the parameters with a ``memory_limit`` such as "8G" as a number."""
+        return replace(self, memory_limit=Bytes().read("memory_limit", self.memory_limit))
 
     def _check_metric(self) -> None:
         if isinstance(self.metric, str) and self.metric.lower() in METRICS:
             raise ValueError(f"metric={self.metric!r} is called {METRICS[self.metric.lower()]!r}")
+        if not (isinstance(self.metric, str) and self.metric == "precomputed"):
+            metric_for(self.metric, self.metric_params)
 
     def _check_effects(self) -> None:
         """Refuse parameters that would have no effect."""
@@ -163,18 +170,9 @@ class Parameters:
         UserWarning
             When it is lowered.
         """
-        several = isinstance(self.perplexity, Sequence | np.ndarray)
-        several = several and not isinstance(self.perplexity, str) and np.ndim(self.perplexity) > 0
-        wanted = [float(p) for p in self.perplexity] if several else [self.perplexity]
-        for p in wanted:
-            if isinstance(p, bool) or not isinstance(p, numbers.Real):
-                raise TypeError(
-                    f"perplexity={self.perplexity!r} must be a number or a sequence of numbers"
-                )
-            if not np.isfinite(float(p)) or p < 1.0:
-                raise ValueError(f"perplexity={p!r} must be finite and at least 1")
-        if not wanted:
-            raise ValueError("perplexity is an empty sequence; give at least one number")
+        BY_NAME["perplexity"].kind.check("perplexity", self.perplexity)
+        several = not isinstance(self.perplexity, numbers.Real)
+        wanted = list(self.perplexity) if several else [self.perplexity]
         kept = [clip_perplexity(float(p), n - 1) if n > 1 else float(p) for p in wanted]
         if kept != [float(p) for p in wanted]:
             used = ", ".join(f"{p:g}" for p in kept)

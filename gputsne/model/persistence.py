@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import math
 import numbers
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gputsne.backends import DEVICES
+from gputsne.base.files import path_of
+from gputsne.base.parameter_table import TABLE
 from gputsne.base.types import Affinities, Array, State
 from gputsne.engine.kept import MeshRecord
 from gputsne.engine.optimize import Result
@@ -22,10 +25,9 @@ from gputsne.model import storage
 from gputsne.model.fitted import rechoose
 from gputsne.model.parameters import Parameters
 from gputsne.model.records import Fit, Prepared, read_only
-from gputsne.model.table import TABLE
 from gputsne.preparation import Preparation
 
-__all__ = ["read", "write"]
+__all__ = ["Saved", "read", "write"]
 
 # Functions and how often they are called, a graph that is in P already, and what another machine
 # has more or less of.
@@ -35,11 +37,19 @@ STATE = ("Y", "velocity", "gains")
 EDGES = ("indptr", "indices", "data")
 # What a file, like ``TSNE.mesh_``, calls these attributes of a mesh.
 FILED_AS = {"coarsened": "widened", "ever_coarsened": "ever_widened"}
+COLOUR = re.compile("#[0-9a-f]{6}")
 LONGEST = 1 << 40  # iterations and counts that a file may claim
 
 
-def write(fit: Fit, path: str | Path, *, affinities: bool = False) -> None:
-    """Write a fit that has a map; see ``TSNE.save``."""
+def write(
+    fit: Fit,
+    path: str | Path,
+    *,
+    affinities: bool = False,
+    palette: Mapping[str, str] | None = None,
+) -> None:
+    """Write a fit that has a map, and the colours its labels were drawn in; see ``TSNE.save``."""
+    path = path_of(path)
     result, prepared = fit.result, fit.prepared
     if result is None:
         raise ValueError("there is no map to save")
@@ -59,6 +69,7 @@ def write(fit: Fit, path: str | Path, *, affinities: bool = False) -> None:
         "perplexity": prepared.perplexity,
         "timings": fit.timings,
         "device": fit.device,
+        "palette": _filed_palette(palette or {}),
     }
     if prepared.rows is not None and prepared.preparation is not None:
         arrays["rows"] = prepared.rows
@@ -67,6 +78,14 @@ def write(fit: Fit, path: str | Path, *, affinities: bool = False) -> None:
         arrays |= {f"P.{name}": getattr(fit.P, name) for name in EDGES}
         meta["unreached"] = fit.P.unreached
     storage.write(path, meta, arrays)
+
+
+def _filed_palette(palette: Any) -> list[list[str]]:
+    """Return colours of labels as JSON has them, whatever the labels' names."""
+    known = isinstance(palette, Mapping)
+    if not known or not all(COLOUR.fullmatch(str(colour)) for colour in palette.values()):
+        raise ValueError(f"palette_={palette!r} must be a dict of label to '#rrggbb'")
+    return [[str(label), str(colour)] for label, colour in palette.items()]
 
 
 def _kept_parameters(params: Parameters, arrays: dict[str, Array]) -> dict[str, Any]:
@@ -108,8 +127,27 @@ def _plain(value: Any, where: str, arrays: dict[str, Array]) -> Any:
     raise ValueError(f"{where}={value!r} is {what}, which a file can't hold; pickle the model")
 
 
-def read(path: str | Path, device: str | None = None) -> tuple[dict[str, Any], Fit]:
+class Saved(NamedTuple):
+    """What a file holds.
+
+    Attributes
+    ----------
+    parameters : dict of str to object
+        What the estimator is to be made with.
+    fit : Fit
+        The fit.
+    palette : dict of str to str
+        Colours that labels had in pictures of the map, ``#rrggbb``; empty where there were none.
+    """
+
+    parameters: dict[str, Any]
+    fit: Fit
+    palette: dict[str, str]
+
+
+def read(path: str | Path, device: str | None = None) -> Saved:
     """Return the estimator's parameters and the fit that a file holds; see ``TSNE.load``."""
+    path = path_of(path)
     if device is not None and device not in DEVICES:
         raise ValueError(f"device={device!r} is none of {', '.join(map(repr, DEVICES))}")
     meta, arrays = storage.read(path)
@@ -119,9 +157,7 @@ def read(path: str | Path, device: str | None = None) -> tuple[dict[str, Any], F
         raise ValueError(f"{path} is no complete model of gputsne: {e!r}") from e
 
 
-def _restored(
-    meta: dict[str, Any], arrays: dict[str, Array], device: str | None
-) -> tuple[dict[str, Any], Fit]:
+def _restored(meta: dict[str, Any], arrays: dict[str, Array], device: str | None) -> Saved:
     given, params = _parameters(meta, arrays, device)
     state = _state(meta, arrays, params.n_components)
     n = len(state.Y)
@@ -139,7 +175,15 @@ def _restored(
     choice = rechoose(params.device, None)
     timings = {str(k): float(v) for k, v in meta["timings"].items()}
     result = _result(meta, state, params)
-    return given, Fit(params, choice.device, choice.reason, timings, prepared, P, result)
+    fit = Fit(params, choice.device, choice.reason, timings, prepared, P, result)
+    return Saved(given, fit, _palette(meta.get("palette", [])))
+
+
+def _palette(told: Any) -> dict[str, str]:
+    pairs = [(str(label), str(colour)) for label, colour in told]
+    if not all(COLOUR.fullmatch(colour) for _, colour in pairs):
+        raise ValueError("palette has what is no colour")
+    return dict(pairs)
 
 
 def _parameters(

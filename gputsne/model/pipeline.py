@@ -153,7 +153,9 @@ def _given(X: Any, stages: _Stages, seeds: Seeds) -> Affinities:
     params = stages.params
     rows = None if params.has_no_rows else _prepare(X, stages, seeds)
     given = X if rows is None else params.affinity
-    n, d = (_length(given), _length(given)) if rows is None else rows.shape
+    if not isinstance(given, Affinities):
+        given = neighbors.distance_matrix(given, "P")
+    n, d = (_points(given), _points(given)) if rows is None else rows.shape
     _check_memory(n, d, 1, stages, getattr(given, "nnz", None))
     with stages.timer.stage("affinities"):
         P = affinities.precomputed(given)
@@ -178,7 +180,8 @@ def _of_distances(X: Any, stages: _Stages) -> KNNGraph:
     """Return the graph that X, a matrix of distances, holds."""
     params = stages.params
     with stages.timer.stage("neighbors"):
-        n = _length(X)
+        X = neighbors.distance_matrix(X)
+        n = int(X.shape[0])
         k: int | None = _neighbors_per_point(n, stages)
         _check_memory(n, n, max(k or 1, 1), stages, getattr(X, "nnz", None))
         if params.affinity_name != "perplexity" and hasattr(X, "tocsr"):
@@ -223,7 +226,7 @@ def _graph(X: Any, stages: _Stages, seeds: Seeds) -> KNNGraph:
             none = np.empty((n, 0), np.int32)
             return KNNGraph(none, none.astype(np.float32), source="single")
         here: Any = {"cuda": partial(neighbors.on_device, ops=stages.ops)}
-        found: KNNGraph = here.get(stages.fit.device, neighbors.knn)(
+        found: KNNGraph = here.get(stages.fit.device, neighbors.on_host)(
             rows,
             k,
             metric=params.metric,
@@ -275,8 +278,8 @@ def _check_memory(n: int, d: int, k: int, stages: _Stages, entries: int | None =
     stages.others = plan.others
 
 
-def _length(X: Any) -> int:
-    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
+def _points(P: Any) -> int:
+    return P.n if isinstance(P, Affinities) else int(P.shape[0])
 
 
 def backend_of(choice: Choice, params: Parameters) -> Choice:

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from gputsne.base.files import replacing
+from gputsne.base.files import path_of, replacing
 from gputsne.base.types import Array
 
 __all__ = ["VERSION", "read", "write"]
@@ -77,7 +77,7 @@ def write(path: str | Path, meta: Mapping[str, Any], arrays: Mapping[str, Array]
         "meta": _plain(dict(meta), "meta"),
     }
     text = json.dumps(head, indent=1, allow_nan=False).encode()
-    with replacing(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as file:
+    with replacing(path_of(path)) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as file:
         file.writestr(zipfile.ZipInfo(HEADER, OLDEST), text)
         for name, array in kept.items():
             with file.open(zipfile.ZipInfo(f"{name}.npy", OLDEST), "w", force_zip64=True) as out:
@@ -101,13 +101,15 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Array]]:
     OSError
         If there is no such file or it can't be read.
     """
-    path = Path(path)
+    path = path_of(path)
     with path.open("rb") as stream:
         if stream.read(2) != b"PK":
             raise ValueError(f"{path} is no model of gputsne: it doesn't start like one")
         try:
             return _read(path, stream)
-        except (_NotOurs, MemoryError):
+        except _NotOurs as error:
+            raise ValueError(str(error)) from None
+        except MemoryError:
             raise
         except DAMAGE as error:
             raise ValueError(
@@ -117,7 +119,7 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, Array]]:
 
 
 class _NotOurs(ValueError):
-    """The file is whole, but not for us; the message is final."""
+    """The file is whole, but not for us; ``read`` raises its message as a plain ValueError."""
 
 
 def _read(path: Path, stream: BinaryIO) -> tuple[dict[str, Any], dict[str, Array]]:

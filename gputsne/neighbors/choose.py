@@ -77,7 +77,7 @@ class Wish(NamedTuple):
         if self.exact is False and not isinstance(metric, VectorMetric):
             raise ValueError(
                 f"exact=False needs one of the metrics {', '.join(VECTORS)}; metric="
-                f"{metric.argument!r} is only searched exactly"
+                f"{metric.said} is only searched exactly"
             )
         return self
 
@@ -236,7 +236,7 @@ def name_search(n: int, k: int, metric: Metric) -> tuple[str, str]:
         In words, for the log.
     """
     if not isinstance(metric, VectorMetric):
-        return "cpu", f"metric={metric.argument!r} is computed by scikit-learn, on the CPU"
+        return "cpu", f"metric={metric.said} is computed by scikit-learn, on the CPU"
     if k + 1 + SPARE > MOST:
         return "cpu", f"k={k} is more than the {MOST - 1 - SPARE} that are kept on the GPU"
     if n <= EXACT_POINTS:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from gputsne.base.arrays import host
 from gputsne.base.types import Array, KNNGraph
-from gputsne.neighbors.matrix import ROUNDING, from_sparse_distances
+from gputsne.neighbors.matrix import from_sparse_distances, rounding_of
 
 __all__ = ["from_user"]
 
@@ -50,7 +51,9 @@ def from_user(neighbors: Any, n: int, k: int | None = None) -> KNNGraph:
         neighbors = (neighbors.indices, neighbors.distances)
     indices, distances = _two_arrays(neighbors, n)
     blocks = [slice(start, min(n, start + BLOCK)) for start in range(0, n, BLOCK)]
-    slack = ROUNDING * max((_farthest(distances[block]) for block in blocks), default=0.0)
+    slack = rounding_of(distances.dtype) * max(
+        (_farthest(distances[block]) for block in blocks), default=0.0
+    )
     for block in blocks:
         _check_block(indices[block], distances[block], block.start, n, slack)
     own = any((indices[b] == np.arange(b.start, b.stop)[:, None]).any() for b in blocks)
@@ -84,7 +87,7 @@ def _two_arrays(neighbors: Any, n: int) -> tuple[Array, Array]:
             "neighbors must be a KNNGraph, a pair (indices, distances) or a sparse matrix of "
             f"distances, got {type(neighbors).__name__}"
         )
-    indices, distances = np.asarray(neighbors[0]), np.asarray(neighbors[1])
+    indices, distances = (np.asarray(host(part)) for part in neighbors)
     if indices.dtype.kind not in "iu":
         swapped = indices.dtype.kind == "f" and distances.dtype.kind in "iu"
         hint = (

@@ -12,17 +12,19 @@ import numpy as np
 from gputsne.base import threads
 from gputsne.base.messages import warn_user
 from gputsne.base.random import draw_seed
+from gputsne.base.tables import admitted
 from gputsne.base.types import Array, KNNGraph
 from gputsne.neighbors.choose import Wish, choose_device_search, choose_search
 from gputsne.neighbors.duplicates import duplicate_groups, link_cyclically
-from gputsne.neighbors.matrix import from_sparse_distances
-from gputsne.neighbors.metric import Metric, VectorMetric, metric_for
+from gputsne.neighbors.matrix import distance_matrix, from_sparse_distances
+from gputsne.neighbors.memory import check_search
+from gputsne.neighbors.metric import Metric, SquaredEuclidean, VectorMetric, metric_for
 from gputsne.neighbors.recall import Sample, recall_of_rounded, sample_of
 from gputsne.neighbors.rows import Rows, farthest_value, read_rows, recentred
 from gputsne.neighbors.search.pairwise import Pairwise
 from gputsne.neighbors.search.ranking import without_self
 
-__all__ = ["knn", "on_device"]
+__all__ = ["knn", "on_device", "on_host"]
 
 
 def knn(
@@ -36,6 +38,7 @@ def knn(
     n_jobs: int | None = None,
     random_state: Any = None,
     progress: Callable[[int, int], None] | None = None,
+    memory_limit: int | str | None = None,
 ) -> KNNGraph:
     r"""Find the k nearest neighbours of every row, itself not among them.
 
@@ -65,6 +68,8 @@ def knn(
         Seed of k-means and of the sampled rows.
     progress : callable or None
         Called as ``progress(done, n)`` with the rows that are done.
+    memory_limit : int, str or None
+        Bytes the search may take, as a number or as "8G"; None for what is free.
 
     Returns
     -------
@@ -76,6 +81,8 @@ def knn(
     ------
     ValueError, TypeError
         Names the argument, its value and the remedy.
+    OverMemory
+        The search would not fit in memory; nothing was allocated.
 
     Warns
     -----
@@ -92,18 +99,45 @@ def knn(
     >>> graph.indices.ravel().tolist()
     [1, 0, 1]
     """
-    if isinstance(metric, str) and metric == "precomputed":
-        if metric_params:
-            raise ValueError(
-                f"metric_params={metric_params!r} has no effect with metric={metric!r}"
-            )
-        Wish(exact, min_recall).checked(Metric(metric))
-        n = X.shape[0] if hasattr(X, "shape") else len(X)
-        return from_sparse_distances(X, _checked_k(k, n))
-    return _knn(
-        X, k, metric_for(metric, metric_params), Wish(exact, min_recall), n_jobs, random_state,
-        progress, None,
-    )  # fmt: skip
+    X = admitted(X)
+    k = _whole_k(k)
+    wish = Wish(exact, min_recall)
+    if not (isinstance(metric, str) and metric == "precomputed"):
+        known = metric_for(metric, metric_params)
+        check_search(X, k, metric, memory_limit)
+        return _knn(X, k, known, wish, n_jobs, random_state, progress, None)
+    check_search(X, k, metric, memory_limit)
+    if metric_params:
+        raise ValueError(f"metric_params={metric_params!r} has no effect with metric={metric!r}")
+    wish.checked(Metric("precomputed"))
+    D = distance_matrix(X)
+    return from_sparse_distances(D, _checked_k(k, D.shape[0]))
+
+
+def on_host(
+    X: Any, k: int, *, metric: Any = "euclidean", metric_params: Any = None,
+    min_recall: float = 0.98, n_jobs: int | None = None, random_state: Any = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> KNNGraph:  # fmt: skip
+    """Find neighbours on the CPU, as a fit does whose plan has looked at the memory.
+
+    Parameters
+    ----------
+    X : array, shape (n, d), float32
+        Rows.
+    k : int
+        Neighbours of each.
+    metric, metric_params, min_recall, n_jobs, random_state, progress
+        As in ``knn``.
+
+    Returns
+    -------
+    KNNGraph
+        As from ``knn``.
+    """
+    known = metric_for(metric, metric_params)
+    wish = Wish("auto", min_recall)
+    return _knn(X, k, known, wish, n_jobs, random_state, progress, None)
 
 
 def on_device(
@@ -147,6 +181,8 @@ def _knn(
     if not isinstance(metric, VectorMetric):
         return _by_pairs(rows.values, k, metric, jobs, counter)
 
+    if isinstance(metric, SquaredEuclidean) and metric.safe_factor(rows.values) is None:
+        raise _too_far(rows)
     import faiss  # noqa: F401  before the limit, which caps only what is loaded
 
     with threads.limit(jobs):
@@ -160,13 +196,18 @@ def _knn(
     return found if recall == 1.0 else _judged(rows, found, recall, wish)
 
 
-def _checked_k(k: Any, n: int) -> int:
+def _whole_k(k: Any) -> int:
     if isinstance(k, bool) or not isinstance(k, numbers.Integral):
         raise TypeError(f"k must be an integer, got {k!r}")
-    if not 1 <= int(k) <= n - 1:
+    return int(k)
+
+
+def _checked_k(given: Any, n: int) -> int:
+    k = _whole_k(given)
+    if not 1 <= k <= n - 1:
         remedy = f"use k from 1 to {n - 1}" if n > 1 else "one row has no neighbours"
         raise ValueError(f"k={k} neighbours can't be found among n_samples={n} rows: {remedy}")
-    return int(k)
+    return k
 
 
 class _Counter:
@@ -254,13 +295,18 @@ def _check_range(rows: Rows, graph: KNNGraph, metric: VectorMetric, seed: int) -
     near = X[graph.indices[own, -1]].astype(np.float64)
     true = np.linalg.norm((X[own].astype(np.float64) - near) * factor, axis=1)
     if (np.sqrt(learned.to_squared(told.astype(np.float64))) < 0.5 * true).any():
-        wide = X.astype(np.float64) if rows.wide is None else rows.wide
-        row, column, value = farthest_value(Rows(X, wide, rows.centre))
-        raise ValueError(
-            f"X[{row}, {column}]={value:.6g} lies so far out that float32 can't tell the other "
-            "rows apart beside it. If it stands for 'no data', drop that row or fill it; otherwise "
-            "clip the column, or take its logarithm"
-        )
+        raise _too_far(rows)
+
+
+def _too_far(rows: Rows) -> ValueError:
+    """Return the error that names the value beside which all others are alike."""
+    wide = rows.values.astype(np.float64) if rows.wide is None else rows.wide
+    row, column, value = farthest_value(Rows(rows.values, wide, rows.centre))
+    return ValueError(
+        f"X[{row}, {column}]={value:.6g} lies so far out that float32 can't tell the other "
+        "rows apart beside it. If it stands for 'no data', drop that row or fill it; otherwise "
+        "clip the column, or take its logarithm"
+    )
 
 
 def _judged(rows: Rows, graph: KNNGraph, recall: float, wish: Wish) -> KNNGraph:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gputsne.base.sparse import checked_csr
+from gputsne.base.tables import read
 from gputsne.base.types import Array, KNNGraph
 from gputsne.neighbors.search.ranking import smallest
 
@@ -17,6 +18,48 @@ DENSE_NUMBERS = 1 << 22  # of a dense matrix at once, 32 MB of float64
 TILE = 512  # side of the squares a dense matrix is compared with its transpose in: 2 MB each
 # Rounding that is tolerated, as a share of the typical distance: float32's own, some sums deep.
 ROUNDING = 64 * float(np.finfo(np.float32).eps)
+# The same of float16, whose products are summed in float32: the two factors' own rounding, twice
+# (they were scaled to unit length), and that of the sum and the difference.
+HALF_ROUNDING = 8 * float(np.finfo(np.float16).eps)
+
+
+def distance_matrix(X: Any, name: str = "X") -> Any:
+    """Return what was given as distances as an array or a sparse matrix.
+
+    Parameters
+    ----------
+    X : array_like, DataFrame or sparse matrix, shape (n, n)
+        Read as any other table is.
+    name : str
+        What the argument is called in messages.
+
+    Returns
+    -------
+    array or sparse matrix
+        With ``shape`` and ``dtype``; a sparse one as it is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no table of numbers.
+    """
+    return X if hasattr(X, "tocsr") else read(X, name).values
+
+
+def rounding_of(dtype: Any) -> float:
+    """Return the rounding that is tolerated in distances, as a share of the typical one.
+
+    Parameters
+    ----------
+    dtype : dtype
+        Of the distances.
+
+    Returns
+    -------
+    float
+        ``ROUNDING``, or that of half precision.
+    """
+    return HALF_ROUNDING if np.dtype(dtype) == np.float16 else ROUNDING
 
 
 def from_sparse_distances(D: Any, k: int | None = None, *, ragged: bool = False) -> KNNGraph:
@@ -47,8 +90,7 @@ def from_sparse_distances(D: Any, k: int | None = None, *, ragged: bool = False)
         halves differ.
     """
     sparse = hasattr(D, "tocsr")
-    if not sparse:
-        D = np.asarray(D)
+    D = distance_matrix(D)
     if D.ndim != 2 or D.shape[0] != D.shape[1]:
         raise ValueError(
             f"X should be a square distance matrix with metric='precomputed', got {D.shape}"
@@ -62,8 +104,9 @@ def from_sparse_distances(D: Any, k: int | None = None, *, ragged: bool = False)
 @np.errstate(over="ignore")  # what float32 can't hold is infinitely far
 def _from_sparse(D: Any, k: int | None, ragged: bool) -> tuple[Array, Array]:
     n = int(D.shape[0])
-    D = checked_csr("the distance matrix", D).astype(np.float64)  # a copy: it is clipped below
-    _check_values(D.data, float(np.abs(D.data).max(initial=0.0)))
+    D = checked_csr("the distance matrix", D)
+    _check_values(D.data, float(np.abs(D.data.astype(np.float64)).max(initial=0.0)))
+    D = D.astype(np.float64)  # a copy: it is clipped below
     np.maximum(D.data, 0.0, out=D.data)
     stored = _off_diagonal(D)
     least, longest = int(stored.min()), int(stored.max())
@@ -108,7 +151,7 @@ def _check_values(values: Array, scale: float) -> None:
             "the distance matrix contains NaN or infinity: leave out of a sparse matrix what is "
             "unknown, or drop those rows and columns"
         )
-    if low < -ROUNDING * scale:
+    if low < -rounding_of(values.dtype) * scale:
         raise ValueError(
             f"All distances should be positive, the precomputed distances given as X are not "
             f"correct: the smallest is {low}. Are they similarities? Turn them into distances; "
@@ -138,7 +181,7 @@ def _check_symmetric(D: Array, scale: float) -> None:
     n = len(D)
     if n == 1:
         return
-    slack = ROUNDING * scale * scale
+    slack = rounding_of(D.dtype) * scale * scale
     diagonal = D.diagonal().astype(np.float64)
     i = int(np.argmax(diagonal))
     if diagonal[i] ** 2 > slack:

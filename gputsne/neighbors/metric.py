@@ -8,21 +8,24 @@ Every other ``Metric`` is computed pair by pair, by scikit-learn.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
+from gputsne.base.messages import warn_user
+from gputsne.base.spread import SAFE_EXPONENT, safe_factor, spreads_of
+from gputsne.base.tables import Table
 from gputsne.base.types import Array, FloatArray
 
 __all__ = ["METRICS", "VECTORS", "Metric", "VectorMetric", "metric_for"]
 
-# Spreads outside 2**-40 ... 2**40 are rescaled, so that squared distances stay inside float32.
-SAFE_EXPONENT = 40
 # A correlation row whose deviation is below this share of its size is constant: float32 data
 # resolve 6e-8, float64 arithmetic on them leaves 1e-16.
 CONSTANT = 1e-12
+LATITUDES = math.pi / 2 + 1e-5  # the poles, and float32's rounding of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,9 +67,9 @@ class Metric:
         return self.power
 
     @property
-    def argument(self) -> Any:
-        """What scikit-learn is given: the name or the function."""
-        return self.function or self.name
+    def said(self) -> str:
+        """How messages write it: a name in quotes, or the function's own."""
+        return self.name if self.function else repr(self.name)
 
     def learn(self, X: Array) -> Metric:
         """Return this metric with what it takes from the database's rows, shape (n, d)."""
@@ -75,6 +78,25 @@ class Metric:
     def typed(self, X: Array) -> Array:
         """Return rows as scikit-learn computes this metric."""
         return X
+
+
+class Haversine(Metric):
+    """The great-circle distance of two places on a sphere of radius 1."""
+
+    def learn(self, X: Array) -> Metric:
+        """Raise for what is no latitude and longitude; warn of what can't be in radians."""
+        if X.shape[1] != 2:
+            raise ValueError(
+                f"metric='haversine' needs 2 columns, latitude and longitude in radians, and X has "
+                f"{X.shape[1]}: pass those two"
+            )
+        farthest = float(np.abs(X[:, 0]).max(initial=0.0))
+        if farthest > LATITUDES:
+            warn_user(
+                f"metric='haversine' takes radians, and X has a latitude of {farthest:.4g}, beyond "
+                "a quarter turn: pass np.radians(X), latitude first"
+            )
+        return self
 
 
 class Difference(Metric):
@@ -194,9 +216,18 @@ class SquaredEuclidean(VectorMetric):
     power = 2
 
     def learn(self, X: Array) -> VectorMetric:
-        """Choose the factor that keeps squares inside float32."""
-        exponent = int(np.frexp(_largest(X))[1])
-        return self if abs(exponent) <= SAFE_EXPONENT else replace(self, factor=2.0**-exponent)
+        """Choose the factor that keeps squares inside float32, as a fit's preparation does."""
+        factor = self.safe_factor(X)
+        if factor is None:
+            factor = 2.0 ** -int(np.frexp(_largest(X))[1])
+        return self if factor == 1.0 else replace(self, factor=factor)
+
+    def safe_factor(self, X: Array) -> float | None:
+        """Return that factor, None where one value is too far out for any."""
+        if not X.size:
+            return 1.0
+        spreads = spreads_of(Table(X, None, sparse=False), None, None)
+        return safe_factor(_largest(X), spreads.rest)
 
     def to_vectors(self, X: Array) -> Array:
         """Return the rows times the factor."""
@@ -333,7 +364,7 @@ METRICS: dict[str, type[Metric]] = {
     "russellrao": Presence,
     "sokalsneath": Presence,
     "yule": Presence,
-    "haversine": Metric,
+    "haversine": Haversine,
 }
 # Those that FAISS searches.
 VECTORS = tuple(name for name, kind in METRICS.items() if issubclass(kind, VectorMetric))
@@ -364,11 +395,13 @@ def metric_for(
     ValueError
         For an unknown name, and for parameters of a metric that has none.
     """
+    if not isinstance(params, Mapping | None) or not all(isinstance(k, str) for k in params or ()):
+        raise TypeError(f"metric_params={params!r} must be None or a dict with names as keys")
     if callable(metric):
-        name = getattr(metric, "__name__", "callable")
+        name = getattr(metric, "__name__", None) or repr(metric)
         return Metric(name, metric, dict(params or {}))
     if not isinstance(metric, str):
-        raise TypeError(f"metric must be a name or a callable, got {metric!r}")
+        raise TypeError(f"metric={metric!r} must be a name or a function of two rows")
     kind = METRICS.get(metric)
     if kind is None:
         kind = _known_to_sklearn(metric)

@@ -6,6 +6,8 @@ measured.
 
 from __future__ import annotations
 
+import math
+import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,10 +17,11 @@ import numpy as np
 from gputsne.backends.cuda.fft import PLAN_BYTES
 from gputsne.base.errors import OverMemory
 from gputsne.base.memory import available_memory
-from gputsne.base.types import AFFINITY_DTYPES
+from gputsne.base.parameter_table import Bytes, check
+from gputsne.base.sizes import size_text
 from gputsne.engine.mesh import GOAL, MAX_NODES
-from gputsne.neighbors.metric import VECTORS
-from gputsne.neighbors.search.pairwise import CALL
+from gputsne.neighbors import metric_for
+from gputsne.neighbors.memory import BASE, LIST_BYTES, given_bytes, search_bytes
 
 __all__ = ["Plan", "available_memory", "device_stages", "mesh_nodes", "plan"]
 
@@ -37,15 +40,10 @@ WIDEST_GOAL = GOAL[-1][1]  # spacing of a large map's mesh, map units
 LEAST_SIDE = 64
 LEAST_MESH = 64  # FFT nodes per axis that a mesh is always given
 MESH_SHARE = 4  # of what is free, a mesh takes at most one part in so many
-BASE = 200e6  # interpreter and libraries
-FAISS_BYTES = 64_000_000  # blocks of queries, their candidates and what threads keep
-PAIR_BYTES = 24  # per pair of a block of all distances: float64, the order of the smallest, a copy
-DENSE_BYTES = 16  # per distance of a dense X: compared with its transpose, ranked in blocks
-ENTRY_BYTES = 64  # per distance of a sparse X: sorted by row, cut to k, checked for symmetry
-STORED_BYTES = 12  # per number of a sparse matrix: float64 and its column
 # Per edge while eigenvectors are found: the Laplacian in float64 and what it is made in; per point
 # the vectors that Lanczos' method keeps.
 SPECTRAL_EDGE_BYTES, SPECTRAL_POINT_BYTES = 28, 8 * 2 * 60
+GIVEN = "given"  # the affinity of a fit whose P was brought beside the rows
 AFFINITIES = (
     "neighbour search",
     "neighbour lists",
@@ -97,13 +95,13 @@ class Plan:
         """Bytes in main memory of everything but the mesh."""
         return self.host_bytes - self.parts["mesh"]
 
-    def check(self, limit: float | None = None, device_limit: float | None = None) -> None:
+    def check(self, limit: float | str | None = None, device_limit: float | None = None) -> None:
         """Raise if the plan does not fit.
 
         Parameters
         ----------
-        limit : float or None
-            Bytes; None for what the machine or the container still has.
+        limit : float, str or None
+            Bytes, or as "8G"; None for what the machine or the container still has.
         device_limit : float or None
             Bytes that the GPU still has; None where there is none.
 
@@ -111,21 +109,24 @@ class Plan:
         ------
         OverMemory
             With both figures and the remedies.
+        TypeError, ValueError
+            For a limit that is no amount of memory.
         """
-        allowed = available_memory() if limit is None else limit
+        given = Bytes().read("memory_limit", limit)
+        allowed = available_memory() if given is None else given
         if allowed is not None and self.host_bytes > allowed:
             worst = max(self.stages, key=lambda s: self.stages[s])
             raise OverMemory(
-                f"this fit needs {self.host_bytes / 1e9:.2f} GB (stage {worst!r}), "
-                f"{'free memory' if limit is None else 'memory_limit'} is {allowed / 1e9:.2f} GB; "
+                f"this fit needs {size_text(self.host_bytes)} (stage {worst!r}), "
+                f"{'free memory' if limit is None else 'memory_limit'} is {size_text(allowed)}; "
                 "lower perplexity or n_neighbors, use affinity='uniform', reduce X with pca=50, "
                 "or fit a sample and transform the rest"
             )
         if device_limit is not None and self.device_bytes > device_limit:
             worst = max(self.device_stages, key=lambda s: self.device_stages[s])
             raise OverMemory(
-                f"this fit needs {self.device_bytes / 1e9:.2f} GB of the GPU's memory (stage "
-                f"{worst!r}), {device_limit / 1e9:.2f} GB are free there; lower perplexity or "
+                f"this fit needs {size_text(self.device_bytes)} of the GPU's memory (stage "
+                f"{worst!r}), {size_text(device_limit)} are free there; lower perplexity or "
                 "n_neighbors, use affinity='uniform' or affinity_dtype='float16', reduce X with "
                 "pca=50, free what else lies on the GPU, or use device='cpu'"
             )
@@ -142,7 +143,7 @@ def plan(
     pca: int | None = None,
     affinity_dtype: str = "float32",
     metric: Any = "euclidean",
-    affinity: str = "perplexity",
+    affinity: Any = "perplexity",
     init: Any = "pca",
     entries: int | None = None,
 ) -> Plan:
@@ -167,7 +168,7 @@ def plan(
     metric : str or callable, default "euclidean"
         As in ``TSNE``; what FAISS does not search compares all pairs in blocks, and
         "precomputed" holds n x n distances.
-    affinity : str, default "perplexity"
+    affinity : str or P, default "perplexity"
         As in ``TSNE``; "precomputed" holds P.
     init : str or array_like, default "pca"
         As in ``TSNE``; "spectral" needs eigenvectors of P.
@@ -181,9 +182,8 @@ def plan(
 
     Raises
     ------
-    ValueError
-        A count below 1 or not finite, a perplexity below 1 or not finite, or a name that is none
-        of those known.
+    TypeError, ValueError
+        For counts that are no whole number of at least 1, and for what ``TSNE`` refuses.
 
     Examples
     --------
@@ -193,32 +193,38 @@ def plan(
     from gputsne.backends import DEVICES
     from gputsne.planning.costs import MACHINES, Case
 
-    n, d, c = (_count(*given) for given in (("n", n), ("d", d), ("n_components", n_components)))
-    if c > 3:
-        raise ValueError(f"n_components={n_components!r} is none of 1, 2 and 3")
     if device not in (known := (*DEVICES, *MACHINES)):
         raise ValueError(f"device={device!r} is none of {', '.join(map(repr, known))}")
-    if affinity_dtype not in AFFINITY_DTYPES:
-        raise ValueError(
-            f"affinity_dtype={affinity_dtype!r} is none of {', '.join(map(repr, AFFINITY_DTYPES))}"
-        )
+    for name, value in (
+        ("n_components", n_components), ("perplexity", perplexity), ("n_neighbors", n_neighbors),
+        ("pca", pca), ("affinity_dtype", affinity_dtype), ("init", init),
+    ):  # fmt: skip
+        check(name, value)
+    if not isinstance(affinity, str):
+        check("affinity", affinity)
+        affinity = GIVEN
+    elif affinity != GIVEN:
+        check("affinity", affinity)
+    if not (isinstance(metric, str) and metric == "precomputed"):
+        metric_for(metric)
+    n, d, c = _count("n", n), _count("d", d), int(n_components)
+    entries = None if entries is None else _count("entries", entries)
     half = affinity_dtype == "float16"
     k = _neighbors(n, perplexity, n_neighbors)
-    kept = min(d, _count("pca", pca) if pca else d)
+    kept = d if pca is None else min(d, int(pca))
     edges = int(MIRRORED * n * k)
     parts = {
         "data": 4 * n * d,
         "prepared data": 4 * n * kept if kept < d else 0,
-        "neighbour search": _search_bytes(n, kept, metric),
-        "neighbour lists": 8 * n * k,
+        "neighbour search": search_bytes(n, kept, metric),
+        "neighbour lists": LIST_BYTES * n * k,
         "conditional p": 4 * n * k,
         "transposed lists": 8 * n * k,
     }
     given = "precomputed" in [name for name in (metric, affinity) if isinstance(name, str)]
     if given:
-        stored = n * n if entries is None else _count("entries", entries)
-        parts["data"] = stored * (8 if entries is None else STORED_BYTES)
-        parts["neighbour search"] = stored * (DENSE_BYTES if entries is None else ENTRY_BYTES)
+        stored = n * n if entries is None else entries
+        parts["data"], parts["neighbour search"] = given_bytes(n, entries)
         if affinity == "precomputed":
             edges = stored
             parts |= {name: 0 for name in ("neighbour lists", "conditional p", "transposed lists")}
@@ -256,26 +262,20 @@ def plan(
 
 def _count(name: str, value: Any) -> int:
     """Return a count as Python's integer: numpy's int32 would overflow in products."""
-    if not np.isfinite(float(value)) or int(value) < 1:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name}={value!r} must be a whole number")
+    if not np.isfinite(float(value)) or value < 1:
         raise ValueError(f"{name}={value!r} must be finite and at least 1")
-    return int(value)
+    if value % 1:
+        raise ValueError(f"{name}={value!r} must be a whole number")
+    return int(math.floor(value))  # noqa: RUF046  of numpy's float, a float
 
 
 def _neighbors(n: int, perplexity: Any, n_neighbors: int | None) -> int:
     """Return the neighbours per point that lists hold."""
     if n_neighbors is not None:
-        return _count("n_neighbors", n_neighbors)
-    largest = float(np.max(perplexity))
-    if not np.isfinite(largest) or float(np.min(perplexity)) < 1.0:
-        raise ValueError(f"perplexity={perplexity!r} must be finite and at least 1")
-    return min(n - 1, int(3 * largest))
-
-
-def _search_bytes(n: int, d: int, metric: Any) -> int:
-    if isinstance(metric, str) and metric in VECTORS:
-        return 6 * n * d + FAISS_BYTES  # FAISS's lists grow by half at a time
-    rows = min(n, 4096, max(1, int(CALL / max(d, 8) / n)))
-    return PAIR_BYTES * rows * n + 8 * n * d
+        return int(n_neighbors)
+    return min(n - 1, int(3 * float(np.max(perplexity))))
 
 
 def _usual_nodes(n: int, c: int) -> float:

@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from gputsne.base.files import check_writable
+from gputsne.base.files import check_writable, path_of
 from gputsne.base.messages import warn_user
 from gputsne.plotting.colours import colour_of, palette
 from gputsne.plotting.scene import Style, scene_of
@@ -98,8 +98,8 @@ def plot(
 
     Raises
     ------
-    ValueError
-        For another suffix, labels of another length, or a parameter without effect.
+    TypeError, ValueError
+        For another suffix, labels of another length, a parameter of another kind or without effect.
     DependencyMissing
         If matplotlib or plotly is not installed.
 
@@ -115,7 +115,7 @@ def plot(
     >>> Y = np.random.default_rng(0).normal(size=(100, 2))
     >>> figure = plot(Y, np.arange(100) % 3, title="Noise")
     """
-    target = None if path is None else Path(path)
+    target = None if path is None else path_of(path)
     chosen = _renderer(target, renderer)
     if target is not None:
         check_writable(target)

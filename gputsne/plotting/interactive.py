@@ -58,6 +58,10 @@ _PAGE = """<!DOCTYPE html>
 """
 
 
+LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+FAR = 2.0**14  # times its width that a scale lies from 0 and keeps a thousand shades in float32
+
+
 def point_limit(map_or_model: Any, hover: Any) -> tuple[int, int]:
     """Return the number of points, and how many of them keep the file at a reasonable weight.
 
@@ -200,13 +204,20 @@ def _value_colours(scene: Scene, seen: Array) -> dict[str, Any]:
         bar |= {"tickvals": days, "ticktext": texts}
     at = np.linspace(0, 1, len(labels.scale))
     return {
-        "color": labels.values[seen].astype(np.float32),
+        "color": labels.within_limits(seen).astype(_narrowest(*labels.limits)),
         "colorscale": [[float(t), c] for t, c in zip(at, labels.scale, strict=True)],
         "cmin": labels.limits[0],
         "cmax": labels.limits[1],
         "showscale": True,
         "colorbar": bar,
     }
+
+
+def _narrowest(low: float, high: float) -> type[np.floating[Any]]:
+    """Return the float that tells values of a scale apart: 4 bytes, or 8 far from 0."""
+    size = max(abs(low), abs(high))
+    blurred = size > LARGEST_FLOAT32 or size > FAR * (high - low)
+    return np.float64 if blurred else np.float32
 
 
 def _layout(scene: Scene) -> dict[str, Any]:

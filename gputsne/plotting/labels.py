@@ -7,8 +7,11 @@ choice.py.
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -81,6 +84,10 @@ class Labels:
         """Return the labels of some of the points; names, colours and limits stay."""
         values = self.values[rows] if self.kind == "values" else self.values
         return replace(self, codes=self.codes[rows], values=values)
+
+    def within_limits(self, rows: Array) -> npt.NDArray[np.float64]:
+        """Return the values of some of the points; those beyond a limit are the limit."""
+        return np.clip(self.values[rows], *self.limits)
 
     def counts(self) -> npt.NDArray[np.int64]:
         """Return the number of points in each category."""
@@ -192,32 +199,52 @@ def _values(
     values = np.where(np.isfinite(numbers), numbers, np.nan)
     seen = values[np.isfinite(values)]
     least, greatest = (float(seen.min()), float(seen.max())) if seen.size else (0.0, 1.0)
-    low, high = _limit("vmin", limits[0], least), _limit("vmax", limits[1], greatest)
+    dates = column.values.dtype.kind == "M"
+    low = _limit("vmin", limits[0], least, dates)
+    high = _limit("vmax", limits[1], greatest, dates)
     if not low <= high or (low == high and limits != (None, None)):
-        raise ValueError(f"vmin={low:g} must be below vmax={high:g}")
+        ends = (_end("vmin", limits[0], low, dates), _end("vmax", limits[1], high, dates))
+        raise ValueError(f"{ends[0]} must be below {ends[1]}")
+    if not np.isfinite(high - low):
+        raise ValueError(
+            f"labels reach from {low:g} to {high:g}, farther apart than a float can tell: pass "
+            "vmin and vmax, or rescale them"
+        )
     return Labels(
         "values",
         np.full(len(values), -1, dtype=np.int32),
         values=values,
         scale=choose_scale(SCALES[0] if palette is None else palette),
         limits=(low, high),
-        dates=column.values.dtype.kind == "M",
+        dates=dates,
         title=printable(column.title),
     )
 
 
-def _limit(name: str, given: float | None, default: float) -> float:
+def _limit(name: str, given: Any, default: float, dates: bool) -> float:
     """Return a limit as a number; dates become days since 1970-01-01."""
     if given is None:
         return default
-    try:
-        day = not isinstance(given, int | float | np.number)
+    number = np.nan
+    day = isinstance(given, str | date | np.datetime64)
+    with suppress(TypeError, ValueError, OverflowError):
         number = _days(np.array([given], dtype="M8[us]"))[0] if day else float(given)
-    except (TypeError, ValueError):
-        number = np.nan
     if not np.isfinite(number):
-        raise ValueError(f"{name}={given!r} must be a finite number, or a date where labels are")
+        raise ValueError(
+            f"{name}={reprlib.repr(given)} must be a finite number, or a date where labels are"
+        )
+    if day and not dates:
+        raise ValueError(f"{name}={given!r} is a date, and the labels are numbers: pass a number")
     return float(number)
+
+
+def _end(name: str, given: Any, number: float, dates: bool) -> str:
+    """Return how a message writes an end of the scale: as it was given, else as the labels are."""
+    if not dates:
+        return f"{name}={number:g}"
+    if given is not None:
+        return f"{name}={given!s}"
+    return f"{name}={_said(np.datetime64(round(number * 86_400e6), 'us'))} (of the labels)"
 
 
 def _days(dates: Array) -> npt.NDArray[np.float64]:

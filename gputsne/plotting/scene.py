@@ -9,8 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gputsne.base.arrays import host
+from gputsne.base.labels import text_of
+from gputsne.base.parameter_table import Real, Whole
+from gputsne.base.rows import as_column
+from gputsne.base.tables import read
 from gputsne.base.types import Array, FloatArray
 from gputsne.plotting.caption import caption_of
+from gputsne.plotting.choice import colour
 from gputsne.plotting.labels import Labels, printable, read_labels
 
 __all__ = ["Scene", "Style", "hover_columns", "read_map", "scene_of", "stratified"]
@@ -38,6 +44,17 @@ class Style:
     opacity: float | None = None
     annotate: bool | None = None
     dpi: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raise TypeError or ValueError for what is no text, number or switch."""
+        for name, text in (("title", self.title), ("caption", self.caption)):
+            if not isinstance(text, str | None):
+                raise TypeError(f"{name}={text!r} must be text or None")
+        Real(other=(None,)).check("point_size", self.point_size)
+        Real(0.0, 1.0, other=(None,)).check("opacity", self.opacity)
+        Real(other=(None,)).check("dpi", self.dpi)
+        if not isinstance(self.annotate, bool | np.bool_ | None):
+            raise TypeError(f"annotate={self.annotate!r} must be True, False or None")
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,14 +101,15 @@ def read_map(map_or_model: Any) -> tuple[FloatArray, Any]:
         from sklearn.exceptions import NotFittedError
 
         raise NotFittedError("plot needs a fitted TSNE; call fit first")
-    if hasattr(map_or_model, "get") and hasattr(map_or_model, "__cuda_array_interface__"):
-        map_or_model = map_or_model.get()
-    Y = np.asarray(map_or_model)
+    Y = host(map_or_model)
+    if not isinstance(Y, np.ndarray) or Y.dtype.kind == "O":
+        table = read(as_column(Y), "the map")
+        Y = table.values.toarray() if table.sparse else table.values
     if Y.ndim == 1:
         Y = Y[:, None]
     if Y.ndim != 2 or Y.shape[1] not in (1, 2, 3) or Y.dtype.kind not in "iuf":
         raise ValueError(
-            f"the map has shape {np.shape(map_or_model)} and dtype {Y.dtype}; "
+            f"the map has shape {Y.shape} and dtype {Y.dtype}; "
             "plot draws numbers of shape (n, 1), (n, 2) or (n, 3)"
         )
     if Y.shape[0] == 0:
@@ -99,7 +117,11 @@ def read_map(map_or_model: Any) -> tuple[FloatArray, Any]:
     bad = int((~np.isfinite(Y)).any(axis=1).sum())
     if bad:
         raise ValueError(f"the map has {bad} points with NaN or infinite coordinates; drop them")
-    return np.ascontiguousarray(Y, dtype=np.float32), model
+    with np.errstate(over="ignore"):
+        Y = np.ascontiguousarray(Y, dtype=np.float32)
+    if not np.isfinite(np.ptp(Y.astype(np.float64), axis=0)).all() or not np.isfinite(Y).all():
+        raise ValueError("the map has coordinates too large for float32: scale it down")
+    return Y, model
 
 
 def scene_of(
@@ -116,14 +138,13 @@ def scene_of(
     """Read everything the user gave and settle what is drawn; see :func:`gputsne.plot`."""
     Y, model = read_map(map_or_model)
     n = Y.shape[0]
-    known = getattr(model, "palette_", None)
+    known = _kept_colours(model)
     marks = read_labels(labels, n, kind=kind, palette=palette, limits=limits, known=known)
     if model is not None and marks.kind == "categories":
         # kept by the model, so that the next picture of it gives a label the same colour
-        model.palette_ = {**(known or {}), **marks.palette()}
+        model.palette_ = {**known, **marks.palette()}
     columns = hover_columns(hover, n)
-    if max_points is not None and max_points < 1:
-        raise ValueError(f"max_points={max_points} must be at least 1")
+    Whole(1, optional=True).check("max_points", max_points)
     caption = caption_of(model, n) if style.caption is None else style.caption
     rows = np.arange(n, dtype=np.int32)
     if max_points is not None and n > max_points:
@@ -139,10 +160,18 @@ def scene_of(
         hover=tuple((name, column[rows]) for name, column in columns),
         title=printable(style.title or ""),
         caption=printable(caption),
-        point_size=_positive("point_size", style.point_size, _point_size(m)),
-        opacity=_positive("opacity", style.opacity, _opacity(m), most=1.0),
+        point_size=_given(style.point_size, _point_size(m)),
+        opacity=_given(style.opacity, _opacity(m)),
         one_dimensional=one,
     )
+
+
+def _kept_colours(model: Any) -> dict[str, str]:
+    """Return the colours that a model has for labels; its owner may have put any there."""
+    kept = getattr(model, "palette_", None) or {}
+    if not isinstance(kept, Mapping):
+        raise TypeError(f"palette_={kept!r} must be a dict of label to colour")
+    return {text_of(k): colour(v, f"palette_[{k!r}]") for k, v in kept.items()}
 
 
 def stratified(labels: Labels, n: int, size: int) -> npt.NDArray[np.int32]:
@@ -173,13 +202,8 @@ def _opacity(n: int) -> float:
     return float(np.clip(0.9 * (2000 / n) ** 0.10, 0.35, 0.9))
 
 
-def _positive(name: str, given: float | None, default: float, most: float = np.inf) -> float:
-    if given is None:
-        return default
-    if not 0 < given <= most:
-        limit = f" and at most {most:g}" if np.isfinite(most) else ""
-        raise ValueError(f"{name}={given} must be above 0{limit}")
-    return float(given)
+def _given(given: float | None, default: float) -> float:
+    return default if given is None else float(given)
 
 
 def _strip(Y: FloatArray) -> FloatArray:
@@ -204,7 +228,8 @@ def hover_columns(hover: Any, n: int) -> list[tuple[str, Array]]:
     if isinstance(hover, Mapping):
         columns = [(str(name), hover[name]) for name in hover]
     elif hasattr(hover, "columns") and hasattr(hover, "__getitem__"):
-        columns = [(str(name), hover[name]) for name in hover.columns]
+        names = getattr(hover, "column_names", hover.columns)  # pyarrow's
+        columns = [(str(name), hover[name]) for name in names]
     elif isinstance(hover, Iterable) and not isinstance(hover, str):
         name = getattr(hover, "name", None)
         columns = [(name if isinstance(name, str) else "text", hover)]

@@ -55,6 +55,10 @@ def draw(scene: Scene, style: Style, path: Path | None, ax: Any = None) -> Any:
     if ax is None:
         figure, ax = _new_figure(scene.Y, volume)
         figure._repr_png_ = functools.partial(_encoded, figure, "png", DPI)  # shows in notebooks
+    elif not (hasattr(ax, "collections") and hasattr(ax, "figure")):
+        hint = "; of a grid of axes, pass one" if isinstance(ax, np.ndarray | list | tuple) else ""
+        hint = "; of a figure, pass figure.gca()" if hasattr(ax, "add_axes") else hint
+        raise TypeError(f"ax must be a matplotlib Axes, got {type(ax).__name__}{hint}")
     elif volume != hasattr(ax, "get_zlim"):
         need = "a 3-D axes (projection='3d')" if volume else "a 2-D axes"
         raise ValueError(f"ax: a map of {scene.Y.shape[1]} dimensions needs {need}")
@@ -136,7 +140,7 @@ def _points(ax: Any, scene: Scene) -> None:
 
         scale = LinearSegmentedColormap.from_list("gputsne", list(scene.labels.scale))
         shade = {"cmap": scale, "norm": Normalize(*scene.labels.limits)}
-        image = ax.scatter(*scene.Y[seen].T, c=scene.labels.values[seen], **shade, **look)
+        image = ax.scatter(*scene.Y[seen].T, c=scene.labels.within_limits(seen), **shade, **look)
         _colour_bar(ax, image, scene.labels)
     elif scene.labels.kind == "categories":
         ax.scatter(*scene.Y[seen].T, c=list(scene.labels.colour_per_point()[seen]), **look)

@@ -14,13 +14,12 @@ from gputsne.base.messages import warn_user
 from gputsne.base.pca import covariance_axes, positive_sign
 from gputsne.base.random import draw_seed
 from gputsne.base.rows import row_blocks
+from gputsne.base.spread import power_of_two, spreads_of
 from gputsne.base.tables import Table, read
 from gputsne.base.types import Array, FloatArray
 from gputsne.preparation.checks import (
     complain_if_not_finite,
     largest_value,
-    power_of_two,
-    spreads_of,
     warn_if_outweighed,
 )
 from gputsne.preparation.preparation import Preparation

@@ -9,6 +9,7 @@ import fnmatch
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -141,6 +142,7 @@ def read_points(
         deadline.check(f"before {source.name} was read")
         again = first
         if parts and parts[0].names is not None and format_of(source.path) not in (".npy", ".npz"):
+            _check_distinct(parts[0].names, sources[0], source)
             again = replace(first, columns=parts[0].names, vector=None)
         table = _read(source, again)
         if not parts:
@@ -166,6 +168,17 @@ def read_points(
         {name: columns[name] for name in _expanded(hover, parts[0], chosen)},
         tuple(notes),
     )
+
+
+def _check_distinct(names: Sequence[str], first: Source, other: Source) -> None:
+    """Raise BadInput where columns of the first input can't be found by name in the others."""
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise BadInput(
+            f"{first.name} has several columns called {listed(twice)}, so it can't be told which "
+            f"of {other.name} go with which: give each column a name of its own, or leave them out "
+            "by --columns"
+        )
 
 
 def _read(source: Source, want: Selection) -> Data:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import reprlib
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -75,9 +77,12 @@ class Pairwise:
         ValueError
             Naming two rows, for a distance that is NaN, negative, or beyond float32.
         """
-        D = self._distances(Q, self.n_jobs if n_jobs is None or self.metric.function else n_jobs)
         count = len(Q) if own else 0
         itself = np.arange(count), np.arange(first, first + count)
+        if self.metric.function:
+            D = self._asked(Q, first, own)
+        else:
+            D = self._distances(Q, self.n_jobs if n_jobs is None else n_jobs)
         D[itself] = 0.0  # which nobody asks for
         self._check(D, Q, first)
         D[itself] = np.nan  # sorts behind infinity
@@ -86,7 +91,7 @@ class Pairwise:
         if far.any():
             i, j = np.argwhere(far)[0]
             raise ValueError(
-                f"metric={self.metric.argument!r} gave the distance {distances[i, j]} from row "
+                f"metric={self.metric.said} gave the distance {distances[i, j]} from row "
                 f"{first + i} to row {ids[i, j]}, one of its {k} nearest: float32 ends at "
                 f"{LARGEST:.3g}. Scale X or the metric down"
             )
@@ -96,21 +101,58 @@ class Pairwise:
         """Return all distances from the rows of Q, shape (m, n); 0 / 0 between equal rows is 0."""
         from sklearn.metrics import pairwise_distances
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of 0/0, which shows as NaN
-            D = np.asarray(
-                pairwise_distances(
-                    self.metric.typed(Q), self._typed, metric=self.metric.argument,
-                    n_jobs=n_jobs, **self.metric.params,
-                )
-            )  # fmt: skip
+        typed = self.metric.typed(Q)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of 0/0, which shows as NaN
+                D = np.asarray(
+                    pairwise_distances(
+                        typed, self._typed, metric=self.metric.name, n_jobs=n_jobs,
+                        **self.metric.params,
+                    )
+                )  # fmt: skip
+        except (TypeError, ValueError) as error:
+            if not self.metric.params:
+                raise
+            why = str(error).strip().partition(". The following")[0].splitlines()[0]
+            raise type(error)(
+                f"metric={self.metric.said} can't be computed with "
+                f"metric_params={dict(self.metric.params)!r}: {why}"
+            ) from error
         if not D.flags.writeable or D.dtype.kind != "f":
             D = D.astype(np.float64)
-        if not self.metric.function:  # what a callable says is not corrected
-            i, j = np.nonzero(np.isnan(D))
-            equal = (self.metric.typed(Q)[i] == self._typed[j]).all(axis=1)
-            D[i[equal], j[equal]] = 0.0
+        i, j = np.nonzero(np.isnan(D))
+        equal = (typed[i] == self._typed[j]).all(axis=1)
+        D[i[equal], j[equal]] = 0.0
         return D
+
+    def _asked(self, Q: Array, first: int, own: bool) -> Array:
+        """Return what the user's function says of each pair, shape (m, n); none of a row itself."""
+        function, params = self.metric.function, self.metric.params
+        assert function is not None
+        D = np.zeros((len(Q), len(self.rows)))
+        for i, query in enumerate(Q):
+            for j, row in enumerate(self.rows):
+                if own and j == first + i:
+                    continue
+                try:
+                    told = function(query, row, **params)
+                except Exception as error:
+                    error.add_note(f"metric={self.metric.said} was asked for rows {first + i}, {j}")
+                    raise
+                D[i, j] = told if isinstance(told, float) else self._number(told, first + i, j)
+        return D
+
+    def _number(self, told: Any, i: int, j: int) -> float:
+        """Return a distance as a float, or raise TypeError for what is no real number."""
+        real = hasattr(told, "__float__") and getattr(told, "ndim", 0) == 0
+        kind = getattr(getattr(told, "dtype", None), "kind", "f")
+        if not real or kind == "c":
+            raise TypeError(
+                f"metric={self.metric.said} gave {reprlib.repr(told)} ({type(told).__name__}) for "
+                f"rows {i} and {j}: it must return one real number"
+            )
+        return float(told)
 
     def _check(self, D: Array, Q: Array, first: int) -> None:
         wrong = np.isnan(D) | (D < 0)
@@ -121,6 +163,6 @@ class Pairwise:
         empty = [r for r, row in ((first + i, Q[i]), (j, self.rows[j])) if not row.any()]
         hint = f"; row {empty[0]} holds nothing but zeros: drop such rows" if empty else ""
         raise ValueError(
-            f"metric={self.metric.argument!r} gave {what} for rows {first + i} and {j}: t-SNE needs"
+            f"metric={self.metric.said} gave {what} for rows {first + i} and {j}: t-SNE needs"
             f" distances of 0 or more{hint}"
         )

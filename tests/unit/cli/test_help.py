@@ -13,11 +13,11 @@ from click.testing import CliRunner
 
 import gputsne
 from gputsne.backends import DEVICES
+from gputsne.base.parameter_table import BY_NAME, TABLE
 from gputsne.base.types import AFFINITY_DTYPES
 from gputsne.cli import main, options
 from gputsne.cli.commands.embed import embed
 from gputsne.cli.parameters import FLAGS, IN_SHELL, PYTHON_ONLY
-from gputsne.model.table import BY_NAME, TABLE
 
 COMMANDS = sorted(main.commands)
 

@@ -255,7 +255,7 @@ def test_arguments_are_not_changed():
     [
         (lambda X, Y: knn_preservation(X, Y[:-1]), "Y has 49 rows, expected 50"),
         (lambda X, Y: knn_preservation(X, Y, k=50), "k=50 needs at least"),
-        (lambda X, Y: knn_preservation(X, Y, k=0), "k=0 needs"),
+        (lambda X, Y: knn_preservation(X, Y, k=0), "k=0 must be at least 1"),
         (lambda X, Y: knn_preservation(X, Y, sample=0), "sample=0"),
         (lambda X, Y: knn_preservation(X * np.nan, Y), "X has 50 rows with NaN"),
         (lambda X, Y: knn_preservation(X.astype(str), Y), "X must hold numbers"),

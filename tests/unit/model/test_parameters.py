@@ -38,7 +38,8 @@ WRONG = {
     "n_jobs": [0, 1.5, "all"],
     "device": ["gpu", None],
     "affinity_dtype": ["half", None, 16],
-    "memory_limit": [0, -5, "1GB", True],
+    "memory_limit": [0, -5, "1 apple", "0G", True, [1]],
+    "verbose": ["a", None, -1, 2.5],
 }
 X = np.random.default_rng(0).normal(size=(40, 5))
 

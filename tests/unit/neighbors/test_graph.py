@@ -236,7 +236,7 @@ def test_input_is_never_changed():
             3,
             {"metric": lambda x, y: 1e300},
             ValueError,
-            r"the distance inf from row 0 to row [1-9], one of its 3 nearest: float32 ends at",
+            r"the distance 1e\+300 from row 0 to row [1-9], one of its 3 nearest: float32 ends at",
         ),
         (cloud(10).astype(float) * 1e-300, 3, {}, ValueError, r"largest value .* multiply X"),
         (np.eye(4), 2, {"metric": "precomputed", "metric_params": {"p": 1}}, ValueError, "no eff"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from sklearn.metrics import pairwise_distances
@@ -40,6 +43,7 @@ def test_every_name_of_scikit_learn_is_known():
     assert {*METRICS} - OF_SKLEARN == {"inner_product"}
 
 
+@pytest.mark.filterwarnings("ignore:metric='haversine' takes radians")
 @pytest.mark.parametrize("metric", METRICS)
 def test_the_origin_matters_where_it_is_said_to(metric):
     X = rows(metric)
@@ -47,6 +51,7 @@ def test_the_origin_matters_where_it_is_said_to(metric):
     assert (change > 1e-3) == metric_for(metric).origin_matters
 
 
+@pytest.mark.filterwarnings("ignore:metric='haversine' takes radians")
 @pytest.mark.parametrize("metric", METRICS)
 def test_distances_grow_by_the_power_that_is_said(metric):
     X, power = rows(metric), metric_for(metric).scale_power
@@ -83,10 +88,86 @@ def test_nothing_is_taken_for_granted_of_a_callable():
 def test_what_is_no_metric_says_so():
     with pytest.raises(ValueError, match=r"metric='none such' is none of braycurtis, .*yule"):
         metric_for("none such")
-    with pytest.raises(TypeError, match="metric must be a name or a callable, got 3"):
+    with pytest.raises(TypeError, match="metric=3 must be a name or a function"):
         metric_for(3)
     with pytest.raises(ValueError, match="no effect with metric='cosine'"):
         metric_for("cosine", {"p": 2})
+    for params in (3, "p", [("p", 2)], {1: 2}):
+        with pytest.raises(TypeError, match=r"metric_params=.* must be None or a dict with names"):
+            metric_for("minkowski", params)
+
+
+SAID = {
+    "x": "'x' .str.",
+    None: "None",
+    1j: "1j .complex.",
+    "1.5": "'1.5' .str.",
+    (1.0,): r"\(1.0,\)",
+}
+
+
+@pytest.mark.parametrize("told", SAID, ids=str)
+def test_a_function_that_returns_no_number_is_named_with_its_pair(told):
+    def mine(x, y):
+        return told if (x[0], y[0]) == (0.0, 2.0) else abs(x[0] - y[0])
+
+    X = np.arange(12, dtype=np.float32)[:, None]
+    said = rf"metric=mine gave {SAID[told]}.* for rows 0 and 2: it must return one real number"
+    with pytest.raises(TypeError, match=said):
+        gputsne.knn(X, 2, metric=mine)
+    model = gputsne.TSNE(metric=mine, init="random", max_iter=0, perplexity=2)
+    with pytest.raises(TypeError, match=said):
+        model.fit(X)
+    model.fit(np.delete(X, [0, 9], axis=0))  # without such a pair
+    with pytest.raises(TypeError, match=r"metric=mine gave .* for rows 0 and 1:"):
+        model.transform(X[:1])
+
+
+def test_numbers_of_any_library_are_distances():
+    X = np.arange(6, dtype=np.float32)[:, None]
+    want = gputsne.knn(X, 2, metric="manhattan")
+    for made in (float, np.float32, np.float64, np.array, Fraction, Decimal):
+        got = gputsne.knn(X, 2, metric=lambda x, y, made=made: made(abs(float(x[0] - y[0]))))
+        np.testing.assert_array_equal(got.indices, want.indices)
+        np.testing.assert_array_equal(got.distances, want.distances)
+
+
+def test_a_function_that_fails_tells_which_pair():
+    with pytest.raises(ZeroDivisionError) as caught:
+        gputsne.knn(np.eye(4), 2, metric=lambda x, y: 1 / 0)
+    assert caught.value.__notes__ == ["metric=<lambda> was asked for rows 0, 1"]
+
+
+@pytest.mark.parametrize("d", [1, 3, 6])
+def test_haversine_takes_two_columns(d):
+    X = np.random.default_rng(0).random((40, d))
+    said = f"metric='haversine' needs 2 columns, latitude and longitude in radians, and X has {d}"
+    with pytest.raises(ValueError, match=said):
+        gputsne.knn(X, 3, metric="haversine")
+    with pytest.raises(ValueError, match=said):
+        gputsne.TSNE(metric="haversine", perplexity=5).fit(X)
+
+
+def test_degrees_under_haversine_are_told():
+    degrees = np.random.default_rng(0).random((40, 2)) * [90, 180]
+    with pytest.warns(UserWarning, match=r"takes radians, and X has a latitude of 8\d"):
+        gputsne.knn(degrees, 3, metric="haversine")
+    gputsne.knn(np.radians(degrees), 3, metric="haversine")
+    gputsne.knn([[np.pi / 2, 0.0], [-np.pi / 2, 0.0], [0.0, 9.0]], 1, metric="haversine")
+
+
+@pytest.mark.parametrize(
+    ("metric", "params", "said"),
+    [
+        ("minkowski", {"q": 1}, "metric_params={'q': 1}: "),
+        ("minkowski", {"p": "a"}, "metric_params={'p': 'a'}: "),
+        ("seuclidean", {"V": np.ones(3)}, "metric_params={'V': array.*Variance vector"),
+        ("seuclidean", {"V": np.full(4, "a", object)}, "metric_params={'V': array.*'a'"),
+    ],
+)
+def test_metric_params_that_do_not_do_are_named(metric, params, said):
+    with pytest.raises((TypeError, ValueError), match=rf"metric='{metric}' can't be .*{said}"):
+        gputsne.knn(rows("euclidean"), 3, metric=metric, metric_params=params)
 
 
 # What a fit hands on. Data far from 0 or of extreme size are shifted and scaled only for metrics

@@ -146,10 +146,10 @@ def test_axes_are_hidden_and_of_one_scale():
     assert figure(a_map(c=3)).layout.scene.aspectmode == "data"
 
 
-@pytest.mark.parametrize("name", ["ax", "annotate", "dpi"])
-def test_what_has_no_effect_is_refused(name):
+@pytest.mark.parametrize(("name", "value"), [("ax", 1), ("annotate", True), ("dpi", 1)])
+def test_what_has_no_effect_is_refused(name, value):
     with pytest.raises(ValueError, match=f"{name} has no effect on an interactive map"):
-        figure(a_map(), **{name: 1})
+        figure(a_map(), **{name: value})
 
 
 def test_the_page_offers_no_way_to_send_the_data_anywhere(tmp_path):

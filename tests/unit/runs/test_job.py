@@ -224,3 +224,12 @@ def test_several_inputs_in_the_record():
     assert report.facts["input"]["path"] == "x.csv"
     assert report.facts["input"]["shape"] == [45, 4]
     assert [other["path"] for other in report.facts["further_inputs"]] == ["y.csv"]
+
+
+def test_names_that_are_there_twice_are_told_of_several_inputs(tmp_path):
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("x,x,y\n1,2,3\n4,5,7\n")
+    sources = [Source(tmp_path / name, name) for name in ("a.csv", "b.csv")]
+    assert read_points(sources[:1], Selection()).table.X.shape == (2, 3)
+    with pytest.raises(BadInput, match=r"^a.csv has several columns called x, .* of b.csv go with"):
+        read_points(sources, Selection())

@@ -14,10 +14,10 @@ import pytest
 from gputsne import TSNE
 from gputsne.affinities import AFFINITIES
 from gputsne.backends import DEVICES
+from gputsne.base.parameter_table import BY_NAME, CONDITIONS, TABLE, Whole, Word, check
 from gputsne.base.types import AFFINITY_DTYPES
 from gputsne.initial import STARTS
 from gputsne.model.parameters import Parameters
-from gputsne.model.table import BY_NAME, CONDITIONS, TABLE, Whole, Word, check
 
 SIGNATURE = inspect.signature(TSNE).parameters
 SECTION = re.search(r"Parameters\n    -+\n(.*?)\n\n    Attributes", TSNE.__doc__, re.DOTALL)[1]
@@ -63,7 +63,7 @@ def test_words_are_those_of_the_stages():
 
 
 def test_the_table_alone_loads_no_numpy():
-    code = "import sys, gputsne.model.table; print('numpy' in sys.modules)"
+    code = "import sys, gputsne.base.parameter_table; print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 

@@ -1,18 +1,31 @@
 """TSNE's parameters in one table: name, type, default, range, what idles it, and a line of help.
 
 The signature and docstring of ``TSNE`` are tested against it, ``Parameters`` checks by it, and the
-command line reads it; so it imports nothing but the standard library.
+command line and ``plan`` read it; so it imports nothing but the standard library.
 """
 
 from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["TABLE", "Param", "Real", "Whole", "Word", "check"]
+from gputsne.base.sizes import bytes_of
+
+__all__ = [
+    "BY_NAME",
+    "CONDITIONS",
+    "TABLE",
+    "Bytes",
+    "Numbers",
+    "Param",
+    "Real",
+    "Whole",
+    "Word",
+    "check",
+]
 
 
 @dataclass(frozen=True)
@@ -58,15 +71,16 @@ class Real:
 
 @dataclass(frozen=True)
 class Whole:
-    """A whole number of at least ``least`` and at most ``most``; None where ``optional``."""
+    """A whole number from ``least`` to ``most``; None where ``optional``, a bool where ``flag``."""
 
     least: int = 0
     most: float = math.inf
     optional: bool = False
+    flag: bool = False
 
     def check(self, name: str, value: Any) -> None:
         """Raise TypeError or ValueError for what is not allowed."""
-        if value is None and self.optional:
+        if (value is None and self.optional) or (isinstance(value, bool) and self.flag):
             return
         if isinstance(value, bool) or not isinstance(value, numbers.Integral):
             raise TypeError(
@@ -86,7 +100,7 @@ class Word:
     words : tuple
         What is allowed.
     other : str
-        What else may be given, for the message; where it is set, only text is checked.
+        What else may be given, for the message; where it is set, arrays are left to their reader.
     hints : dict of str to str
         Remedies for words of other libraries, in lower case.
     """
@@ -97,7 +111,7 @@ class Word:
 
     def check(self, name: str, value: Any) -> None:
         """Raise ValueError for what is not allowed."""
-        if self.other and value is not None and not isinstance(value, str):
+        if self.other and not isinstance(value, str | numbers.Number | None):
             return
         if not (value is None or isinstance(value, str)) or value not in self.words:
             hint = dict(self.hints).get(str(value).lower(), "")
@@ -105,6 +119,49 @@ class Word:
                 f"{name}={value!r} is none of {', '.join(map(repr, self.words))}"
                 f"{'; or pass ' + self.other if self.other else ''}{hint and '; ' + hint}"
             )
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A finite number of at least ``least``, or a sequence of those."""
+
+    least: float = 1.0
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise TypeError or ValueError for what is not allowed."""
+        several = not isinstance(value, str | bytes) and getattr(value, "ndim", 1) == 1
+        several = several and hasattr(value, "__len__") and hasattr(value, "__getitem__")
+        several = several and not isinstance(value, Mapping)
+        if several and not len(value):
+            raise ValueError(f"{name} is an empty sequence; give at least one number")
+        for one in value if several else [value]:
+            if isinstance(one, bool) or not isinstance(one, numbers.Real):
+                raise TypeError(f"{name}={value!r} must be a number or a sequence of numbers")
+            if not self.least <= float(one) < math.inf:
+                raise ValueError(f"{name}={one!r} must be finite and at least {self.least:g}")
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """An amount of memory: a number of bytes, a text such as ``8G``, or None."""
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise TypeError or ValueError for what is not allowed."""
+        self.read(name, value)
+
+    def read(self, name: str, value: Any) -> float | None:
+        """Return the bytes, None for None; raise as ``check``."""
+        if isinstance(value, str):
+            try:
+                return bytes_of(value)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
+        if value is not None and (isinstance(value, bool) or not isinstance(value, numbers.Real)):
+            raise TypeError(
+                f"{name}={value!r} must be None, a number of bytes or a text such as '8G'"
+            )
+        Real(other=(None,)).check(name, value)
+        return None if value is None else float(value)
 
 
 @dataclass(frozen=True)
@@ -117,7 +174,7 @@ class Elsewhere:
         """Let everything pass."""
 
 
-Kind = Real | Whole | Word | Elsewhere
+Kind = Real | Whole | Word | Numbers | Bytes | Elsewhere
 TREES = "use 'auto': the mesh takes the place of trees and interpolation"
 METHOD_HINTS = tuple((w, TREES) for w in ("barnes_hut", "bh", "fft", "interpolation"))
 
@@ -191,7 +248,7 @@ ROWS = ("no rows",)
 TABLE = (
     Param("n_components", "{1, 2, 3}", 2, Whole(1, 3), "Map axes"),
     Param(
-        "perplexity", "float or sequence of float", 30.0, Elsewhere("Parameters"),
+        "perplexity", "float or sequence of float", 30.0, Numbers(1.0),
         "Effective number of neighbours; several at once are averaged", ("other affinity",),
     ),
     Param(
@@ -262,7 +319,7 @@ TABLE = (
         ROWS,
     ),
     Param(
-        "pca", "int or None", None, Elsewhere("preparation"),
+        "pca", "int or None", None, Whole(1, optional=True),
         "Reduce X to so many principal components first", ROWS,
     ),
     Param(
@@ -284,7 +341,7 @@ TABLE = (
     Param(
         "n_jobs", "int or None", None, Elsewhere("base.threads"), "Threads", after_fit=True
     ),
-    Param("verbose", "int", 0, Elsewhere("progress"), "Show progress on stderr", after_fit=True),
+    Param("verbose", "int", 0, Whole(0, flag=True), "Show progress on stderr", after_fit=True),
     Param(
         "device", '{"auto", "cuda", "cpu", "numpy"}', "auto", Elsewhere("backends"), "Where to run"
     ),
@@ -293,7 +350,7 @@ TABLE = (
         "How a GPU keeps P: float16 takes less time and memory", ("no GPU",),
     ),
     Param(
-        "memory_limit", "int or None", None, Real(other=(None,)), "Bytes the fit may take",
+        "memory_limit", "int, str or None", None, Bytes(), "Bytes the fit may take",
         after_fit=True,
     ),
 )  # fmt: skip
