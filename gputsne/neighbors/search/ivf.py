@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from gputsne.base import threads
+from gputsne.base import deadline, threads
 from gputsne.base.types import Array, FloatArray
-from gputsne.neighbors.search.exact import CALL, exact, padded, work
+from gputsne.neighbors.search.exact import CALL, SEARCHING, exact, padded, work
 
 __all__ = ["InvertedLists", "ListSearch", "build_work", "list_count", "list_work"]
 
@@ -70,6 +70,7 @@ class InvertedLists:
         step = max(16, int(CALL / (self.nlist * d)))
         with threads.faiss_without_blas(faiss):
             for start in range(0, n, step):
+                deadline.check(SEARCHING)
                 index.add(X[start : start + step])
         self._index: Any = index
         self.imbalance = float(index.invlists.imbalance_factor())
