@@ -76,10 +76,30 @@ def test_the_filling_of_lists_and_the_measuring_of_recall(monkeypatch):
         measure(search, sample, 3, np.zeros((100, 3), np.float32))
     assert len(looks) == 4
     monkeypatch.setattr(ivf, "CALL", 1.0)  # 16 vectors at a time
+    monkeypatch.setattr(ivf, "_centroids", lambda X, count, seed: X[:count])
     looks.clear()
     with pytest.raises(DeadlineExceeded):
         ivf.InvertedLists(X, 0)
     assert len(looks) == 4
+
+
+@pytest.mark.parametrize("copies", [False, True])
+def test_rounds_of_k_means_are_those_of_one_training(copies):
+    X = rows(3200, 8)
+    X = X[np.random.default_rng(1).integers(40, size=len(X))] if copies else X  # empty cells
+    index = faiss.IndexIVFFlat(faiss.IndexFlatL2(8), 8, 100)
+    index.cp.seed, index.cp.niter, index.cp.min_points_per_centroid = 7, ivf.TRAINING_ROUNDS, 1
+    index.train(X)
+    want = index.quantizer.reconstruct_n(0, 100)
+    assert ivf._centroids(X, 100, 7).tobytes() == want.tobytes()
+
+
+def test_the_training_of_lists(monkeypatch):
+    looks = []
+    monkeypatch.setattr(deadline, "passed", lambda: looks.append(0) or len(looks) > 3)
+    with pytest.raises(DeadlineExceeded):
+        ivf.InvertedLists(rows(4000, 8), 0)
+    assert len(looks) == 4  # in the fourth round
 
 
 def test_looking_changes_nothing():
