@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import click
 
+from gputsne.cli.output import printing
 from gputsne.data import Selection
 from gputsne.model.table import BY_NAME
 
@@ -94,6 +95,11 @@ class Command(click.Command):
         super().__init__(*args, **kwargs)
         self.examples = examples
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the arguments; --help prints."""
+        with printing():
+            return super().make_context(*args, **kwargs)
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write each section's options under its heading."""
         sections: dict[str, list[tuple[str, str]]] = {}
@@ -137,7 +143,10 @@ def split_commas(
     Double quotes keep a name with a comma whole, as in a csv file: ``'"length, cm",width'``.
     """
     rows = csv.reader(value, skipinitialspace=True)
-    return tuple(name.strip() for row in rows for name in row if name.strip())
+    names = tuple(name.strip() for row in rows for name in row if name.strip())
+    if value and not names:
+        raise click.BadParameter("names no column; leave it out, or name some", ctx, param)
+    return names
 
 
 def words_of(name: str) -> tuple[str, ...]:
@@ -197,7 +206,7 @@ def input_options(labels: str) -> Decorator:
         option(
             "--input-format",
             type=click.Choice(STREAM_FORMATS),
-            help="Format of IN where it is - or a pipe. [csv]",
+            help="Format of IN where it is -, a pipe or a device. [by its bytes or name, else csv]",
         ),
     )
 
@@ -213,7 +222,7 @@ output_options: Final = (
     option(
         "--output-format",
         type=click.Choice(MAP_FORMATS),
-        help="Format of OUT where it is -. [csv]",
+        help="Format of OUT where it is -, a pipe or a device. [by its name, else csv]",
     ),
 )
 

@@ -1,16 +1,9 @@
-"""What a run reads: one or more inputs as one table, standard input too, and columns kept beside.
-
-Streams (standard input, pipes) are copied to a temporary file first: readers need to seek.
-"""
+"""What a run reads: one or more inputs as one table, and the columns kept beside it."""
 
 from __future__ import annotations
 
 import fnmatch
-import shutil
-import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -18,34 +11,17 @@ from typing import Any, Final
 import numpy as np
 
 from gputsne.base import deadline
-from gputsne.base.files import is_stream
 from gputsne.base.types import Array
 from gputsne.data import BadInput, Data, Selection, read
 from gputsne.data.columns import find_label_file
 from gputsne.data.labels_file import read_labels
 from gputsne.data.table import counted, format_of, listed
 from gputsne.runs.outcome import shown
+from gputsne.runs.streams import Source
 
-__all__ = ["STANDARD", "Points", "Source", "opened", "read_points"]
+__all__ = ["Points", "read_points"]
 
-STANDARD: Final = Path("-")
 _PATTERN: Final = frozenset("*?[")
-
-
-@dataclass(frozen=True)
-class Source:
-    """An input.
-
-    Attributes
-    ----------
-    path : Path
-        The file that is read: the input itself, or a copy of a stream.
-    name : str
-        What messages call it.
-    """
-
-    path: Path
-    name: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,36 +45,6 @@ class Points:
     kept: dict[str, Array] = field(default_factory=dict)
     hover: dict[str, Array] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-
-
-@contextmanager
-def opened(path: Path, format_name: str | None) -> Iterator[Source]:
-    """Give an input as a file that can be read; a copy of it where it is a stream.
-
-    Parameters
-    ----------
-    path : Path
-        ``-`` stands for standard input.
-    format_name : str or None
-        Format of a stream, such as ``"csv"``, which it is by default.
-
-    Yields
-    ------
-    Source
-    """
-    if path != STANDARD and not is_stream(path):
-        yield Source(path, shown(path))
-        return
-    name = "standard input" if path == STANDARD else shown(path)
-    with tempfile.TemporaryDirectory(prefix="gputsne-") as folder:
-        copy = Path(folder, f"stream.{format_name or 'csv'}")
-        with copy.open("wb") as file:
-            if path == STANDARD:
-                shutil.copyfileobj(sys.stdin.buffer, file)
-            else:
-                with path.open("rb") as stream:
-                    shutil.copyfileobj(stream, file)
-        yield Source(copy, name)
 
 
 def read_points(

@@ -30,11 +30,13 @@ from gputsne.cli.targets import check_inputs, check_map, check_targets, label_fi
 from gputsne.data import BadInput, Selection
 from gputsne.data.named import with_names
 from gputsne.data.table import counted, format_of
+from gputsne.data.writing import check_copy
 from gputsne.planning.memory import available_memory
 from gputsne.runs.job import write_points
 from gputsne.runs.nonfinite import nonfinite_as_bad_input
 from gputsne.runs.outcome import shown
-from gputsne.runs.reading import STANDARD, Source, opened, read_points
+from gputsne.runs.reading import read_points
+from gputsne.runs.streams import STANDARD, Source, is_standard_output, map_suffix, named, opened
 
 NAMED = (".csv", ".tsv", ".parquet", ".h5ad")  # formats whose columns have names
 REMEDY = "fit the model anew by embed with --impute mean"
@@ -66,7 +68,8 @@ def transform(
     ctx: click.Context, /, model: Path, sources: tuple[Path, ...], output: Path, **given: Any
 ) -> None:
     """Place the rows of the table IN in the map of MODEL."""
-    shell = output_of(ctx, given, aside=output == STANDARD)
+    sources, output = tuple(map(named, sources)), named(output)
+    shell = output_of(ctx, given, aside=is_standard_output(output))
     no_dash([("MODEL", model)])
     check_inputs(sources, given["input_format"])
     check_map(output, given["output_format"], sources, given["input_format"])
@@ -83,6 +86,8 @@ def transform(
         points = read_points(inputs, want, keep=given["keep"])
         for said in points.notes:
             shell.note(said)
+        if map_suffix(output, given["output_format"]) == ".h5ad":
+            check_copy(inputs[0].path, len(points.table.X), inputs[0].name)
         name = " and ".join(source.name for source in inputs)
         imputed = fitted.impute is not None
         with nonfinite_as_bad_input(name, points.table, imputed=imputed, remedy=REMEDY):

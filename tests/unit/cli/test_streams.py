@@ -149,7 +149,10 @@ def test_a_scheduler_ends_the_run(number, code):
         time.sleep(0.5)  # into the optimiser
         job.send_signal(number)
         job.send_signal(number)  # schedulers repeat themselves
-        _, rest = job.communicate(timeout=60)
+        try:
+            _, rest = job.communicate(timeout=60)
+        finally:
+            job.kill()
     assert job.returncode == code, heard + rest
     assert b"terminated by a signal; map.csv holds the map so far" in rest
     assert len(Path("map.csv").read_text().splitlines()) == 21

@@ -14,7 +14,8 @@ from gputsne import TSNE, metrics
 from gputsne.data import BadInput, Selection
 from gputsne.runs import record
 from gputsne.runs.job import Job, Request, View
-from gputsne.runs.reading import Source, read_points
+from gputsne.runs.reading import read_points
+from gputsne.runs.streams import Source
 
 SHORT = {"max_iter": 20, "early_exaggeration_iter": 10, "perplexity": 3.0, "random_state": 0}
 X = np.random.default_rng(0).normal(size=(40, 3)).round(4)
