@@ -135,6 +135,7 @@ class Job:
         self.points = Points(Data(None))
         self.model: Any = None
         self.written: list[str] = []
+        self.sending = False  # the map, to a pipe or device
         self.scores: dict[str, float] = {}
 
     @property
@@ -201,6 +202,8 @@ class Job:
             cut = error
             if self.map is None:
                 return _cut_short(error, "no map yet, nothing was written")
+            if self.sending:  # who interrupts a pipe that nobody reads doesn't want to wait again
+                return _cut_short(error, f"{self._output} was not written")
             if not self.written:
                 self._write_map(failures)
         try:
@@ -246,6 +249,7 @@ class Job:
 
     def _write_map(self, failures: list[str]) -> None:
         request = self.request
+        self.sending = flows(request.output)
         with self._collecting(failures, self._output, "written"):
             for said in write_points(
                 request.output,
@@ -255,6 +259,7 @@ class Job:
                 source=self.sources[0],
             ):
                 self.note(said)
+        self.sending = False
 
     def _write_others(self, failures: list[str]) -> None:
         """Save the model, then draw; what fails is noted in `failures` and takes nothing along."""

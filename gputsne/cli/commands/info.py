@@ -129,6 +129,9 @@ def plan(
     import gputsne
 
     if given["device"] in MODELS and n is None:
+        for flag, value in (("--memory-limit", memory_limit), ("--pca", given["pca"])):
+            if value is not None:
+                raise click.BadParameter("has no effect without N and D", param_hint=flag)
         _model(as_json, **given)
         return
     if n is None or d is None:
@@ -165,9 +168,9 @@ def _model(
     from gputsne.planning import roofline
     from gputsne.planning.costs import MACHINES, Case
 
-    gpu, k = MACHINES[device], n_neighbors or int(3 * (perplexity or 30))
+    gpu, k = MACHINES[device], n_neighbors or int(min(3 * (perplexity or 30), max(roofline.SIZES)))
     c, half = components or 2, affinity_dtype == "float16"
-    models = [roofline.model(Case(n, k, c, half=half), gpu) for n in roofline.SIZES]
+    models = [roofline.model(Case(n, min(k, n - 1), c, half=half), gpu) for n in roofline.SIZES]
     Output(as_json, needed=True).result(
         roofline.table(models, gpu), {"device": gpu.name, "models": models}
     )
