@@ -53,7 +53,7 @@ def check_device(chosen: dict[str, Any]) -> None:
 
 def check_threads(n_jobs: int | None) -> None:
     """Raise UsageError for what is no number of threads."""
-    from gputsne.base.resources import resolve_n_jobs
+    from gputsne.base.threads import resolve_n_jobs
 
     try:
         resolve_n_jobs(n_jobs)

@@ -77,7 +77,8 @@ def test_kept_columns_are_no_features_unless_named_as_such():
     assert list(some.kept) == ["year", "kind", "name"]
     assert some.kept["year"].tolist() == list(range(2000, 2040))
     assert some.hover["kind"].tolist() == some.kept["kind"].tolist() == KINDS
-    assert not some.notes  # what is kept was not left out
+    said = "year is kept or shown, so no feature; to have both, name the features by --columns"
+    assert some.notes == (f"x.csv: {said}",)  # of text that is kept, nothing was left out
     both = points("x.csv", keep=["year"], columns=("c1", "year"))
     assert both.table.names == ("c1", "year")
     assert list(points("x.csv", keep=["k*", "na*"]).kept) == ["kind", "name"]
