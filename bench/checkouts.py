@@ -1,4 +1,4 @@
-"""Whole fits of this checkout against those of another, by turns: did a change cost speed?
+"""Whole fits of this checkout against those of another, by turns: what a change cost in speed.
 
 ``git worktree add ../before COMMIT``, build it there, then ``python bench/checkouts.py ../before``.
 Each fit runs in a process of its own, this checkout's first and the other's after it, so that both

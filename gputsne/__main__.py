@@ -1,5 +1,19 @@
-"""``python -m gputsne``: the gputsne command, where its script isn't on the path."""
+"""The command gputsne, also as ``python -m gputsne``; Ctrl-C is heard while it is imported."""
 
-from gputsne.cli import main
+from __future__ import annotations
 
-main(prog_name="gputsne")
+import sys
+
+
+def main() -> None:
+    """Run the command; one line and exit code 130 where Ctrl-C comes before it is there."""
+    try:
+        from gputsne.cli import main as command
+    except KeyboardInterrupt:
+        print("gputsne: interrupted", file=sys.stderr)
+        sys.exit(130)
+    command(prog_name="gputsne")
+
+
+if __name__ == "__main__":
+    main()

@@ -18,6 +18,9 @@ settings.register_profile("gputsne", deadline=None, derandomize=bool(os.environ.
 settings.load_profile("gputsne")
 
 
+_HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
+
+
 def _missing(marker: str) -> str:
     """Return why tests with this marker can't run here, or an empty string."""
     if marker == "nvcc":
@@ -41,9 +44,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C be heard: a shell that starts pytest in the background has it ignored.
+    """Let Ctrl-C and hangups be heard: a shell's background or nohup has them ignored.
 
     Processes that tests start would inherit that, and wait for ever where they are interrupted.
     """
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, heard in ((signal.SIGINT, signal.default_int_handler), (_HANGUP, signal.SIG_DFL)):
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, heard)

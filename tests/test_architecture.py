@@ -40,6 +40,8 @@ SIDE_MAY = {"base", "neighbors", "_version"}
 NOT_CODE = {
     tokens.COMMENT, tokens.NL, tokens.NEWLINE, tokens.INDENT, tokens.DEDENT, tokens.ENDMARKER,
 }  # fmt: skip
+# Tables that tell users the names of devices; everyone else asks a backend what it can do.
+NAMES_FOR_USERS = {"model/table.py", "model/foreign.py"}
 LIMITS = {".py": 300, ".pyi": 300, ".cpp": 350, ".hpp": 350, ".cu": 350, ".cuh": 350}
 # Only the machines, and the emulator of one, may know how a body is launched and how bodies meet.
 MACHINES = {"machine.hpp", "gpu_machine.hpp", "simt.hpp"}
@@ -79,6 +81,25 @@ def imported_rooms(source: str, package: list[str]) -> set[str]:
     inside = [m.split(".")[1:] for m in modules if m.split(".")[0] == "gputsne"]
     rooms = {p.stem for p in (ROOT / "gputsne").iterdir()} | {"_native", "_cuda"}
     return {parts[0] if parts and parts[0] in rooms else "__init__" for parts in inside}
+
+
+def words_of_code(source: str) -> list[str]:
+    """Return a module's strings but for docstrings, and what it imports of the project."""
+    tree = ast.parse(source)
+    told = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    found: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
+            found.append(node.value)
+        elif isinstance(node, ast.Import):
+            found += [a.name for a in node.names if a.name.startswith("gputsne")]
+        elif isinstance(node, ast.ImportFrom) and (node.level or "gputsne" in str(node.module)):
+            found += [f"{node.module or ''}.{alias.name}" for alias in node.names]
+    return found
 
 
 def modules() -> list[str]:
@@ -133,6 +154,20 @@ def test_imports_point_downhill(path: Path):
 )
 def test_every_way_of_importing_is_seen(line: str, rooms: set[str]):
     assert imported_rooms(line, ["gputsne", "plotting"]) == rooms
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "gputsne").rglob("*.py")), ids=name)
+def test_only_backends_know_what_a_device_is_called(path: Path):
+    device = re.compile(r"\bcuda\b")
+    named = [w for w in words_of_code(path.read_text(encoding="utf-8")) if device.search(w)]
+    where = name(path).removeprefix("gputsne/")
+    assert not named or where.startswith("backends/") or where in NAMES_FOR_USERS
+
+
+def test_every_way_of_naming_a_device_is_seen():
+    lines = ['"""cuda"""', "from gputsne.cuda import b", 'x = d == "cuda"', 'f = f"{d} cuda"']
+    seen = words_of_code("\n".join([*lines, "# cuda", "from cupy.cuda import b"]))
+    assert sum("cuda" in word for word in seen) == 3
 
 
 @pytest.mark.parametrize("path", files(".cpp", ".hpp", ".cu", ".cuh"), ids=name)

@@ -1,7 +1,8 @@
 """The table of backends, and the choice of one.
 
 All offer the operations of ``Ops`` (protocol.py); the engine never asks which it has. A new backend
-is a class derived from ``Ops`` and one line of ``BACKENDS``.
+is a class derived from ``Ops`` and one line of ``BACKENDS``. Outside this room nobody compares the
+name of a device: what a backend can do is asked of its line, or of its ``Ops``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from gputsne.backends.protocol import Ops
 from gputsne.base.errors import BackendUnavailable
 from gputsne.base.threads import resolve_n_jobs
 
-__all__ = ["BACKENDS", "DEVICES", "Choice", "Ops", "choose", "explain"]
+__all__ = ["BACKENDS", "DEVICES", "Choice", "Ops", "choose", "devices_with_memory", "explain"]
 
 
 class Backend(NamedTuple):
@@ -24,6 +25,7 @@ class Backend(NamedTuple):
     name: str  # what it is called in reports
     why_not: Callable[[], str]  # "" where it can run here
     make: Callable[[int], Ops]
+    own_memory: bool = False  # arrays of an iteration lie on a device, whose memory a plan counts
 
 
 class Choice(NamedTuple):
@@ -80,11 +82,16 @@ def _numpy_make(n_jobs: int) -> Ops:
 
 
 BACKENDS = (  # in the order in which "auto" tries them
-    Backend("cuda", "cuda", _cuda_missing, _cuda_make),
+    Backend("cuda", "cuda", _cuda_missing, _cuda_make, own_memory=True),
     Backend("cpu", "native", _native_missing, _native_make),
     Backend("numpy", "numpy", lambda: "", _numpy_make),
 )
 DEVICES = ("auto", *(b.device for b in BACKENDS))
+
+
+def devices_with_memory() -> tuple[str, ...]:
+    """Return the devices with memory of their own: GPUs, whether or not one is here."""
+    return tuple(b.device for b in BACKENDS if b.own_memory)
 
 
 def explain() -> list[tuple[str, bool, str]]:

@@ -25,7 +25,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, SupportsFloat
+from typing import TYPE_CHECKING, Any, Final, SupportsFloat
 
 import numpy as np
 
@@ -35,7 +35,9 @@ from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Referenc
 if TYPE_CHECKING:
     from gputsne.base.types import Mesh
 
-__all__ = ["Ops"]
+__all__ = ["PLAN_BYTES", "Ops"]
+
+PLAN_BYTES: Final = 1 << 28  # that FFT plans may keep on a device between meshes; a plan counts it
 
 
 class Ops(ABC):
@@ -61,6 +63,9 @@ class Ops(ABC):
         Whether a point left the mesh before the last look.
     device : int or None
         Number of the GPU.
+    searches : bool
+        Whether neighbours may be searched for on the device: ``select_append`` and ``select_sort``
+        are there, as ``gputsne.neighbors.search.tiles.Device`` has them.
     half : bool
         Whether P may be kept in 2-byte floats, as far as the backend can.
     """
@@ -75,6 +80,7 @@ class Ops(ABC):
     escaped: bool = False  # where the extent is read before every iteration, none can have
     few_meshes: bool = False
     device: int | None = None
+    searches: bool = False
     half: bool = False  # to widen 2 bytes costs a CPU more than to read 4
     _grid: FloatArray | None = None
 

@@ -51,6 +51,16 @@ def check_device(chosen: dict[str, Any]) -> None:
         backends.choose(chosen["device"], chosen.get("n_jobs"))
 
 
+def check_threads(n_jobs: int | None) -> None:
+    """Raise UsageError for what is no number of threads."""
+    from gputsne.base.threads import resolve_n_jobs
+
+    try:
+        resolve_n_jobs(n_jobs)
+    except (TypeError, ValueError) as error:
+        raise click.BadParameter(str(error), param_hint="--n-jobs") from error
+
+
 def _check_metric(metric: Any) -> None:
     """Raise ValueError for a name that no search knows."""
     from gputsne.neighbors import metric_for

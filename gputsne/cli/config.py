@@ -20,10 +20,13 @@ def _defaults(ctx: click.Context, param: click.Parameter, path: Path | None) -> 
     try:
         with path.open("rb") as file:
             given = tomllib.load(file)
+    except RecursionError as error:
+        raise click.BadParameter(f"{path}: lists nested too deep to be read", ctx, param) from error
     except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
         raise click.BadParameter(shown(f"{path}: {error}"), ctx, param) from error
     known = _known(ctx.command)
     found: dict[str, Any] = {}
+    told: dict[str | None, str] = {}  # from the option's name to the file's key
     for key, value in given.items():
         name = key.replace("_", "-")
         if name not in known:
@@ -31,6 +34,10 @@ def _defaults(ctx: click.Context, param: click.Parameter, path: Path | None) -> 
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise click.BadParameter(f"{path}: no option is called {key!r}{hint}", ctx, param)
         option, positive = known[name]
+        if option.name in told:
+            said = f"{path}: {key} and {told[option.name]} are one option; give it once"
+            raise click.BadParameter(said, ctx, param)
+        told[option.name] = key
         found[str(option.name)] = _as_given(option, positive, key, value, path, ctx, param)
     ctx.default_map = {**(ctx.default_map or {}), **found}
     ctx.meta["gputsne.config"] = path

@@ -6,6 +6,7 @@ What each exception means is gputsne.runs.outcome's to say; here click's own are
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import traceback
 import warnings
@@ -16,7 +17,13 @@ from typing import Any, Final
 
 import click
 
-from gputsne.cli.output import open_standard_streams, say, silence_standard_output
+from gputsne.cli.output import (
+    open_standard_streams,
+    printing,
+    say,
+    silence_standard_output,
+    standard_output_is_closed,
+)
 from gputsne.runs.outcome import INTERRUPTED, Outcome, Terminated, outcome_of
 
 EXIT_CODES: Final = (
@@ -100,7 +107,21 @@ class ErrorGroup(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program; standard streams that were closed are open to nothing first."""
         open_standard_streams()
-        return super().main(*args, **kwargs)
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:  # of --help and --version, which are printed before `invoke`
+            if (outcome := exit_for(error)) is None:
+                raise
+            say(f"gputsne: {outcome.message}", err=True)
+            sys.exit(outcome.exit_code)
+        finally:
+            if standard_output_is_closed():
+                silence_standard_output()
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the arguments; --help and --version print."""
+        with printing():
+            return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn what it raises into a line and an exit code."""

@@ -19,6 +19,7 @@ import click
 
 from gputsne.base import sizes
 from gputsne.base.parameter_table import BY_NAME
+from gputsne.cli.output import printing
 from gputsne.data import Selection
 
 _NOISE: Final = re.compile(r"\s+\[(?:required|[^\[\]]*[<>][^\[\]]*)\]$")
@@ -90,6 +91,11 @@ class Command(click.Command):
         super().__init__(*args, **kwargs)
         self.examples = examples
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the arguments; --help prints."""
+        with printing():
+            return super().make_context(*args, **kwargs)
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write each section's options under its heading."""
         sections: dict[str, list[tuple[str, str]]] = {}
@@ -133,7 +139,10 @@ def split_commas(
     Double quotes keep a name with a comma whole, as in a csv file: ``'"length, cm",width'``.
     """
     rows = csv.reader(value, skipinitialspace=True)
-    return tuple(name.strip() for row in rows for name in row if name.strip())
+    names = tuple(name.strip() for row in rows for name in row if name.strip())
+    if value and not names:
+        raise click.BadParameter("names no column; leave it out, or name some", ctx, param)
+    return names
 
 
 def words_of(name: str) -> tuple[str, ...]:
@@ -193,7 +202,7 @@ def input_options(labels: str) -> Decorator:
         option(
             "--input-format",
             type=click.Choice(STREAM_FORMATS),
-            help="Format of IN where it is - or a pipe. [csv]",
+            help="Format of IN where it is -, a pipe or a device. [by its bytes or name, else csv]",
         ),
     )
 
@@ -209,7 +218,7 @@ output_options: Final = (
     option(
         "--output-format",
         type=click.Choice(MAP_FORMATS),
-        help="Format of OUT where it is -. [csv]",
+        help="Format of OUT where it is -, a pipe or a device. [by its name, else csv]",
     ),
 )
 

@@ -10,8 +10,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -27,17 +27,29 @@ def open_standard_streams() -> None:
     """Open standard streams that were closed (``2>&-``) to nothing.
 
     Otherwise the next file that is opened would get the number of the closed one, and messages of
-    libraries would land in it.
+    libraries would land in it. Standard output is opened for reading, so that a result that can't
+    be written is an error, as it was; messages on standard error are lost.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
             # The lowest free number is taken: this one, as those below are open by now.
-            os.open(os.devnull, os.O_RDONLY if number == 0 else os.O_WRONLY)
+            os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)
         if getattr(sys, name) is None:
             stream = open(number, "r" if number == 0 else "w", closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
+
+
+def standard_output_is_closed() -> bool:
+    """Tell whether nothing can be written there, as after ``>&-``; see open_standard_streams."""
+    try:
+        import fcntl
+
+        mode = fcntl.fcntl(sys.stdout.fileno(), fcntl.F_GETFL)
+    except (ImportError, OSError, ValueError):  # Windows, or a stream of Python's own
+        return False
+    return mode & os.O_ACCMODE == os.O_RDONLY
 
 
 def silence_standard_output() -> None:
@@ -54,12 +66,23 @@ def say(text: str, *, err: bool = False) -> None:
     OSError
         Standard output can't be written; BrokenPipeError where its reader has gone.
     """
+    if err:
+        with suppress(OSError, ValueError):
+            click.echo(shown(text), err=True)
+        return
+    with printing():
+        click.echo(shown(text))
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """Let an error of what prints inside name standard output; BrokenPipeError passes as it is."""
     try:
-        click.echo(shown(text), err=err)
-    except (OSError, ValueError) as error:
-        if err:
-            return
-        if isinstance(error, BrokenPipeError) or not isinstance(error, OSError):
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
             raise
         silence_standard_output()  # or Python tries once more at its end
         raise OSError(error.errno, error.strerror, "standard output") from error
@@ -75,12 +98,16 @@ class Output:
         The options of these names.
     aside : bool
         Whether the summary goes to standard error, since standard output has the map.
+    needed : bool
+        Whether what is printed is all that comes of the command, so that a closed standard output
+        is an error.
     """
 
     as_json: bool = False
     quiet: bool = False
     verbose: bool = False
     aside: bool = False
+    needed: bool = False
 
     def __post_init__(self) -> None:
         if self.quiet and self.verbose:
@@ -102,7 +129,7 @@ class Output:
 
         if self.as_json:
             say(json.dumps(record.plain(facts), allow_nan=False), err=self.aside)
-        elif not self.quiet:
+        elif not self.quiet and (self.needed or self.aside or not standard_output_is_closed()):
             say(text, err=self.aside)
 
 

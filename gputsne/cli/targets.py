@@ -8,18 +8,20 @@ from pathlib import Path
 import click
 
 from gputsne.base.files import check_writable, is_stream, resolved
-from gputsne.data import OUTPUT_SUFFIXES, BadInput, require
+from gputsne.cli.output import standard_output_is_closed
+from gputsne.data import BadInput, require
 from gputsne.data.columns import find_label_file
 from gputsne.data.table import INPUT_SUFFIXES, format_of
 from gputsne.runs.outcome import shown
-from gputsne.runs.reading import STANDARD
+from gputsne.runs.streams import STANDARD, flows, is_standard_output, map_suffix
 
 PLOTTERS = {".html": "plotly", ".png": "matplotlib", ".svg": "matplotlib", ".pdf": "matplotlib"}
 
 
 def check_inputs(paths: Iterable[Path], format_name: str | None) -> None:
     """Raise UsageError if no reader knows the suffix, or a format is given that nobody asks for."""
-    streams = [path for path in paths if path == STANDARD or is_stream(path)]
+    paths = tuple(paths)
+    streams = [path for path in paths if flows(path)]
     for path in paths:
         if path in streams:
             continue
@@ -40,33 +42,30 @@ def check_map(
     path: Path, format_name: str | None, sources: Sequence[Path], input_format: str | None
 ) -> None:
     """Raise UsageError if a map of these inputs can't be written as this kind of file here."""
-    if path == STANDARD:
-        suffix = f".{format_name or 'csv'}"
-    elif format_name is not None:
+    if format_name is not None and not flows(path):
         said = f"{shown(path)} is a file, whose suffix names its format; leave it out"
         raise click.BadParameter(said, param_hint="--output-format")
-    else:
-        try:
-            suffix = format_of(path, OUTPUT_SUFFIXES)
-        except BadInput as error:
-            raise click.BadParameter(shown(error), param_hint="-o") from error
+    try:
+        suffix = map_suffix(path, format_name)
+    except BadInput as error:
+        raise click.BadParameter(shown(error), param_hint="-o") from error
     if suffix == ".parquet":
         require("pyarrow", f"writing {shown(path.name)}")
     if suffix == ".h5ad":
-        if [_format_read(source, input_format) for source in sources] != [".h5ad"]:
+        if len(sources) > 1 or not _is_h5ad(sources[0], input_format):
             raise click.BadParameter(
                 "h5ad is written as a copy of the one h5ad file that is read; name a .parquet, "
                 ".csv or .npy",
-                param_hint="--output-format" if path == STANDARD else "-o",
+                param_hint="-o" if format_name is None else "--output-format",
             )
         require("h5py", f"writing {shown(path.name)}")
 
 
-def _format_read(source: Path, format_name: str | None) -> str:
-    """Return the suffix of an input's format: a stream's is given or csv."""
-    if source == STANDARD or is_stream(source):
-        return f".{format_name or 'csv'}"
-    return format_of(source, INPUT_SUFFIXES)
+def _is_h5ad(source: Path, format_name: str | None) -> bool:
+    """Tell whether an input is h5ad, by what is known before it is read."""
+    if format_name is not None and flows(source):
+        return format_name == "h5ad"
+    return source.suffix.lower() == ".h5ad"
 
 
 def check_plots(paths: Iterable[Path]) -> None:
@@ -84,7 +83,11 @@ def check_targets(targets: Iterable[Path | None], sources: Iterable[Path | None]
     read = [source for source in sources if source is not None and source != STANDARD]
     taken: list[Path] = []
     for target in targets:
-        if target is None or target == STANDARD:
+        if target is None:
+            continue
+        if is_standard_output(target) and standard_output_is_closed():
+            raise click.UsageError("standard output is closed; name a file, or leave it open")
+        if target == STANDARD:
             continue
         try:
             check_writable(target)

@@ -20,7 +20,11 @@ def find_column(names: Sequence[str], wanted: str) -> int | None:
     """Return the position of one column by name, else by number; None when there is none."""
     if wanted in names:
         if names.count(wanted) > 1:
-            raise BadInput(f"column {wanted!r} is there {names.count(wanted)} times; name it once")
+            places = ", ".join(str(i) for i, name in enumerate(names) if name == wanted)
+            raise BadInput(
+                f"column {wanted!r} is there {names.count(wanted)} times, at {places} counted from "
+                "0; give the position instead of the name"
+            )
         return names.index(wanted)
     if wanted.isdecimal() and int(wanted) < len(names):
         return int(wanted)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gputsne.affinities import AFFINITIES, clip_perplexity
+from gputsne.backends import devices_with_memory
 from gputsne.base.messages import warn_user
 from gputsne.base.parameter_table import BY_NAME, CONDITIONS, TABLE, Bytes
 from gputsne.engine.schedule import Schedule
@@ -149,7 +150,7 @@ class Parameters:
     @property
     def may_use_gpu(self) -> bool:
         """Tell whether ``device`` can mean a GPU, here or elsewhere."""
-        return self.device in ("auto", "cuda")
+        return self.device in ("auto", *devices_with_memory())
 
     @property
     def p_given(self) -> bool:

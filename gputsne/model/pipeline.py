@@ -225,8 +225,10 @@ def _graph(X: Any, stages: _Stages, seeds: Seeds) -> KNNGraph:
         if k == 0:
             none = np.empty((n, 0), np.int32)
             return KNNGraph(none, none.astype(np.float32), source="single")
-        here: Any = {"cuda": partial(neighbors.on_device, ops=stages.ops)}
-        found: KNNGraph = here.get(stages.fit.device, neighbors.on_host)(
+        search: Any = neighbors.on_host
+        if stages.ops.searches:
+            search = partial(neighbors.on_device, ops=stages.ops)
+        found: KNNGraph = search(
             rows,
             k,
             metric=params.metric,

@@ -179,7 +179,7 @@ def choose_device_search(
     metric : VectorMetric
         What the vectors were made for.
     ops : Device
-        The CUDA backend.
+        A backend that searches.
 
     Returns
     -------

@@ -154,7 +154,7 @@ def on_device(
     k : int
         Neighbours of each.
     ops : Device
-        The CUDA backend.
+        A backend that searches.
     metric, metric_params, min_recall, n_jobs, random_state, progress
         As in ``knn``.
 

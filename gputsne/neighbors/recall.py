@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gputsne.base import deadline
 from gputsne.base.types import Array, FloatArray, KNNGraph
 from gputsne.neighbors.metric import VectorMetric
 from gputsne.neighbors.search import Search
-from gputsne.neighbors.search.exact import exact_float64
+from gputsne.neighbors.search.exact import SEARCHING, exact_float64
 from gputsne.neighbors.search.ranking import without_self
 
 __all__ = ["SAMPLE", "Sample", "measure", "recall_of_rounded", "sample_of", "share_found"]
@@ -66,6 +67,7 @@ def measure(search: Search, sample: Sample, k: int, truth: Array) -> float:
     """
     squared = np.empty_like(truth)
     for start in range(0, len(sample.own), search.rows):
+        deadline.check(SEARCHING)
         part = slice(start, start + search.rows)
         own = sample.own[part]
         squared[part], _ = without_self(*search.search(sample.Q[part], k + 1, own), own)

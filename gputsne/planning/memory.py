@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gputsne.backends.cuda.fft import PLAN_BYTES
+from gputsne.backends.protocol import PLAN_BYTES
 from gputsne.base.errors import OverMemory
 from gputsne.base.memory import available_memory
 from gputsne.base.parameter_table import Bytes, check
@@ -160,7 +160,8 @@ def plan(
     n_neighbors : int or None
         Neighbours per point.
     device : str, default "auto"
-        As in ``TSNE``; "cuda" counts the GPU's memory as well, and "h100" adds seconds by a model.
+        As in ``TSNE``; the name of a GPU counts its memory as well, and "h100" adds seconds by a
+        model.
     pca : int or None
         Features kept, as in ``TSNE``.
     affinity_dtype : {"float32", "float16"}, default "float32"
@@ -190,7 +191,7 @@ def plan(
     >>> round(plan(1_000_000, 50).host_bytes / 1e9, 1) < 6
     True
     """
-    from gputsne.backends import DEVICES
+    from gputsne.backends import DEVICES, devices_with_memory
     from gputsne.planning.costs import MACHINES, Case
 
     if device not in (known := (*DEVICES, *MACHINES)):
@@ -247,7 +248,7 @@ def plan(
     host_bytes = int(BASE + max(stages.values()))
     widest = stages["optimize"] - parts["mesh"] + NODE_BYTES * MAX_NODES[c - 1]
     most_bytes = max(host_bytes, int(BASE + widest))
-    if device != "cuda" and device not in MACHINES:
+    if device not in (*devices_with_memory(), *MACHINES):
         return Plan(parts, stages, host_bytes=host_bytes, most_bytes=most_bytes)
     on_device, there = device_stages(n, kept, k, c, edges, Case(n, k, c).nodes, half=half)
     seconds = None

@@ -6,7 +6,6 @@ Nothing here knows of a command line: a server may run jobs in threads of its ow
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -25,7 +24,8 @@ from gputsne.planning.memory import available_memory
 from gputsne.runs import record
 from gputsne.runs.nonfinite import nonfinite_as_bad_input
 from gputsne.runs.outcome import DONE_OUTCOME, FAILED, Outcome, outcome_of, shown
-from gputsne.runs.reading import STANDARD, Points, Source, opened, read_points
+from gputsne.runs.reading import Points, read_points
+from gputsne.runs.streams import STANDARD, Source, flows, map_suffix, opened, send
 
 __all__ = ["Job", "Report", "Request", "View", "write_points"]
 
@@ -67,7 +67,7 @@ class Request:
     keep, hover : tuple of str
         Further columns: for the map's file, and for pictures.
     input_format, output_format : str or None
-        Format of streams, csv by default.
+        Format of streams; None: what their bytes or names say, else csv.
     parameters : mapping
         Keyword arguments of TSNE.
     views : tuple of View
@@ -135,6 +135,7 @@ class Job:
         self.points = Points(Data(None))
         self.model: Any = None
         self.written: list[str] = []
+        self.sending = False  # the map, to a pipe or device
         self.scores: dict[str, float] = {}
 
     @property
@@ -188,7 +189,7 @@ class Job:
                 )
                 for said in self.points.notes:
                     self.note(said)
-                if _suffix(request.output, request.output_format) == ".h5ad":
+                if map_suffix(request.output, request.output_format) == ".h5ad":
                     source = self.sources[0]
                     check_copy(source.path, self.points.table.X.shape[0], source.name)
                 for view in request.views:
@@ -201,6 +202,8 @@ class Job:
             cut = error
             if self.map is None:
                 return _cut_short(error, "no map yet, nothing was written")
+            if self.sending:  # who interrupts a pipe that nobody reads doesn't want to wait again
+                return _cut_short(error, f"{self._output} was not written")
             if not self.written:
                 self._write_map(failures)
         try:
@@ -246,6 +249,7 @@ class Job:
 
     def _write_map(self, failures: list[str]) -> None:
         request = self.request
+        self.sending = flows(request.output)
         with self._collecting(failures, self._output, "written"):
             for said in write_points(
                 request.output,
@@ -255,6 +259,7 @@ class Job:
                 source=self.sources[0],
             ):
                 self.note(said)
+        self.sending = False
 
     def _write_others(self, failures: list[str]) -> None:
         """Save the model, then draw; what fails is noted in `failures` and takes nothing along."""
@@ -323,11 +328,6 @@ def make_model(parameters: Mapping[str, Any]) -> Any:
     return TSNE(**parameters)
 
 
-def _suffix(output: Path, format_name: str | None) -> str:
-    """Return the suffix of the format in which a map is written."""
-    return f".{format_name or 'csv'}" if output == STANDARD else output.suffix.lower()
-
-
 def write_points(
     path: Path,
     Y: Any,
@@ -347,7 +347,7 @@ def write_points(
     points : Points
         Ids, labels and kept columns.
     format_name : str or None
-        Format of standard output, csv by default.
+        Format of a stream; None: what its name says, else csv.
     source : Source or None
         The file that was read, of which an h5ad output is a copy.
 
@@ -371,13 +371,13 @@ def write_points(
         "kept": points.kept,
         "copy_of": None if source is None else source.path,
     }
-    suffix = _suffix(path, format_name)
+    suffix = map_suffix(path, format_name)
     name = "standard output" if path == STANDARD else shown(path)
     copied = source if suffix == ".h5ad" else None
     if copied is not None:
         check_copy(copied.path, len(Y), copied.name)
-    if path == STANDARD:
-        _to_standard_output(suffix, lambda part: write(part, Y, **beside))
+    if flows(path):
+        send(path, suffix, lambda part: write(part, Y, **beside))
     else:
         write(path, Y, **beside)
     if copied is not None:
@@ -389,18 +389,3 @@ def write_points(
     if suffix == ".npy" and lost:
         return [f"{name}: npy holds coordinates alone; {' and '.join(lost)} are not in it"]
     return []
-
-
-def _to_standard_output(suffix: str, make: Callable[[Path], None]) -> None:
-    import shutil
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="gputsne-") as folder:
-        part = Path(folder, f"map{suffix}")
-        make(part)
-        try:
-            with part.open("rb") as file:
-                shutil.copyfileobj(file, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, "standard output") from error

@@ -1,17 +1,9 @@
-"""What a run reads: one or more inputs as one table, standard input too, and columns kept beside.
-
-Streams (standard input, pipes) are copied to a temporary file first: readers need to seek.
-"""
+"""What a run reads: one or more inputs as one table, and the columns kept beside it."""
 
 from __future__ import annotations
 
 import fnmatch
-import shutil
-import sys
-import tempfile
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -19,34 +11,17 @@ from typing import Any, Final
 import numpy as np
 
 from gputsne.base import deadline
-from gputsne.base.files import is_stream
 from gputsne.base.types import Array
 from gputsne.data import BadInput, Data, Selection, read
 from gputsne.data.columns import find_label_file
 from gputsne.data.labels_file import read_labels
 from gputsne.data.table import counted, format_of, listed
 from gputsne.runs.outcome import shown
+from gputsne.runs.streams import Source
 
-__all__ = ["STANDARD", "Points", "Source", "opened", "read_points"]
+__all__ = ["Points", "read_points"]
 
-STANDARD: Final = Path("-")
 _PATTERN: Final = frozenset("*?[")
-
-
-@dataclass(frozen=True)
-class Source:
-    """An input.
-
-    Attributes
-    ----------
-    path : Path
-        The file that is read: the input itself, or a copy of a stream.
-    name : str
-        What messages call it.
-    """
-
-    path: Path
-    name: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,36 +45,6 @@ class Points:
     kept: dict[str, Array] = field(default_factory=dict)
     hover: dict[str, Array] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-
-
-@contextmanager
-def opened(path: Path, format_name: str | None) -> Iterator[Source]:
-    """Give an input as a file that can be read; a copy of it where it is a stream.
-
-    Parameters
-    ----------
-    path : Path
-        ``-`` stands for standard input.
-    format_name : str or None
-        Format of a stream, such as ``"csv"``, which it is by default.
-
-    Yields
-    ------
-    Source
-    """
-    if path != STANDARD and not is_stream(path):
-        yield Source(path, shown(path))
-        return
-    name = "standard input" if path == STANDARD else shown(path)
-    with tempfile.TemporaryDirectory(prefix="gputsne-") as folder:
-        copy = Path(folder, f"stream.{format_name or 'csv'}")
-        with copy.open("wb") as file:
-            if path == STANDARD:
-                shutil.copyfileobj(sys.stdin.buffer, file)
-            else:
-                with path.open("rb") as stream:
-                    shutil.copyfileobj(stream, file)
-        yield Source(copy, name)
 
 
 def read_points(
@@ -138,23 +83,25 @@ def read_points(
     beside: list[dict[str, Array]] = []
     notes: list[str] = []
     chosen: list[str] = []
+    kept: list[str] = []
+    shown_there: list[str] = []
+    head = Data(None)  # the first input as it was read
     for source in sources:
         deadline.check(f"before {source.name} was read")
-        again = first
-        if parts and parts[0].names is not None and format_of(source.path) not in (".npy", ".npz"):
-            _check_distinct(parts[0].names, sources[0], source)
-            again = replace(first, columns=parts[0].names, vector=None)
+        by_name = bool(parts) and _by_name(head, source)
+        again = replace(first, columns=parts[0].names or (), vector=None) if by_name else first
         table = _read(source, again)
-        if not parts:
-            chosen = _expanded([*keep, *hover], table)
-        elif table.X.shape[1] != parts[0].X.shape[1]:
-            raise BadInput(
-                f"{source.name} has {counted(table.X.shape[1], 'feature')}, {sources[0].name} has "
-                f"{parts[0].X.shape[1]}: several inputs need the same columns"
-            )
+        if parts:
+            _check_alike(table, source, parts[0] if by_name else head, sources[0])
+        else:
+            head, kept, shown_there = table, _expanded(keep, table), _expanded(hover, table)
+            chosen = list(dict.fromkeys([*kept, *shown_there]))
         beside.append(_columns(source, again, chosen, table))
         notes += [f"{source.name}: {said}" for said in _remarks(table, chosen)]
-        parts.append(table if want.columns else _without(table, chosen, source))
+        if not want.columns:
+            table = _without(table, chosen, source)
+        parts.append(table)
+    notes += _taken_out(head, parts[0], sources[0])
     whole = parts[0] if not several else _joined(parts)
     if several and label_file is not None:
         inputs = Path(f"the {len(sources)} inputs")
@@ -164,20 +111,33 @@ def read_points(
     return Points(
         whole,
         label_name,
-        {name: columns[name] for name in _expanded(keep, parts[0], chosen)},
-        {name: columns[name] for name in _expanded(hover, parts[0], chosen)},
+        {name: columns[name] for name in kept},
+        {name: columns[name] for name in shown_there},
         tuple(notes),
     )
 
 
-def _check_distinct(names: Sequence[str], first: Source, other: Source) -> None:
-    """Raise BadInput where columns of the first input can't be found by name in the others."""
-    twice = [name for name, times in Counter(names).items() if times > 1]
-    if twice:
+def _by_name(first: Data, source: Source) -> bool:
+    """Tell whether the columns of the first input can be looked for by name in another."""
+    named = first.names is not None and not _have_twins(first.names)
+    return named and format_of(source.path) not in (".npy", ".npz")
+
+
+def _have_twins(names: Sequence[str] | None) -> bool:
+    return names is not None and len(set(names)) < len(names)
+
+
+def _check_alike(table: Data, source: Source, first: Data, first_source: Source) -> None:
+    """Raise BadInput unless an input has the columns of the first."""
+    if table.X.shape[1] != first.X.shape[1]:
         raise BadInput(
-            f"{first.name} has several columns called {listed(twice)}, so it can't be told which "
-            f"of {other.name} go with which: give each column a name of its own, or leave them out "
-            "by --columns"
+            f"{source.name} has {counted(table.X.shape[1], 'feature')}, {first_source.name} has "
+            f"{first.X.shape[1]}: several inputs need the same columns"
+        )
+    if _have_twins(first.names) and table.names != first.names:
+        raise BadInput(
+            f"{source.name} has other columns than {first_source.name}, some of whose names are "
+            "there twice: such inputs need the same columns in the same order"
         )
 
 
@@ -198,18 +158,27 @@ def _labels_of(want: Selection) -> tuple[str, tuple[Path, str | None] | None]:
     return ("label" if want.labels.isdecimal() else want.labels), None
 
 
-def _expanded(wanted: Sequence[str], table: Data, among: Sequence[str] | None = None) -> list[str]:
+def _expanded(wanted: Sequence[str], table: Data) -> list[str]:
     """Return the names that are meant, each once; patterns as what they match."""
-    known = [*(table.names or ()), *table.left_out, *(among or ())]
+    known = [*(table.names or ()), *table.left_out]
     found: dict[str, None] = {}
     for name in wanted:
-        hits = [name]
+        hits = [_name_of(name, table)]
         if name not in known and _PATTERN & set(name):
             hits = [k for k in known if fnmatch.fnmatchcase(k, name)]
         if not hits:
             raise BadInput(f"no column matches {name!r}; there are: {listed(known)}")
         found.update(dict.fromkeys(hits))
     return list(found)
+
+
+def _name_of(wanted: str, table: Data) -> str:
+    """Return the name of the feature at a position; what is wanted where names tell more."""
+    names, positions = table.names or (), table.positions or ()
+    if wanted in names or not wanted.isdecimal() or int(wanted) not in positions or not names:
+        return wanted
+    name = names[positions.index(int(wanted))]
+    return name if names.count(name) == 1 else wanted
 
 
 def _remarks(table: Data, chosen: Sequence[str]) -> list[str]:
@@ -225,8 +194,9 @@ def _columns(
     if not names:
         return {}
     some = want
-    if want.vector is None and want.key is None and table.names is not None:
-        some = replace(want, columns=table.names[:1])  # the least that makes a table
+    alone = [name for name in table.names or () if (table.names or ()).count(name) == 1]
+    if want.vector is None and want.key is None and alone:
+        some = replace(want, columns=(alone[0],))  # the least that makes a table
     found: dict[str, Array] = {}
     for pair in (names[i : i + 2] for i in range(0, len(names), 2)):
         deadline.check(f"while columns of {source.name} were read")
@@ -243,20 +213,34 @@ def _columns(
     return found
 
 
-def _without(table: Data, names: Sequence[str], source: Source) -> Data:
-    """Return the table without the features of these names."""
-    if table.names is None or not set(names) & set(table.names):
+def _without(table: Data, chosen: Sequence[str], source: Source) -> Data:
+    """Return the table without the features that are chosen, by name or position."""
+    names = table.names or ()
+    places = list(map(str, table.positions or ()))
+    d = table.X.shape[1]
+    gone = {j for j, name in enumerate(names) if name in chosen}
+    gone |= {j for j, place in enumerate(places) if place in chosen and place not in names}
+    if not gone:
         return table
-    left = [j for j, name in enumerate(table.names) if name not in names]
+    left = [j for j in range(d) if j not in gone]
     if not left:
         raise BadInput(f"{source.name} has no numeric column besides those that are kept")
-    positions = table.positions
     return replace(
         table,
         X=table.X[:, left],
-        names=tuple(table.names[j] for j in left),
-        positions=None if positions is None else tuple(positions[j] for j in left),
+        names=tuple(names[j] for j in left) if names else None,
+        positions=None if table.positions is None else tuple(table.positions[j] for j in left),
     )
+
+
+def _taken_out(before: Data, after: Data, source: Source) -> list[str]:
+    """Return one sentence on numeric columns that are kept or shown and so are no features."""
+    if before.X.shape[1] == after.X.shape[1] or before.positions is None:
+        return []
+    left = set(after.positions or ())
+    gone = [before.called(j).strip("'") for j, p in enumerate(before.positions) if p not in left]
+    what = "is kept or shown, so no feature" if len(gone) == 1 else "are kept or shown, no features"
+    return [f"{source.name}: {listed(gone)} {what}; to have both, name the features by --columns"]
 
 
 def _joined(parts: Sequence[Data]) -> Data:

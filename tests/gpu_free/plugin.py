@@ -16,6 +16,6 @@ def make(n_jobs: int) -> CudaOps:
 
 
 backends.BACKENDS = (
-    backends.Backend("cuda", "cuda", lambda: "", make),
+    backends.Backend("cuda", "cuda", lambda: "", make, own_memory=True),
     *backends.BACKENDS[1:],
 )

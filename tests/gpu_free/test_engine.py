@@ -51,7 +51,7 @@ def cuda(emulated, monkeypatch):
         made.append(Emulated(n_jobs, xp=xp, fft=fft, module=emulated.cuda))
         return made[-1]
 
-    row = backends.Backend("cuda", "cuda", lambda: "", make)
+    row = backends.Backend("cuda", "cuda", lambda: "", make, own_memory=True)
     monkeypatch.setattr(backends, "BACKENDS", (row, *backends.BACKENDS[1:]))
     with lookalike.strict(monkeypatch):
         yield made

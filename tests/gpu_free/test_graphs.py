@@ -35,7 +35,7 @@ def fit(emulated, monkeypatch):
         xp.refuse = refuse
         fft, module = capture.Fft(xp), capture.kernels(emulated.cuda, xp)
         ops = Small(1, xp=xp, fft=fft, module=module, graphs=graphs)
-        row = backends.Backend("cuda", "cuda", lambda: "", lambda n_jobs: ops)
+        row = backends.Backend("cuda", "cuda", lambda: "", lambda n_jobs: ops, own_memory=True)
         with monkeypatch.context() as patch, lookalike.strict(monkeypatch):
             patch.setattr(backends, "BACKENDS", (row, *backends.BACKENDS[1:]))
             return gputsne.TSNE(method=method, **SETTINGS).fit(X), ops

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from gputsne.backends.cuda.device import Gpu
+from gputsne.backends.protocol import PLAN_BYTES
 from gputsne.base.types import Array, FloatArray, Mesh
 
 __all__ = ["Convolution"]
 
-# What cuFFT's plans of meshes that are no longer in use may hold; planning/memory.py counts it
-# beside those of the mesh in use. A plan's work area has the size of its complex array at most.
-PLAN_BYTES, PLAN_NODE_BYTES = 1 << 28, 8
+# A plan's work area has the size of its complex array at most. Plans of meshes that are no longer
+# in use hold PLAN_BYTES at most, beside those of the mesh in use.
+PLAN_NODE_BYTES = 8
 # What deposit and gather put on a wave, by spline order: the spline of twice the order at the
 # integers, as a cosine series (Eulerian numbers). Twin of _transfer in gputsne/engine/mesh.py.
 TRANSFER = {

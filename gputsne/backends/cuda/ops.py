@@ -44,6 +44,7 @@ class CudaOps(Ops):
     """
 
     name = "cuda"
+    searches = True
     # A guess: one thread per point, so that fewer points than this leave most of a GPU idle anyway.
     exact_below = (2048, 2048, 4096)
     epoch = 25  # iterations between two looks at the extent, at most

@@ -37,7 +37,7 @@ from gputsne.cli.targets import (
     no_dash,
 )
 from gputsne.runs.job import Job, Request
-from gputsne.runs.reading import STANDARD
+from gputsne.runs.streams import is_standard_output, named
 
 EXAMPLES = """\
 Examples:
@@ -97,15 +97,17 @@ written takes nothing else along: the exit code is 1.
 @click.pass_context
 def embed(ctx: click.Context, /, sources: tuple[Path, ...], output: Path, **given: Any) -> None:
     """Map the rows of the table IN, write the map to OUT."""
-    shell = output_of(ctx, given, aside=output == STANDARD)
+    sources, output = tuple(map(named, sources)), named(output)
     plots, model, run_record = given["plots"], given["model"], given["run_record"]
+    targets = [output, *plots, *filter(None, (model, run_record))]
+    shell = output_of(ctx, given, aside=any(map(is_standard_output, targets)))
     no_dash([*(("--plot", p) for p in plots), ("--model", model), ("--run-record", run_record)])
     check_inputs(sources, given["input_format"])
     check_map(output, given["output_format"], sources, given["input_format"])
     check_plots(plots)
     init = Path(given["init"]) if str(given["init"]).endswith(".npy") else None
     also_read = [label_file(given["labels"]), init, ctx.meta.get("gputsne.config")]
-    check_targets([output, *plots, model, run_record], [*sources, *also_read])
+    check_targets(targets, [*sources, *also_read])
     style = style_of(given, sources[0])
     parameters = tsne_parameters(given)
     check_parameters(parameters)

@@ -61,7 +61,7 @@ def info(as_json: bool) -> None:
             for name in names
         },
     }
-    Output(as_json).result(_as_text(facts), facts)
+    Output(as_json, needed=True).result(_as_text(facts), facts)
 
 
 def _version(name: str) -> str | None:
@@ -129,6 +129,9 @@ def plan(
     import gputsne
 
     if given["device"] in MODELS and n is None:
+        for flag, value in (("--memory-limit", memory_limit), ("--pca", given["pca"])):
+            if value is not None:
+                raise click.BadParameter("has no effect without N and D", param_hint=flag)
         _model(as_json, **given)
         return
     if n is None or d is None:
@@ -152,7 +155,7 @@ def plan(
         lines.append(f"{amount(planned.device_bytes):>10}  in all, device memory")
     if planned.seconds is not None:
         lines.append(f"{seconds(planned.seconds):>10}  about")
-    Output(as_json).result("\n".join(lines), facts)
+    Output(as_json, needed=True).result("\n".join(lines), facts)
     if memory_limit is not None:
         planned.check(memory_limit)
 
@@ -165,10 +168,12 @@ def _model(
     from gputsne.planning import roofline
     from gputsne.planning.costs import MACHINES, Case
 
-    gpu, k = MACHINES[device], n_neighbors or int(3 * (perplexity or 30))
+    gpu, k = MACHINES[device], n_neighbors or int(min(3 * (perplexity or 30), max(roofline.SIZES)))
     c, half = components or 2, affinity_dtype == "float16"
-    models = [roofline.model(Case(n, k, c, half=half), gpu) for n in roofline.SIZES]
-    Output(as_json).result(roofline.table(models, gpu), {"device": gpu.name, "models": models})
+    models = [roofline.model(Case(n, min(k, n - 1), c, half=half), gpu) for n in roofline.SIZES]
+    Output(as_json, needed=True).result(
+        roofline.table(models, gpu), {"device": gpu.name, "models": models}
+    )
 
 
 def amount(size: float) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from gputsne.cli.checks import check_threads
 from gputsne.cli.config import config_option
 from gputsne.cli.options import (
     DEVICES,
@@ -29,12 +30,14 @@ from gputsne.cli.output import output_of, seconds
 from gputsne.cli.targets import check_inputs, check_map, check_targets, label_file, no_dash
 from gputsne.data import BadInput, Selection
 from gputsne.data.named import with_names
-from gputsne.data.table import counted, format_of
+from gputsne.data.table import counted, format_of, listed
+from gputsne.data.writing import check_copy
 from gputsne.planning.memory import available_memory
 from gputsne.runs.job import write_points
 from gputsne.runs.nonfinite import nonfinite_as_bad_input
 from gputsne.runs.outcome import shown
-from gputsne.runs.reading import STANDARD, Source, opened, read_points
+from gputsne.runs.reading import read_points
+from gputsne.runs.streams import STANDARD, Source, is_standard_output, map_suffix, named, opened
 
 NAMED = (".csv", ".tsv", ".parquet", ".h5ad")  # formats whose columns have names
 REMEDY = "fit the model anew by embed with --impute mean"
@@ -66,12 +69,14 @@ def transform(
     ctx: click.Context, /, model: Path, sources: tuple[Path, ...], output: Path, **given: Any
 ) -> None:
     """Place the rows of the table IN in the map of MODEL."""
-    shell = output_of(ctx, given, aside=output == STANDARD)
+    sources, output = tuple(map(named, sources)), named(output)
+    shell = output_of(ctx, given, aside=is_standard_output(output))
     no_dash([("MODEL", model)])
     check_inputs(sources, given["input_format"])
     check_map(output, given["output_format"], sources, given["input_format"])
     also_read = [model, label_file(given["labels"]), ctx.meta.get("gputsne.config")]
     check_targets([output], [*sources, *also_read])
+    check_threads(given["n_jobs"])
     began = time.perf_counter()
     fitted = _load(model, given["device"], given["n_jobs"])
     names = getattr(fitted, "feature_names_in_", None)
@@ -83,7 +88,10 @@ def transform(
         points = read_points(inputs, want, keep=given["keep"])
         for said in points.notes:
             shell.note(said)
+        if map_suffix(output, given["output_format"]) == ".h5ad":
+            check_copy(inputs[0].path, len(points.table.X), inputs[0].name)
         name = " and ".join(source.name for source in inputs)
+        _check_width(points.table.X.shape[1], fitted, name)
         imputed = fitted.impute is not None
         with nonfinite_as_bad_input(name, points.table, imputed=imputed, remedy=REMEDY):
             Y = fitted.transform(_as_fitted(points.table.X, names))
@@ -105,6 +113,18 @@ def columns_of_fit(names: Any, inputs: list[Source], want: Selection) -> Selecti
     return replace(want, columns=tuple(map(str, names)))
 
 
+def _check_width(d: int, fitted: Any, name: str) -> None:
+    """Raise BadInput unless there are as many features as the model was fitted to."""
+    if d != fitted.n_features_in_:
+        want = counted(fitted.n_features_in_, "feature")
+        names = getattr(fitted, "feature_names_in_", None)
+        which = "" if names is None else f" ({listed(list(map(str, names)))})"
+        raise BadInput(
+            f"{name} has {counted(d, 'feature')}, the model was fitted to {want}{which}; "
+            "choose with --columns, or give rows of the same table"
+        )
+
+
 def _as_fitted(X: Any, names: Any) -> Any:
     """Return X under the names of the fit: found by them, chosen by the user, or by their order."""
     return X if names is None or len(names) != X.shape[1] else with_names(X, list(names))
@@ -115,13 +135,17 @@ def _load(path: Path, device: str | None, n_jobs: int | None) -> Any:
     from gputsne import backends
     from gputsne.estimator import TSNE
 
-    if not path.is_file():
+    if not path.exists():
         raise BadInput(f"{shown(path)}: no such file")
+    if not path.is_file():
+        raise BadInput(f"{shown(path)} is a device or a pipe; a model is read from a file")
     if device is not None:
         backends.choose(device, n_jobs)  # a device asked for by name never falls back
     try:
         fitted = TSNE.load(path, device=device)
     except (ValueError, KeyError, OSError) as error:
-        said = f"{shown(path)} isn't a model that gputsne saved: {shown(error)}"
+        said = shown(error)
+        if shown(path) not in said:
+            said = f"{shown(path)} isn't a model that gputsne saved: {said}"
         raise BadInput(said) from error
     return fitted if n_jobs is None else fitted.set_params(n_jobs=n_jobs)

@@ -191,8 +191,11 @@ def _only_matrix(archive: _Archive, path: Path, want: Selection) -> str:
     if not matrices:
         known = listed([f"{key} {header.shape}" for key, header in headers.items()])
         images = any(h.dtype.kind in "fiub" and len(h.shape) > 2 for h in headers.values())
-        hint = "; --flatten makes each entry of the first axis a row" if images else ""
-        raise BadInput(f"{path} has no two-dimensional numeric array; it has: {known}{hint}")
+        flat = images and not want.flatten
+        hint = "; --flatten makes each entry of the first axis a row" if flat else ""
+        beside = [repr(k) for k in (want.labels, want.ids) if k in headers]
+        but = f" besides {' and '.join(beside)}, asked for as labels or ids" if beside else ""
+        raise BadInput(f"{path} has no two-dimensional numeric array{but}; it has: {known}{hint}")
     raise BadInput(f"{path} has several arrays; choose one with --key: {listed(matrices)}")
 
 

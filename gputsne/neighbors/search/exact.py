@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from gputsne.base import deadline
 from gputsne.base.threads import faiss_without_blas
 from gputsne.base.types import Array, FloatArray
 from gputsne.neighbors.search.ranking import nearest_first, smallest
 
-__all__ = ["CALL", "AllPairs", "exact", "exact_float64", "padded", "work"]
+__all__ = ["CALL", "SEARCHING", "AllPairs", "exact", "exact_float64", "padded", "work"]
 
-# One FAISS call does this many multiplications, 0.1 to 0.3 s of one core at 2.6 GHz: Ctrl-C waits
-# for one call.
+# One FAISS call does this many multiplications, 0.1 to 0.3 s of one core at 2.6 GHz: Ctrl-C and a
+# deadline wait for one call.
 CALL = 1.5e9
 # Queries of one FAISS call, at least and at most.
 DIRECT_ROWS, PRODUCT_ROWS = (16, 1024), (64, 16384)
@@ -31,6 +32,7 @@ SHARD_NUMBERS = 1 << 20
 # one of a product, and the keeping of the best of a pair, 4 ns (bench/results/search.json).
 WIDE, PRODUCT, KEEPING = 64, 0.02, 55.0
 SPARE = 8  # candidates beyond k
+SEARCHING = "while neighbours were searched for"  # ends the message of a deadline
 UNIT = 2.0**-24  # rounding of float32
 
 
@@ -92,6 +94,11 @@ def exact(Q: FloatArray, X: FloatArray, k: int) -> tuple[Array, Array]:
         Squared distances, ascending.
     ids : array, shape (m, k), int64
         Rows of X; -1 where float32 can't hold the distance.
+
+    Raises
+    ------
+    DeadlineExceeded
+        A deadline passed; it is looked at before every call of FAISS.
     """
     m, (n, d) = Q.shape[0], X.shape
     by_products = d >= WIDE and n >= 2 * (k + SPARE)
@@ -103,6 +110,7 @@ def exact(Q: FloatArray, X: FloatArray, k: int) -> tuple[Array, Array]:
         shard = _shard(k, d)
         rows = int(np.clip(CALL / (shard * d), *DIRECT_ROWS))
     for start in range(0, m, rows):
+        deadline.check(SEARCHING)
         part = slice(start, min(m, start + rows))
         if by_products:
             squared[part], ids[part] = _by_products(Q[part], X, k, norm)
@@ -132,6 +140,7 @@ def exact_float64(Q: Array, X: Array, k: int) -> tuple[Array, Array]:
     """
     squared, ids = np.empty((len(Q), k)), np.empty((len(Q), k), np.int64)
     for i, q in enumerate(Q):
+        deadline.check(SEARCHING)
         squared[i], ids[i] = (a[0] for a in smallest(_to_all(q, X)[None], k))
     return squared, ids
 
@@ -156,6 +165,7 @@ def _directly(Q: FloatArray, X: FloatArray, k: int, shard: int) -> tuple[Array, 
     best = faiss.ResultHeap(block.shape[0], k)
     with faiss_without_blas(faiss):
         for first in range(0, X.shape[0], shard):
+            deadline.check(SEARCHING)
             D, ids = faiss.knn(block, X[first : first + shard], k)
             best.add_result(D, np.where(ids < 0, -1, ids + first))
     best.finalize()

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from gputsne.base import threads
+from gputsne.base import deadline, threads
 from gputsne.base.types import Array, FloatArray
-from gputsne.neighbors.search.exact import CALL, exact, padded, work
+from gputsne.neighbors.search.exact import CALL, SEARCHING, exact, padded, work
 
 __all__ = ["InvertedLists", "ListSearch", "build_work", "list_count", "list_work"]
 
@@ -55,21 +55,14 @@ class InvertedLists:
         index: Any = faiss.IndexIVFFlat(faiss.IndexFlatL2(d), d, self.nlist)
         rng = np.random.default_rng(seed)
         sample = np.sort(rng.permutation(n)[: TRAINING_ROWS * self.nlist])
-        index.cp.seed = seed % (2**31 - 1)
-        index.cp.niter = TRAINING_ROUNDS
-        index.cp.min_points_per_centroid = 1  # the default prints a warning below 39
-        index.cp.max_points_per_centroid = TRAINING_ROWS + 1
-        # k-means may use BLAS, whose sums could depend on the number of threads; FAISS looks for
-        # Ctrl-C itself here. The centre comes off, or far from 0 its distances would cancel.
+        # The centre comes off, or far from 0 the distances of k-means would cancel.
         centre = X[sample].mean(axis=0, dtype=np.float64).astype(np.float32)
-        with threads.limit(1):
-            index.train(X[sample] - centre)
-        centroids = index.quantizer.reconstruct_n(0, self.nlist) + centre
-        index.quantizer.reset()
-        index.quantizer.add(centroids)
+        index.quantizer.add(_centroids(X[sample] - centre, self.nlist, seed) + centre)
+        index.is_trained = True
         step = max(16, int(CALL / (self.nlist * d)))
         with threads.faiss_without_blas(faiss):
             for start in range(0, n, step):
+                deadline.check(SEARCHING)
                 index.add(X[start : start + step])
         self._index: Any = index
         self.imbalance = float(index.invlists.imbalance_factor())
@@ -117,6 +110,31 @@ class InvertedLists:
         if short.size:
             squared[short], ids[short] = exact(Q[short], self.X, k)
         return squared, ids
+
+
+def _centroids(X: FloatArray, count: int, seed: int) -> FloatArray:
+    """Return the cells' centres by k-means, shape (count, d): one call of FAISS per round.
+
+    Each round goes on from the centres of the one before, as rounds inside one call would.
+    """
+    import faiss
+
+    how: Any = faiss.ClusteringParameters()
+    how.seed = seed % (2**31 - 1)
+    how.niter = 1
+    how.min_points_per_centroid = 1  # the default prints a warning below 39
+    how.max_points_per_centroid = TRAINING_ROWS + 1
+    means: Any = faiss.Clustering(X.shape[1], count, how)
+    nearest = faiss.IndexFlatL2(X.shape[1])
+    # k-means may use BLAS, whose sums could depend on the number of threads; FAISS looks for
+    # Ctrl-C itself here.
+    with threads.limit(1):
+        for _ in range(TRAINING_ROUNDS):
+            deadline.check(SEARCHING)
+            nearest.reset()
+            means.train(X, nearest)
+    centroids: FloatArray = faiss.vector_to_array(means.centroids).reshape(count, X.shape[1])
+    return centroids
 
 
 class ListSearch:

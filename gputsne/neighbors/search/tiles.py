@@ -47,7 +47,7 @@ class Tiles:
     Z : array, shape (n, d), float32
         Database, in main memory; where it does not fit the device, blocks of it go there.
     ops : Device
-        The CUDA backend.
+        A backend that searches.
     seed : int
         Of the order in which columns are seen; any order gives the same lists.
     rows, columns : int

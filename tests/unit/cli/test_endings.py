@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -208,3 +209,35 @@ def test_a_broken_disk_leaves_nothing(stand, monkeypatch):
     assert result.exit_code == 1
     assert "No space left" in result.stderr
     assert files() == set()
+
+
+def test_ctrl_c_while_the_command_is_imported(monkeypatch, capsys):
+    import gputsne.__main__ as script
+
+    class Pressed:
+        @staticmethod
+        def find_spec(name: str, *where: object) -> None:
+            if name == "gputsne.cli":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "gputsne.cli")
+    monkeypatch.setattr(sys, "meta_path", [Pressed, *sys.meta_path])
+    with pytest.raises(SystemExit) as left:
+        script.main()
+    assert (left.value.code, capsys.readouterr().err) == (130, "gputsne: interrupted\n")
+
+
+def test_ctrl_c_while_a_pipe_is_not_read_ends_at_once(stand, monkeypatch):
+    asked = []
+
+    def send(*args: object) -> None:
+        asked.append(args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gputsne.runs.job.send", send)
+    os.mkfifo("pipe")
+    given = ["embed", "x.npy", "-o", "pipe", "--run-record", "run.json"]
+    result = CliRunner().invoke(main, given)
+    assert result.exit_code == 130
+    assert "interrupted; pipe was not written" in result.stderr
+    assert (len(asked), status()["status"]) == (1, "interrupted")

@@ -91,7 +91,7 @@ def test_transform_places_rows_as_the_model_does(digits):
     ("arguments", "code", "said"),
     [
         ("transform nope.npz x.npy -o new.npy", 3, "no such file"),
-        ("transform x.npy x.npy -o new.npy", 3, "isn't a model that gputsne saved"),
+        ("transform x.npy x.npy -o new.npy", 3, "x.npy is no model of gputsne"),
         ("embed nan.npy -o new.npy", 3, "fill them: --impute mean"),
         ("embed x.npy -o new.npy --n-neighbors 5000", 3, "n_neighbors=5000"),
         ("embed x.npy -o new.npy --device cuda", 2, "cuda"),

@@ -99,6 +99,97 @@ def test_transform_reads_several_inputs():
     assert Path("two.csv").read_text() == Path("one.csv").read_text()
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "embed x.csv -o -",
+        "embed x.csv -o /dev/stdout",
+        "embed x.csv -o map.csv --model /dev/stdout",
+        "transform no.npz x.csv -o -",
+    ],
+)
+def test_a_closed_standard_output_takes_no_file(arguments):
+    done = shell(f"gputsne {arguments} >&-")
+    assert done.returncode == 2, done
+    assert b"standard output is closed; name a file" in done.stderr
+    assert [p.name for p in Path().iterdir()] == ["x.csv"]
+
+
+@pytest.mark.parametrize("where", [">&-", ">/dev/full"])
+@pytest.mark.parametrize("arguments", ["info", "plan 10 5", "--help", "embed --help", "--version"])
+def test_what_is_all_of_a_result_has_to_be_written(arguments, where):
+    done = shell(f"gputsne {arguments} {where}")
+    why = b"No space left on device" if "full" in where else b"Bad file descriptor"
+    assert (done.returncode, done.stderr) == (1, b"gputsne: standard output: " + why + b"\n")
+
+
+def test_compressed_streams_are_seen_by_their_first_bytes(tmp_path):
+    import bz2
+    import gzip
+    import lzma
+    import zipfile
+
+    want = run("embed", "x.csv", "-o", "want.csv", "--labels", "kind", *SHORT)
+    assert want.exit_code == 0, want.output
+    text = CSV.encode()
+    with zipfile.ZipFile("x.zip", "w") as archive:
+        archive.writestr("x.csv", text)
+    packed = [gzip.compress(text), bz2.compress(text), lzma.compress(text)]
+    for given in (*packed, Path("x.zip").read_bytes()):
+        for form in ((), ("--input-format", "csv")):
+            got = run("embed", "-", "-o", "-", "--labels", "kind", *form, *SHORT, given=given)
+            assert got.exit_code == 0, got.output
+            assert got.stdout == Path("want.csv").read_text()
+
+
+def test_formats_of_streams_are_seen_by_their_first_bytes():
+    import h5py
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    np.save("y.npy", X)
+    np.savez("y.npz", X=X)
+    parquet.write_table(pa.table({"a": X[:, 0], "b": X[:, 1], "c": X[:, 2]}), "y.parquet")
+    with h5py.File("y.h5ad", "w") as file:
+        file["X"] = X
+    maps = set()
+    for name in ("y.npy", "y.npz", "y.parquet", "y.h5ad"):
+        got = run("embed", "-", "-o", "-", *SHORT, given=Path(name).read_bytes())
+        assert got.exit_code == 0, got.output
+        maps.add(got.stdout)
+    assert len(maps) == 1
+
+
+@pytest.mark.parametrize("head", ["BZh,b", "PAR1,b"])
+def test_names_like_the_first_bytes_of_a_format_stay_names(head):
+    rows = "".join(f"{i},{i * i % 7}\n" for i in range(20))
+    got = run("embed", "-", "-o", "-", *SHORT, given=f"{head}\n{rows}")
+    assert got.exit_code == 0, got.output
+
+
+def test_pipes_and_devices_take_a_format():
+    options = f"{' '.join(SHORT)} -q"
+    assert shell(f"gputsne embed x.csv -o want.csv {options}").returncode == 0
+    want = Path("want.csv").read_bytes()
+    assert shell(f"gputsne embed x.csv -o /dev/stdout {options}").stdout == want
+    assert shell(f"gputsne embed <(cat x.csv) -o /dev/fd/3 {options} 3> three").returncode == 0
+    assert Path("three").read_bytes() == want
+    done = shell(
+        f"mkfifo p p.npy; cat p > one & cat p.npy > two &"
+        f" gputsne embed x.csv -o p --output-format npy {options} &&"
+        f" gputsne embed x.csv -o p.npy {options}; wait"
+    )
+    assert (done.returncode, np.load("one").shape) == (0, (20, 2)), done
+    assert Path("two").read_bytes() == Path("one").read_bytes()
+
+
+def test_a_full_device_is_no_map():
+    done = shell(f"gputsne embed x.csv -o /dev/full {' '.join(SHORT)} -q --keep kind")
+    assert done.returncode == 1
+    assert b"/dev/full was not written: /dev/full: No space left on device" in done.stderr
+
+
 def test_completion():
     done = shell(
         "COMP_WORDS='gputsne embed --max-i' COMP_CWORD=2 _GPUTSNE_COMPLETE=bash_complete "
@@ -149,7 +240,10 @@ def test_a_scheduler_ends_the_run(number, code):
         time.sleep(0.5)  # into the optimiser
         job.send_signal(number)
         job.send_signal(number)  # schedulers repeat themselves
-        _, rest = job.communicate(timeout=60)
+        try:
+            _, rest = job.communicate(timeout=60)
+        finally:
+            job.kill()
     assert job.returncode == code, heard + rest
     assert b"terminated by a signal; map.csv holds the map so far" in rest
     assert len(Path("map.csv").read_text().splitlines()) == 21

@@ -14,7 +14,8 @@ from gputsne import TSNE, metrics
 from gputsne.data import BadInput, Selection
 from gputsne.runs import record
 from gputsne.runs.job import Job, Request, View
-from gputsne.runs.reading import Source, read_points
+from gputsne.runs.reading import read_points
+from gputsne.runs.streams import Source
 
 SHORT = {"max_iter": 20, "early_exaggeration_iter": 10, "perplexity": 3.0, "random_state": 0}
 X = np.random.default_rng(0).normal(size=(40, 3)).round(4)
@@ -76,7 +77,8 @@ def test_kept_columns_are_no_features_unless_named_as_such():
     assert list(some.kept) == ["year", "kind", "name"]
     assert some.kept["year"].tolist() == list(range(2000, 2040))
     assert some.hover["kind"].tolist() == some.kept["kind"].tolist() == KINDS
-    assert not some.notes  # what is kept was not left out
+    said = "year is kept or shown, so no feature; to have both, name the features by --columns"
+    assert some.notes == (f"x.csv: {said}",)  # of text that is kept, nothing was left out
     both = points("x.csv", keep=["year"], columns=("c1", "year"))
     assert both.table.names == ("c1", "year")
     assert list(points("x.csv", keep=["k*", "na*"]).kept) == ["kind", "name"]
@@ -226,10 +228,10 @@ def test_several_inputs_in_the_record():
     assert [other["path"] for other in report.facts["further_inputs"]] == ["y.csv"]
 
 
-def test_names_that_are_there_twice_are_told_of_several_inputs(tmp_path):
-    for name in ("a.csv", "b.csv"):
-        (tmp_path / name).write_text("x,x,y\n1,2,3\n4,5,7\n")
-    sources = [Source(tmp_path / name, name) for name in ("a.csv", "b.csv")]
-    assert read_points(sources[:1], Selection()).table.X.shape == (2, 3)
-    with pytest.raises(BadInput, match=r"^a.csv has several columns called x, .* of b.csv go with"):
-        read_points(sources, Selection())
+def test_names_that_are_there_twice_go_by_their_order(tmp_path):
+    for name, head in (("a.csv", "x,x,y"), ("b.csv", "x,x,y"), ("c.csv", "y,x,x")):
+        (tmp_path / name).write_text(f"{head}\n1,2,3\n4,5,7\n")
+    a, b, c = [Source(tmp_path / name, name) for name in ("a.csv", "b.csv", "c.csv")]
+    assert read_points([a, b], Selection()).table.X.tolist() == [[1, 2, 3], [4, 5, 7]] * 2
+    with pytest.raises(BadInput, match=r"^c.csv has other columns than a.csv"):
+        read_points([a, c], Selection())
