@@ -41,7 +41,7 @@ NOT_CODE = {
     tokens.COMMENT, tokens.NL, tokens.NEWLINE, tokens.INDENT, tokens.DEDENT, tokens.ENDMARKER,
 }  # fmt: skip
 # Tables that tell users the names of devices; everyone else asks a backend what it can do.
-NAMES_FOR_USERS = {"model/table.py", "model/foreign.py"}
+NAMES_FOR_USERS = {"base/parameter_table.py", "model/foreign.py"}
 LIMITS = {".py": 300, ".pyi": 300, ".cpp": 350, ".hpp": 350, ".cu": 350, ".cuh": 350}
 # Only the machines, and the emulator of one, may know how a body is launched and how bodies meet.
 MACHINES = {"machine.hpp", "gpu_machine.hpp", "simt.hpp"}
