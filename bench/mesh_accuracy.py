@@ -77,7 +77,7 @@ def case(ops, shape, n, c, span, dof, spacings):
             "order": order,
             "h": h,
             "fft": mesh.fft_shape,
-            "widened": coarsened,
+            "coarsened": coarsened,
             "force": float(np.linalg.norm(grad[targets] - want) / np.linalg.norm(want)),
             "Z": float(abs((phi[targets] - 1.0).sum(dtype=np.float64) / (want_phi - 1).sum() - 1)),
             "ms": dict(zip(("deposit", "fft", "gather"), seconds.round(3).tolist(), strict=True)),

@@ -35,8 +35,8 @@ NOT_KEPT = ("callbacks", "callbacks_every", "neighbors", "n_jobs", "verbose", "m
 GONE = ("schedule",)  # parameters of older versions that had one value
 STATE = ("Y", "velocity", "gains")
 EDGES = ("indptr", "indices", "data")
-# What a file, like ``TSNE.mesh_``, calls these attributes of a mesh.
-FILED_AS = {"coarsened": "widened", "ever_coarsened": "ever_widened"}
+# What files of older versions call these attributes of a mesh.
+FORMERLY = {"widened": "coarsened", "ever_widened": "ever_coarsened"}
 COLOUR = re.compile("#[0-9a-f]{6}")
 LONGEST = 1 << 40  # iterations and counts that a file may claim
 
@@ -63,7 +63,7 @@ def write(
         "dof": result.dof,
         "learning_rate": result.learning_rate,
         "exact": result.exact,
-        "mesh": None if result.mesh is None else _mesh_meta(result.mesh),
+        "mesh": None if result.mesh is None else dict(vars(result.mesh)),
         "recall": prepared.recall,
         "graph_source": prepared.graph_source,
         "perplexity": prepared.perplexity,
@@ -299,12 +299,8 @@ def _result(meta: dict[str, Any], state: State, params: Parameters) -> Result:
     )
 
 
-def _mesh_meta(mesh: MeshRecord) -> dict[str, Any]:
-    """Return a mesh as JSON has it, under the names that files use."""
-    return {FILED_AS.get(name, name): value for name, value in vars(mesh).items()}
-
-
 def _mesh(told: dict[str, Any], c: int) -> MeshRecord:
+    told = {FORMERLY.get(name, name): value for name, value in told.items()}
     center = tuple(float(x) for x in told["center"])
     fft_shape = tuple(_count(m) for m in told["fft_shape"])
     if len(center) != c or len(fft_shape) != c or not np.isfinite(center).all():
@@ -312,8 +308,8 @@ def _mesh(told: dict[str, Any], c: int) -> MeshRecord:
     if any(m % 2 or m < 2 for m in fft_shape):
         raise ValueError(f"mesh has fft_shape={fft_shape}")
     return MeshRecord(
-        _positive(told["h"]), fft_shape, center, bool(told["widened"]),
-        bool(told["ever_widened"]), _count(told["rebuilds"]), bool(told["pair"]),
+        _positive(told["h"]), fft_shape, center, bool(told["coarsened"]),
+        bool(told["ever_coarsened"]), _count(told["rebuilds"]), bool(told["pair"]),
         _least_0(told["burden"]), _count(told["since"]), _least_0(told["clean_at"]),
     )  # fmt: skip
 

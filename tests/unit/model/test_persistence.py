@@ -56,14 +56,24 @@ def test_numbers_of_any_library_come_back_as_numbers(given, want, tmp_path):
 
 def test_the_names_of_a_mesh_in_a_file_stay(tmp_path):
     """Files of other versions hold them, whatever the attributes are called."""
-    TSNE(**QUICK, method="mesh").fit(X).save(tmp_path / "m.npz")
+    model = TSNE(**QUICK, method="mesh").fit(X)
+    model.save(tmp_path / "m.npz")
     with zipfile.ZipFile(tmp_path / "m.npz") as kept:
         text = kept.read("model.json").decode()
     meta = json.loads(text)["meta"]
     assert list(meta["mesh"]) == [
-        "h", "fft_shape", "center", "widened", "ever_widened", "rebuilds", "pair", "burden",
+        "h", "fft_shape", "center", "coarsened", "ever_coarsened", "rebuilds", "pair", "burden",
         "since", "clean_at",
     ]  # fmt: skip
+    old = text.replace('"coarsened"', '"widened"').replace('"ever_coarsened"', '"ever_widened"')
+    assert old.count("widened") == 2
+    with (
+        zipfile.ZipFile(tmp_path / "m.npz") as now,
+        zipfile.ZipFile(tmp_path / "o.npz", "w") as then,
+    ):
+        for name in now.namelist():
+            then.writestr(name, old if name == "model.json" else now.read(name))
+    assert gputsne.load(tmp_path / "o.npz").mesh_ == model.mesh_
 
 
 @pytest.mark.parametrize(
