@@ -64,7 +64,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         "auto" ends the run when KL falls by less than KL / 5000 per iteration (Belkina et al.
         2019).
     dof : float, default 1
-        Degrees of freedom of the map kernel; below 1 the tails get heavier (Kobak et al. 2019).
+        Degrees of freedom of the map kernel, from 0.001 to 100,000; below 1 the tails get heavier
+        (Kobak et al. 2019).
     metric : str or callable, default "euclidean"
         Distance between rows; "precomputed" for X of distances, sparse or dense. A callable gets
         the rows neither shifted nor scaled, rounded to float32.
@@ -87,7 +88,9 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     init : {"pca", "spectral", "random"} or array of shape (n, c), default "pca"
         First map; an array, in map units, is taken as it is.
     method : {"auto", "exact", "mesh"}, default "auto"
-        Repulsion by definition or by mesh; "auto" decides by n.
+        Repulsion by definition or by mesh; "auto" takes what costs less, by n and by how large a
+        mesh the map needs. "mesh" is heeded unless the mesh of a few points would cost more than
+        32 times the sums: ``mesh_["method"]`` tells.
     scale : bool, default False
         Scale columns to unit variance first.
     pca : int or None
@@ -135,9 +138,10 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     timings_ : dict
         Seconds by stage: prepare, neighbors, affinities, initial, optimize, total.
     mesh_ : dict
-        ``method``, "mesh" or "exact", and ``rebuilds``, meshes made; for a mesh its spacing ``h``,
-        spline ``order``, ``nodes`` per axis, ``pair`` (two meshes, for points nearer to each other
-        than ``h``) and ``widened``: memory made it coarser than promised.
+        ``method`` of the last iteration, "mesh" or "exact", ``rebuilds``, meshes made, and
+        ``coarsened``: memory or cost made one of them coarser than promised; for a mesh its spacing
+        ``h``, spline ``order``, ``nodes`` per axis and ``pair`` (two meshes, for points nearer to
+        each other than ``h``).
     affinities_ : Affinities
         P; its arrays are read-only, ``to_csr()`` is a copy.
     fitted_map_ : FittedMap
@@ -523,14 +527,14 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         self.mesh_: dict[str, Any] = {
             "method": "exact" if result.exact else "mesh",
             "rebuilds": 0 if mesh is None else mesh.rebuilds,
+            "coarsened": mesh is not None and mesh.ever_coarsened,
         }
-        if mesh is not None:
+        if mesh is not None and not result.exact:
             self.mesh_ |= {
                 "h": mesh.h,
                 "order": ORDER,
                 "nodes": tuple(m // 2 for m in mesh.fft_shape),
                 "pair": mesh.pair,
-                "widened": mesh.ever_coarsened,
             }
 
     def __sklearn_tags__(self) -> Any:

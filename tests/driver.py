@@ -65,6 +65,7 @@ class Driver:
         if h is None:
             field, phi, grad = Field(self.ops, dof=dof, method="mesh"), *self._outs(Y)
             Z = float(field.evaluate(self.put(Y), phi, grad))
+            assert not field.summed  # what is compared with sums by definition is none itself
             return host(phi), host(grad), Z
         mesh, center = self.mesh(Y, dof, h)
         charge = self.deposit(Y, mesh, center)

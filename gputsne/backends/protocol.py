@@ -53,6 +53,8 @@ class Ops(ABC):
         Where arrays come from: numpy or CuPy; and the FFT of a CPU, scipy.fft.
     exact_below : tuple of 3 int
         Points up to which sums by definition beat the mesh, for one, two and three axes.
+    node_pairs : tuple of 2 float
+        Pairs of points whose sums take as long as one FFT node, for dof = 1 and for others.
     epoch : int
         Iterations between two looks at the map's extent, at most.
     few_meshes : bool
@@ -75,6 +77,7 @@ class Ops(ABC):
     xp: Any
     fft: Any
     exact_below: tuple[int, int, int]
+    node_pairs: tuple[float, float]
     epoch: int
     relabel_from: int
     escaped: bool = False  # where the extent is read before every iteration, none can have

@@ -243,6 +243,9 @@ CONDITIONS = {
 }
 
 MOMENTUM = Real(0.0, 1.0, open_low=False, open_high=True)
+# Below, the kernel is 1 / r at all distances of a map, and narrower than any mesh; above, it is a
+# Gaussian's, and the power (dof + 1) / 2 of float32 numbers is off by more than 0.3 %.
+DOF = Real(1e-3, 1e5, open_low=False)
 ROWS = ("no rows",)
 
 TABLE = (
@@ -278,7 +281,7 @@ TABLE = (
         "stop", '{None, "auto"}', None, Word((None, "auto")), "Stop once the KL no longer falls",
         ("early phase only",), after_fit=True,
     ),
-    Param("dof", "float", 1.0, Real(), "Tails of the map kernel; 1 is t-SNE"),
+    Param("dof", "float", 1.0, DOF, "Tails of the map kernel; 1 is t-SNE"),
     Param(
         "metric", "str or callable", "euclidean", Elsewhere("neighbors"), "Distance between rows",
         ("P is X",),

@@ -5,6 +5,7 @@ The same for every backend. Formulas: docs/math.md (2); the mesh: docs/mesh.md.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import SupportsFloat
 
@@ -25,7 +26,10 @@ CHECK_EVERY = 50  # evaluations between two measurements of the error from close
 # The error from close pairs never counts as less than this share of its last value; so a mesh near
 # the limit is not exchanged at every measurement.
 FORGETS = 0.7
-SAMPLE = 1 << 16  # points at which that error is measured
+SAMPLE = 1 << 14  # points at which that error is measured
+# Where two meshes half a cell apart lie, in cells beyond the centre: the pair that forces are the
+# mean over; the other mesh and the one in use, where that is one.
+PAIR, SINGLE = (-0.25, 0.25), (0.5, 0.0)
 
 
 class Field:
@@ -38,7 +42,9 @@ class Field:
     dof : float
         Degrees of freedom of the map kernel.
     method : {"auto", "exact", "mesh"}
-        ``"auto"``: by definition up to ``ops.exact_below[c - 1]`` points.
+        ``"auto"``: by definition up to ``ops.exact_below[c - 1]`` points, and wherever the mesh
+        that the map needs costs more. ``"mesh"``: by definition only where it costs many times
+        more (``meshes.FORCED``).
     max_nodes : int or None
         FFT nodes that memory allows; above them the spacing widens.
     before : MeshRecord or None
@@ -61,6 +67,7 @@ class Field:
         self.pairs = pairs
         self.mesh: Mesh | None = None
         self.center: tuple[float, ...] = ()
+        self.summed = False  # whether the map as it stands is summed by definition
         # whether the forces are the mean over two meshes half a cell apart
         self.pair = before is not None and before.pair
         self.before = before
@@ -74,6 +81,9 @@ class Field:
         # centre or the number of meshes is.
         self.version = object()
         self.out_of_mesh = 0  # refreshes that found that a point had left the mesh
+        # The potential that the last measurement ended with, of which mesh and where that lay: the
+        # forces of the same map begin with it.
+        self._ready: tuple[Mesh, tuple[float, ...], FloatArray] | None = None
         # Relative error of the forces from close pairs, over meshes.push, as last measured;
         # evaluations since; the spacing then.
         self.burden = 0.0 if before is None else before.burden
@@ -81,7 +91,10 @@ class Field:
         self.clean_at = 0.0 if before is None else before.clean_at
 
     def is_exact(self, n: int, c: int) -> bool:
-        """Tell whether the sums of ``n`` points are taken by definition."""
+        """Tell whether the sums of ``n`` points are taken by definition, as the map stands."""
+        return self.summed or self._never_by_mesh(n, c)
+
+    def _never_by_mesh(self, n: int, c: int) -> bool:
         few = n <= self.ops.exact_below[c - 1]
         return self.method == "exact" or (self.method == "auto" and few)
 
@@ -104,21 +117,67 @@ class Field:
         FloatingPointError
             A coordinate is not finite.
         """
-        if self.is_exact(*Y.shape):
+        if self._never_by_mesh(*Y.shape):
             return
-        if self.mesh is None or self._evaluations >= self._mesh_interval:
+        if self._evaluations >= self._mesh_interval:
             box = self.ops.extent(Y)
-            before = self.mesh, self.center, self.pair
-            mesh = self.fit(box, len(Y))
-            if self.since >= CHECK_EVERY or mesh.h > self.clean_at:
-                self.burden = max(self._measure(Y), FORGETS * self.burden)
-                self.since, self.clean_at = 0, mesh.h
-                self.fit(box, len(Y))
+            before = self.summed, self.mesh, self.center, self.pair
+            self._choose(Y, box)
             self._mesh_interval, self._evaluations = self._next_interval(box), 0
-            if before != (self.mesh, self.center, self.pair):
+            if before != (self.summed, self.mesh, self.center, self.pair):
                 self.version = object()
         self._evaluations += 1
         self.since += 1
+
+    def _choose(self, Y: FloatArray, box: Sequence[tuple[float, float]]) -> None:
+        """Fit the mesh, with close pairs measured where that is due, or leave the map to the sums.
+
+        Close pairs only make a mesh dearer. So where the map needs one that is too dear without
+        them, none is made; where it is they that make it so, they are measured as ever, on the mesh
+        that the map would have without them.
+        """
+        n, self._ready = len(Y), None
+        if self._sums_are_quicker(box, n, 0.0):
+            self.summed, self.since = True, CHECK_EVERY
+            return
+        self.summed = self._sums_are_quicker(box, n, self.burden)
+        mesh = None if self.summed else self.fit(box, n)
+        if self.since >= CHECK_EVERY or (mesh is not None and mesh.h > self.clean_at):
+            mesh = mesh or self.fit(box, n, burden=0.0)
+            self.burden = max(self._measure(Y), FORGETS * self.burden)
+            self.since, self.clean_at = 0, mesh.h
+            self.summed = self._sums_are_quicker(box, n, self.burden)
+            if self.summed or self.fit(box, n) is not mesh:
+                self._ready = None
+
+    def _sums_are_quicker(self, box: Sequence[tuple[float, float]], n: int, burden: float) -> bool:
+        """Tell whether sums by definition take the place of the mesh that a map needs.
+
+        That mesh may be larger than memory allows: then it would be coarser, and the map is none
+        the worse for the sums.
+        """
+        _check_finite(box)
+        # Sums of floats depend on the order of the points, which large maps change on the way.
+        if n >= self.ops.relabel_from:
+            return False
+        c, span = len(box), [high - low for low, high in box]
+        affordable = n * n / self.ops.node_pairs[0 if self.dof == 1.0 else 1]
+        if self.method == "mesh":
+            affordable = max(meshes.FORCED * affordable, meshes.FORCED_NODES)
+        if affordable >= 2 * meshes.MAX_NODES[c - 1]:
+            return False
+        h, pair, _ = self._spacing(span, n, burden, math.inf)
+        lengths = meshes.lengths(span, h, few=self.ops.few_meshes, dof=self.dof)
+        nodes = min(math.prod(lengths), meshes.MAX_NODES[c - 1])
+        return (1 + pair) * nodes > affordable
+
+    def _spacing(
+        self, span: Sequence[float], n: int, burden: float, limit: float | None
+    ) -> tuple[float, bool, bool]:
+        """Return the spacing, whether a pair needs it, and whether ``limit`` made it coarser."""
+        few = self.ops.few_meshes
+        h, coarsened = meshes.spacing(span, n, self.dof, limit, few=few)
+        return meshes.refine(h, coarsened, span, self.dof, burden, limit, pairs=self.pairs, few=few)
 
     def forces(self, Y: FloatArray, phi: FloatArray, grad: FloatArray) -> SupportsFloat:
         """Do what ``evaluate`` does after ``refresh``: equal launches while ``version`` stays."""
@@ -126,9 +185,9 @@ class Field:
             return self.ops.exact(Y, self.dof, phi, grad)
         if not self.pair:
             return self._through(Y, 0.0, phi, grad)
-        Z = self._through(Y, -0.25, phi, grad)
+        Z = self._through(Y, PAIR[1], phi, grad)
         phi_2, grad_2 = self.ops.spare(Y)
-        Z_2 = self._through(Y, 0.25, phi_2, grad_2)
+        Z_2 = self._through(Y, PAIR[0], phi_2, grad_2)
         return self.ops.mean((phi, grad, Z), (phi_2, grad_2, Z_2))
 
     def _through(
@@ -137,55 +196,68 @@ class Field:
         """Fill ``phi`` and ``grad`` from the mesh moved by ``shift`` cells per axis; return Z."""
         mesh = self.mesh
         assert mesh is not None
-        center = tuple(x + shift * mesh.h for x in self.center)
-        potential = self.potential(Y, center)
+        center = self._moved(mesh, shift)
+        ready, self._ready = self._ready, None
+        if ready is not None and ready[0] is mesh and ready[1] == center:
+            potential = ready[2]
+        else:
+            potential = self.potential(Y, center)
         return self.ops.gather(Y, mesh, center, potential, phi, grad)
+
+    def _moved(self, mesh: Mesh, shift: float) -> tuple[float, ...]:
+        return tuple(x + shift * mesh.h for x in self.center)
 
     def _measure(self, Y: FloatArray) -> float:
         """Return the relative error of the forces from close pairs, over ``meshes.push``.
 
         Two points much closer than ``h`` push each other by an error that is periodic in their
         place on the mesh and changes sign half a cell further on. So half the difference between
-        the forces through two meshes half a cell apart is that error.
+        the forces through two meshes half a cell apart is that error. The second of them is one
+        that the forces of this map begin with, and its potential is kept for them.
         """
         mesh = self.mesh
         assert mesh is not None
         if mesh.h < meshes.CLEAN * meshes.width(self.dof):
             return 0.0
-        phi, grad = self.ops.spare(Y)
-        some = slice(None, None, max(1, len(Y) // SAMPLE))
+        some = self.ops.xp.ascontiguousarray(Y[:: max(1, len(Y) // SAMPLE)])
+        phi, grad = self.ops.xp.empty(len(some), np.float32), self.ops.xp.empty_like(some)
         found = []
-        for shift in (-0.25, 0.25):
-            self._through(Y, shift, phi, grad)
-            found.append(np.array(self.ops.host(grad[some]), dtype=np.float64))
+        for shift in PAIR if self.pair else SINGLE:
+            center = self._moved(mesh, shift)
+            potential = self.potential(Y, center)
+            self.ops.gather(some, mesh, center, potential, phi, grad)
+            found.append(np.array(self.ops.host(grad), dtype=np.float64))
+        # What a device is told to do may be recorded and done again, with its potential of then.
+        self._ready = (mesh, center, potential) if self.ops.epoch == 1 else None
         whole = float(np.linalg.norm(found[0] + found[1]))
         share = float(np.linalg.norm(found[0] - found[1])) / whole if whole > 0.0 else 0.0
         return share / meshes.push(Y.shape[1], mesh.h, self.dof, pair=False)
 
-    def fit(self, box: Sequence[tuple[float, float]], n: int, *, room: float = 0.0) -> Mesh:
+    def fit(
+        self,
+        box: Sequence[tuple[float, float]],
+        n: int,
+        *,
+        room: float = 0.0,
+        burden: float | None = None,
+    ) -> Mesh:
         """Centre the mesh on the box; build another where this one is too small or too coarse.
 
         ``room`` map units stay free on every side; more where the extent isn't read each time.
+        ``burden`` takes the place of the one that was measured.
         """
+        _check_finite(box)
+        burden = self.burden if burden is None else burden
         if self.ops.epoch > 1:  # the map may grow until the extent is read again
             room = max(room, ROOM * max(b[1] - b[0] for b in box))
         low, high = [b[0] - room for b in box], [b[1] + room for b in box]
-        if not np.isfinite([*low, *high]).all():
-            raise FloatingPointError(
-                f"the map has coordinates that are not finite (extent {list(box)}); "
-                "lower learning_rate"
-            )
         span = [hi - lo for lo, hi in zip(low, high, strict=True)]
         center = tuple((lo + hi) / 2 for lo, hi in zip(low, high, strict=True))
         if self.ops.epoch > 1:
             less = (1.0 - LEAST_ROOM / ROOM) * room
             low, high = [x + less for x in low], [x - less for x in high]
+        h, self.pair, coarsened = self._spacing(span, n, burden, self.max_nodes)
         few = self.ops.few_meshes
-        h, coarsened = meshes.spacing(span, n, self.dof, self.max_nodes, few=few)
-        refine = meshes.refine if self.pairs else meshes.refine_alone
-        h, self.pair, coarsened = refine(
-            h, coarsened, span, self.dof, self.burden, self.max_nodes, few=few
-        )
         if self.pair:  # each mesh lies a quarter of a cell from the centre, one on either side
             low, high = [x - 0.25 * h for x in low], [x + 0.25 * h for x in high]
         need = meshes.lengths(span, h, few=few, dof=self.dof)
@@ -205,7 +277,8 @@ class Field:
             self.center = center
         elif self.ops.epoch == 1 or self._room(low, high) < 0:
             self.center = center  # otherwise kept, and with it the captured CUDA graphs
-        self.coarsened = self.coarsened or coarsened
+        if not self.summed:  # else this mesh serves to measure close pairs, not the forces
+            self.coarsened = self.coarsened or coarsened
         return self.mesh
 
     def fit_for_good(
@@ -213,7 +286,7 @@ class Field:
     ) -> Mesh:
         """Fit a mesh to a map that stays as it is, close pairs measured at once; as ``fit``."""
         self.fit(box, n, room=room)
-        self.burden = self._measure(Y)
+        self.burden, self._ready = self._measure(Y), None
         return self.fit(box, n, room=room)
 
     def invalidate(self, *, new_forces: bool = False) -> None:
@@ -238,6 +311,8 @@ class Field:
         escaped = self.ops.escaped and self._evaluations > 1
         self.ops.escaped = False
         self.out_of_mesh += escaped
+        if self.summed:  # right wherever the map goes
+            return self.ops.epoch
         if self.ops.epoch == 1 or before is None or escaped:
             return 1
         if max(span) < meshes.TINY_SPAN * meshes.width(self.dof):
@@ -275,3 +350,10 @@ class Field:
         mesh = self.mesh
         assert mesh is not None
         return self.ops.potential(Y, mesh, self.center if center is None else center)
+
+
+def _check_finite(box: Sequence[tuple[float, float]]) -> None:
+    if not np.isfinite(box).all():
+        raise FloatingPointError(
+            f"the map has coordinates that are not finite (extent {list(box)}); lower learning_rate"
+        )

@@ -6,7 +6,7 @@ Which mesh a map gets depends on the one it had: it is kept until it is too smal
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -66,8 +66,11 @@ class MeshRecord:
 def record_of(field: Field) -> MeshRecord | None:
     """Return what to keep of a field's mesh; None where it has none."""
     mesh = field.mesh
-    if mesh is None:
-        return field.before
+    if mesh is None:  # summed by definition since the run went on
+        return field.before and replace(
+            field.before, pair=field.pair, burden=field.burden, since=field.since,
+            clean_at=field.clean_at,
+        )  # fmt: skip
     return MeshRecord(
         mesh.h, mesh.fft_shape, field.center, mesh.coarsened, field.coarsened, field.rebuilds,
         field.pair, field.burden, field.since, field.clean_at,

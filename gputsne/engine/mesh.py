@@ -26,6 +26,9 @@ FREE_NODES = (4096, 192**2, 48**3)  # an FFT up to this size costs less than cal
 FEW_LENGTHS = ((128, 512, 1536), (128, 512, 1536), (64, 64, 96))
 FEW_FREE_NODES = (8192, 1024**2, 96**3)  # as FREE_NODES
 MAX_NODES = (2**22, 8192**2, 512**3)  # FFT nodes; 0.27 GB per copy in 2-D, 0.5 GB in 3-D
+# Where few points are asked to have a mesh, it may cost so many times the sums by definition, and
+# as many nodes as this anyway: 10 to 25 ms per evaluation on two cores.
+FORCED, FORCED_NODES = 32.0, 2**20
 TINY_SPAN = 2.0  # widths; for smaller maps h follows the span: K - offset is smooth there
 SAMPLES = 8  # places per axis within a cell at which a point's own image is computed
 MARGIN = 2  # unused nodes on either side, so that a map that grows a little keeps its mesh
@@ -97,7 +100,7 @@ def lengths(
 
 
 def spacing(
-    span: Sequence[float], n: int, dof: float, max_nodes: int | None = None, *, few: bool = False
+    span: Sequence[float], n: int, dof: float, max_nodes: float | None = None, *, few: bool = False
 ) -> tuple[float, bool]:
     """Choose ``h`` for a box: what the accuracy goal asks, or finer where that is free.
 
@@ -125,7 +128,9 @@ def spacing(
     goal = next(h for reach, h in GOAL if longest < reach * scale)
     if density < SPARSE[c - 1][0]:
         goal = min(goal, SPARSE[c - 1][1])
-    affordable = max((FEW_FREE_NODES if few else FREE_NODES)[c - 1], NODES_PER_POINT * n)
+    limit = max_nodes or MAX_NODES[c - 1]
+    free = (FEW_FREE_NODES if few else FREE_NODES)[c - 1]
+    affordable = min(max(free, NODES_PER_POINT * n), limit)
 
     def nodes(h: float) -> float:
         return float(np.prod(lengths(span, h, few=few, dof=dof), dtype=float))
@@ -133,9 +138,8 @@ def spacing(
     for h in LADDER[::-1]:
         if h < goal and nodes(h * scale) <= affordable:
             return h * scale, False
-    h, limit = goal * scale, max_nodes or MAX_NODES[c - 1]
-    coarsened = False
-    while nodes(h) > limit:
+    h, coarsened = goal * scale, False
+    while nodes(h) > limit and h < longest:  # where lengths have a least, no h gets below
         h, coarsened = h * 1.06, True
     return h, coarsened
 
@@ -163,8 +167,9 @@ def refine(
     span: Sequence[float],
     dof: float,
     burden: float,
-    max_nodes: int | None = None,
+    max_nodes: float | None = None,
     *,
+    pairs: bool = True,
     few: bool = False,
 ) -> tuple[float, bool, bool]:
     """Choose one mesh, a pair or a pair of finer ones, so that close pairs get the right force.
@@ -181,8 +186,10 @@ def refine(
         Degrees of freedom of the map kernel.
     burden : float
         Relative error of the forces from close pairs, over ``push`` (``Field`` measures it).
-    max_nodes : int or None
+    max_nodes : float or None
         FFT nodes that memory allows.
+    pairs : bool
+        Whether there may be a pair; else one mesh is made finer instead.
     few : bool
         Whether lengths are those that a device has.
 
@@ -199,35 +206,16 @@ def refine(
     if burden * push(c, h, dof, pair=False) <= NEAR_ERROR:
         return h, False, coarsened
     limit = max_nodes or MAX_NODES[c - 1]
-    if not coarsened:
+    wanted, least = (WANTED_OF_PAIR, LEAST_OF_PAIR) if pairs else (NEAR_ERROR, NEAR_ERROR)
+    if pairs and not coarsened:
         h *= PAIR_COARSER
-    while (error := burden * push(c, h, dof, pair=True)) > WANTED_OF_PAIR:
-        enough = error <= LEAST_OF_PAIR
+    while (error := burden * push(c, h, dof, pair=pairs)) > wanted:
+        enough = error <= least
         dear = (single / (FINER * h)) ** c > (DEAR if enough else DEAREST)
         if dear or np.prod(lengths(span, FINER * h, few=few, dof=dof), dtype=float) > limit:
-            return h, True, coarsened or not enough
+            return h, pairs, coarsened or not enough
         h *= FINER
-    return h, True, coarsened
-
-
-def refine_alone(
-    h: float,
-    coarsened: bool,
-    span: Sequence[float],
-    dof: float,
-    burden: float,
-    max_nodes: int | None = None,
-    *,
-    few: bool = False,
-) -> tuple[float, bool, bool]:
-    """Choose as ``refine`` does, but by the spacing of one mesh: ``pair`` is always False."""
-    c, coarse, limit = len(span), h, max_nodes or MAX_NODES[len(span) - 1]
-    while burden * push(c, h, dof, pair=False) > NEAR_ERROR:
-        dear = (coarse / (FINER * h)) ** c > DEAREST
-        if dear or np.prod(lengths(span, FINER * h, few=few, dof=dof), dtype=float) > limit:
-            return h, False, True
-        h *= FINER
-    return h, False, coarsened
+    return h, pairs, coarsened
 
 
 def build(

@@ -19,7 +19,7 @@ from gputsne.base.errors import OverMemory
 from gputsne.base.memory import available_memory
 from gputsne.base.parameter_table import Bytes, check
 from gputsne.base.sizes import size_text
-from gputsne.engine.mesh import GOAL, MAX_NODES
+from gputsne.engine.mesh import FORCED, FORCED_NODES, GOAL, MAX_NODES
 from gputsne.neighbors import metric_for
 from gputsne.neighbors.memory import BASE, LIST_BYTES, given_bytes, search_bytes
 
@@ -39,6 +39,7 @@ WIDEST_GOAL = GOAL[-1][1]  # spacing of a large map's mesh, map units
 # that grow with the root of the number of points.
 LEAST_SIDE = 64
 LEAST_MESH = 64  # FFT nodes per axis that a mesh is always given
+LEAST_NODE_PAIRS = 0.5  # of Ops.node_pairs
 MESH_SHARE = 4  # of what is free, a mesh takes at most one part in so many
 # Per edge while eigenvectors are found: the Laplacian in float64 and what it is made in; per point
 # the vectors that Lanczos' method keeps.
@@ -73,8 +74,9 @@ class Plan:
         The largest stage in main memory with interpreter and libraries, and what a GPU would have
         to hold (0 on the CPU).
     most_bytes : int
-        As ``host_bytes`` where the mesh is as large as one may get: for a map that is thousands of
-        units wide, as after a far point in ``init``. ``memory_limit`` keeps the mesh within it.
+        As ``host_bytes`` where the mesh is as large as one of so many points may get: for a map
+        that is thousands of units wide, as after a far point in ``init``. ``memory_limit`` keeps
+        the mesh within it.
     seconds : float or None
         Of 1,000 iterations, where ``device`` names a GPU that there is a model of; else None.
     device_stages : dict of str to int
@@ -246,7 +248,9 @@ def plan(
         "optimize": held + parts["joint P"] + parts["map and state"] + parts["mesh"],
     }
     host_bytes = int(BASE + max(stages.values()))
-    widest = stages["optimize"] - parts["mesh"] + NODE_BYTES * MAX_NODES[c - 1]
+    # Beyond, few points are summed by definition.
+    nodes = min(MAX_NODES[c - 1], max(FORCED_NODES, FORCED * n * n / LEAST_NODE_PAIRS))
+    widest = stages["optimize"] - parts["mesh"] + NODE_BYTES * nodes
     most_bytes = max(host_bytes, int(BASE + widest))
     if device not in (*devices_with_memory(), *MACHINES):
         return Plan(parts, stages, host_bytes=host_bytes, most_bytes=most_bytes)

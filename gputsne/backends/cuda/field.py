@@ -171,7 +171,7 @@ class FieldStage:
         gpu = self.gpu
         Y = gpu.put(Y, np.float32)
         n, c = Y.shape
-        z = self._buffer("z", (n,), np.float32)
+        z = self._buffer(f"z of {n}", (n,), np.float32)  # some of the points have one of their own
         gpu.module.gather(
             gpu.at(Y),
             n,
@@ -214,7 +214,7 @@ class FieldStage:
         self.watch.box = None
         Y = gpu.put(Y, np.float32)
         n, c = Y.shape
-        z = self._buffer("z", (n,), np.float32)
+        z = self._buffer(f"z of {n}", (n,), np.float32)
         gpu.module.exact(gpu.at(Y), n, c, dof, gpu.at(phi), gpu.at(grad), gpu.at(z), gpu.stream)
         return self._total(z)
 

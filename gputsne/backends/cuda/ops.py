@@ -47,6 +47,7 @@ class CudaOps(Ops):
     searches = True
     # A guess: one thread per point, so that fewer points than this leave most of a GPU idle anyway.
     exact_below = (2048, 2048, 4096)
+    node_pairs = (10.0, 3.0)  # estimates: an FFT pair of 4096**2 nodes takes 0.38 ms
     epoch = 25  # iterations between two looks at the extent, at most
     few_meshes = True
     relabel_from = 20_000  # L1 gains at any size; below, one reordering costs what it saves

@@ -30,6 +30,7 @@ class NumpyOps(Ops):
     xp: Any = np
     fft: Any = scipy.fft
     exact_below = (220, 400, 2000)  # CPU time of both on one thread
+    node_pairs = (1.0, 0.5)  # at 2,000 points
     epoch = 1  # looking at the extent is nothing beside the rest
     relabel_from = 1 << 62  # never: whole-array operations gain nothing from an order
 

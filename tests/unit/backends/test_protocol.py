@@ -13,7 +13,9 @@ from gputsne.backends.protocol import Ops
 from gputsne.model.parameters import Parameters
 
 ROOT = Path(__file__).resolve().parents[3]
-ATTRIBUTES = ("name", "xp", "fft", "exact_below", "epoch", "relabel_from", "__init__")
+ATTRIBUTES = (
+    "name", "xp", "fft", "exact_below", "node_pairs", "epoch", "relabel_from", "__init__",
+)  # fmt: skip
 
 
 def test_a_backend_of_the_abstract_methods_alone_makes_the_same_map(monkeypatch):

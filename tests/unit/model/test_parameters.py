@@ -20,7 +20,7 @@ WRONG = {
     "final_momentum": [1.5],
     "max_step": [0, -1, np.nan],
     "stop": ["never", 3],
-    "dof": [0, -1, np.inf, "1"],
+    "dof": [0, -1, np.inf, "1", 1e-10, 9.9e-4, 1.1e5],
     "metric": ["no such metric"],
     "neighbors": ["x", (1, 2, 3)],
     "n_neighbors": [0, -2, 3.5, "7", 500],

@@ -13,7 +13,9 @@ from scipy import sparse
 from scipy.spatial.distance import pdist, squareform
 
 from gputsne import TSNE, plan
+from gputsne.backends import BACKENDS
 from gputsne.base.errors import OverMemory
+from gputsne.engine import mesh as meshes
 from gputsne.neighbors.memory import FAISS_BYTES
 from gputsne.planning import memory as planning
 
@@ -99,11 +101,23 @@ def test_a_plan_bounds_the_peak(path: str):
 
 @linux
 def test_a_far_point_stays_within_most_bytes_and_within_the_limit():
-    # The mesh that a map of 2,000 units would have takes 0.7 GB.
+    # The mesh that a map of 1,500 units has takes 0.7 GB; a larger one 3,000 points don't get.
+    given = {"far": 1500.0, "method": "mesh"}
     planned = plan(3000, 5, init="random")
-    assert peak("data(3000, 5)", far=2000.0) <= planned.most_bytes - planning.BASE
+    assert 3e8 < peak("data(3000, 5)", **given) <= planned.most_bytes - planning.BASE
     limit = planned.host_bytes + 40_000_000
-    assert peak("data(3000, 5)", far=2000.0, memory_limit=limit) <= limit - planning.BASE
+    assert peak("data(3000, 5)", **given, memory_limit=limit) <= limit - planning.BASE
+
+
+def test_few_points_never_need_the_memory_of_the_largest_mesh():
+    for c, n in ((2, 300), (3, 12)):
+        few = plan(n, 5, n_components=c, perplexity=3.0)
+        most = max(meshes.FORCED_NODES, meshes.FORCED * n * n / planning.LEAST_NODE_PAIRS)
+        assert few.most_bytes - few.host_bytes <= planning.NODE_BYTES * most
+        assert most < meshes.MAX_NODES[c - 1] / 10
+    assert min(min(b.make(1).node_pairs) for b in BACKENDS if not b.why_not()) == (
+        planning.LEAST_NODE_PAIRS
+    )
 
 
 @linux
@@ -180,12 +194,12 @@ def test_a_sparse_matrix_is_planned_by_what_is_kept():
 
 
 def test_the_mesh_stays_within_the_limit():
-    wide = np.random.default_rng(0).normal(size=(2000, 2)).astype(np.float32) * 150
+    wide = np.random.default_rng(0).normal(size=(2000, 2)).astype(np.float32) * 100
     need = plan(*X.shape).host_bytes
-    free = TSNE(max_iter=1, init=wide).fit(X)
-    tight = TSNE(max_iter=1, init=wide, memory_limit=need).fit(X)
-    assert not free.mesh_["widened"]
-    assert tight.mesh_["widened"]
+    free = TSNE(max_iter=1, method="mesh", init=wide).fit(X)
+    tight = TSNE(max_iter=1, method="mesh", init=wide, memory_limit=need).fit(X)
+    assert not free.mesh_["coarsened"]
+    assert tight.mesh_["coarsened"]
     assert tight.mesh_["h"] > free.mesh_["h"]
     taken = planning.NODE_BYTES * 4 * np.prod(tight.mesh_["nodes"])
     assert taken <= need / 4
