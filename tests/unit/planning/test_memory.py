@@ -101,10 +101,11 @@ def test_a_plan_bounds_the_peak(path: str):
 
 @linux
 def test_a_far_point_stays_within_most_bytes_and_within_the_limit():
-    # The mesh that a map of 1,500 units has takes 0.7 GB; a larger one 3,000 points don't get.
-    given = {"far": 1500.0, "method": "mesh"}
+    # The mesh of a map of 450 units is most of what is taken, and a fine one here, since all other
+    # points are near each other; 3,000 of them don't get a mesh for 1,500 units.
+    given = {"far": 450.0, "method": "mesh"}
     planned = plan(3000, 5, init="random")
-    assert 3e8 < peak("data(3000, 5)", **given) <= planned.most_bytes - planning.BASE
+    assert 1e8 < peak("data(3000, 5)", **given) <= planned.most_bytes - planning.BASE
     limit = planned.host_bytes + 40_000_000
     assert peak("data(3000, 5)", **given, memory_limit=limit) <= limit - planning.BASE
 
@@ -194,7 +195,7 @@ def test_a_sparse_matrix_is_planned_by_what_is_kept():
 
 
 def test_the_mesh_stays_within_the_limit():
-    wide = np.random.default_rng(0).normal(size=(2000, 2)).astype(np.float32) * 100
+    wide = np.random.default_rng(0).normal(size=(2000, 2)).astype(np.float32) * 50
     need = plan(*X.shape).host_bytes
     free = TSNE(max_iter=1, method="mesh", init=wide).fit(X)
     tight = TSNE(max_iter=1, method="mesh", init=wide, memory_limit=need).fit(X)
