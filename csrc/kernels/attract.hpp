@@ -39,11 +39,10 @@ template <int C, class Weights = const float *> struct Attract {
 /// polynomial of the Cephes library's logf (Moshier 1989). Branch-free, so that vector units of
 /// plain x86-64 take it; the C library's logf is called lane by lane.
 HD float fast_log(float x) {
-  int bits;
-  memcpy(&bits, &x, sizeof bits);
-  int shifted = bits - 0x3f3504f3; // mantissa into [sqrt(1/2), sqrt(2))
-  int e = shifted >> 23;
-  bits = (shifted & 0x007fffff) + 0x3f3504f3;
+  uint32_t word; // unsigned, since the bits of a number below 0 would overflow
+  memcpy(&word, &x, sizeof word);
+  int shifted = static_cast<int>(word - 0x3f3504f3u); // mantissa into [sqrt(1/2), sqrt(2))
+  int e = shifted >> 23, bits = (shifted & 0x007fffff) + 0x3f3504f3;
   float m;
   memcpy(&m, &bits, sizeof m);
   m -= 1.f;
