@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from gputsne.cli.options import PATH, Decorator, options
+from gputsne.cli.options import PATH, Command, Decorator, options
 from gputsne.runs.outcome import shown
 
 
@@ -22,7 +22,9 @@ def _defaults(ctx: click.Context, param: click.Parameter, path: Path | None) -> 
             given = tomllib.load(file)
     except RecursionError as error:
         raise click.BadParameter(f"{path}: lists nested too deep to be read", ctx, param) from error
-    except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+    except OSError as error:
+        raise click.BadParameter(shown(f"{path}: {error.strerror}"), ctx, param) from error
+    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
         raise click.BadParameter(shown(f"{path}: {error}"), ctx, param) from error
     known = _known(ctx.command)
     found: dict[str, Any] = {}
@@ -32,6 +34,10 @@ def _defaults(ctx: click.Context, param: click.Parameter, path: Path | None) -> 
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
+            if isinstance(ctx.command, Command) and (said := ctx.command.elsewhere(key)):
+                hint = f"; {said}"
+            if isinstance(value, dict):
+                hint = "; write options without a [table] around them"
             raise click.BadParameter(f"{path}: no option is called {key!r}{hint}", ctx, param)
         option, positive = known[name]
         if option.name in told:

@@ -35,8 +35,16 @@ def bytes_of(text: str) -> int:
         raise click.BadParameter(str(error)) from error
 
 
+class WholeNumber(click.IntRange):
+    """A whole number in a range."""
+
+    name = "whole number"  # as click's message calls it: "'x' is not a valid ..."
+
+
 class Number(click.FloatRange):
     """A finite number in a range."""
+
+    name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the number; infinity and NaN are in no range."""
@@ -85,11 +93,35 @@ class Option(click.Option):
 
 
 class Command(click.Command):
-    """A command whose help shows options under headings, and examples as they stand."""
+    """A command whose help shows options under headings, and examples as they stand.
 
-    def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
+    Attributes
+    ----------
+    examples : str
+        Shown below the options.
+    elsewhere : callable
+        Says of a name that is no option, ``--random-state``, what to write; "" where it can't.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        examples: str = "",
+        elsewhere: Callable[[str], str] = lambda name: "",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.examples = examples
+        self.examples, self.elsewhere = examples, elsewhere
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; a name that is an option's elsewhere is told what it is here."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if not (hint := self.elsewhere(error.option_name)):
+                raise
+            said = f"No such option {error.option_name!r}; {hint}."
+            raise click.NoSuchOption(error.option_name, said, ctx=ctx) from error
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """Read the arguments; --help prints."""

@@ -6,6 +6,7 @@ Only what a shell says otherwise is written here; an option's destination is the
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,7 +16,17 @@ from typing import Any, Final
 import click
 
 from gputsne.base.parameter_table import TABLE, Param, Real, Whole, Word
-from gputsne.cli.options import ABOVE_0, Number, bytes_of, option, options, rate, words_of
+from gputsne.cli.options import (
+    ABOVE_0,
+    Number,
+    WholeNumber,
+    bytes_of,
+    option,
+    options,
+    rate,
+    words_of,
+)
+from gputsne.model.foreign import PARAMETERS
 from gputsne.runs.outcome import shown
 
 # Parameters without an option, and why.
@@ -72,11 +83,11 @@ IN_SHELL: Final = {
     "init": InShell(
         type=click.STRING, metavar="HOW", more=f": {', '.join(words_of('init'))} or an .npy file"
     ),
-    "pca": InShell(type=click.IntRange(1), metavar="D"),
+    "pca": InShell(type=WholeNumber(1), metavar="D"),
     "impute": InShell(type=click.STRING, metavar="HOW", shown="refuse"),
     # A batch job is repeatable unless told not to be.
     "random_state": InShell(
-        flag="--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", settings={"default": 0}
+        flag="--seed", type=WholeNumber(0, 2**32 - 1), metavar="N", settings={"default": 0}
     ),
     "n_jobs": InShell(type=click.INT, metavar="N", shown="all this process may use"),
     "device": InShell(type=click.Choice(words_of("device")), more="; see gputsne info"),
@@ -95,7 +106,7 @@ def _type(row: Param) -> dict[str, Any]:
         return {"type": click.Choice([w for w in kind.words if w is not None])}
     if isinstance(kind, Whole):
         most = None if math.isinf(kind.most) else int(kind.most)
-        return {"type": click.IntRange(kind.least, most), "metavar": "N"}
+        return {"type": WholeNumber(kind.least, most), "metavar": "N"}
     if isinstance(kind, Real) and "auto" in kind.other:
         return {"type": rate, "metavar": "auto|X"}
     if isinstance(kind, Real):
@@ -129,6 +140,38 @@ def _option(row: Param) -> tuple[tuple[str, ...], dict[str, Any]]:
 
 ROWS: Final = tuple(row for row in TABLE if row.name not in PYTHON_ONLY)
 FLAGS: Final = {row.name: _flag(row) for row in ROWS}
+
+
+def elsewhere(name: str) -> str:
+    """Return what to write for a parameter of TSNE's, or another library's, that is no option.
+
+    Parameters
+    ----------
+    name : str
+        With or without dashes, as ``--random-state``.
+
+    Returns
+    -------
+    str
+        Empty for what is no such parameter.
+
+    Examples
+    --------
+    >>> elsewhere("--random-state"), elsewhere("n_iter"), elsewhere("--max-step")
+    ('write --seed', 'write --max-iter', 'max_step is for Python alone')
+    """
+    python = name.lstrip("-").replace("-", "_")
+    foreign = PARAMETERS.get(python, "")
+    theirs = re.match(r"write (\w+)", foreign)
+    if theirs:
+        python = theirs[1]
+    if python in PYTHON_ONLY:
+        return f"{python} is for Python alone"
+    if python in FLAGS:
+        return f"write {FLAGS[python]}"
+    return foreign.split(";")[0].split(",")[0] if foreign.startswith("leave it out") else ""
+
+
 parameter_options = options("t-SNE", *map(_option, ROWS))
 
 

@@ -10,12 +10,13 @@ from typing import Any, Final
 
 import click
 
-from gputsne.cli.options import ABOVE_0, PATH, Number, option, split_commas
+from gputsne.cli.options import ABOVE_0, PATH, Number, WholeNumber, option, split_commas
 from gputsne.runs.job import View
 from gputsne.runs.outcome import shown
 from gputsne.runs.reading import Points
 
 STATIC_ONLY: Final = ("dpi", "annotate")
+BY_LABELS: Final = ("palette", "vmin", "vmax")  # colours of labels
 
 plot_options: Final = (
     option(
@@ -37,7 +38,7 @@ plot_options: Final = (
     option("--vmax", type=Number(), metavar="V", help="Value of the last colour. [the greatest]"),
     option("--point-size", type=ABOVE_0, metavar="PT", help="Of points. [by their number]"),
     option("--opacity", type=ABOVE_0, metavar="SHARE", help="Of points, to 1. [by their number]"),
-    option("--max-points", type=click.IntRange(1), metavar="N", help="Draw a sample. [all]"),
+    option("--max-points", type=WholeNumber(1), metavar="N", help="Draw a sample. [all]"),
     option("--dpi", type=ABOVE_0, metavar="N", help="Dots per inch of png. [200]"),
     option(
         "--annotate/--no-annotate",
@@ -121,6 +122,9 @@ def style_of(given: Mapping[str, Any], source: Path) -> Style:
     paths = given["plots"]
     if asked and not paths:
         raise click.BadParameter("has no effect without --plot", param_hint=asked[0])
+    coloured = [name for name in BY_LABELS if name in settings]
+    if coloured and given["labels"] is None:
+        raise click.BadParameter("has no effect without --labels", param_hint=flags[coloured[0]])
     static = [name for name in STATIC_ONLY if name in settings]
     if static and all(map(is_interactive, paths)):
         raise click.BadParameter("has no effect on html", param_hint=flags[static[0]])

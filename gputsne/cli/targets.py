@@ -78,6 +78,12 @@ def check_plots(paths: Iterable[Path]) -> None:
         require(plotter, f"drawing {shown(path.name)}")
 
 
+def check_model(path: Path | None) -> None:
+    """Raise UsageError if a model can't be kept under this name: it would pass for another kind."""
+    if path is not None and path.suffix.lower() != ".npz" and not is_stream(path):
+        raise click.BadParameter(f"{shown(path)}: models are .npz", param_hint="--model")
+
+
 def check_targets(targets: Iterable[Path | None], sources: Iterable[Path | None]) -> None:
     """Raise UsageError if a file can't be written, is named twice or would replace an input."""
     read = [source for source in sources if source is not None and source != STANDARD]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from gputsne.base.errors import OverMemory
+from gputsne.base.sizes import size_text
 from gputsne.data.table import BadInput
 
 # One byte of deflate stands for at most 1,032 (zlib's technical details, "maximum compression").
@@ -31,9 +32,9 @@ def check_bytes(path: Path, what: str, size: int, memory_limit: int | None) -> N
     allowed = allowed_bytes(memory_limit)
     if size > allowed:
         raise OverMemory(
-            f"{path}: {what} takes {size / 1e9:,.2f} GB, more than "
+            f"{path}: {what} takes {size_text(size)}, more than "
             f"{'this machine has' if memory_limit is None else 'the memory limit'}, "
-            f"{allowed / 1e9:,.2f} GB"
+            f"{size_text(allowed)}"
         )
 
 

@@ -21,6 +21,7 @@ from gputsne.backends.cuda.select import SelectStage
 from gputsne.backends.cuda.step import StepStage
 from gputsne.backends.protocol import Ops
 from gputsne.base.errors import OverMemory
+from gputsne.base.sizes import size_text
 from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Mesh, Reference, StepParams
 
 __all__ = ["CudaOps"]
@@ -95,7 +96,7 @@ class CudaOps(Ops):
             if not isinstance(error, MemoryError) and "MemoryAllocation" not in str(error):
                 raise
             raise OverMemory(
-                f"the GPU's memory ran out ({error}), {self.memory()[0] / 1e9:.2f} GB are free; "
+                f"the GPU's memory ran out ({error}), {size_text(self.memory()[0])} are free; "
                 "lower perplexity or n_neighbors, use affinity='uniform', or device='cpu'"
             ) from error
         except BaseException:

@@ -26,11 +26,12 @@ from gputsne.cli.options import (
     selection_of,
 )
 from gputsne.cli.output import output_of, summary
-from gputsne.cli.parameters import parameter_options, tsne_parameters
+from gputsne.cli.parameters import elsewhere, parameter_options, tsne_parameters
 from gputsne.cli.plots import plot_options, style_of, views
 from gputsne.cli.targets import (
     check_inputs,
     check_map,
+    check_model,
     check_plots,
     check_targets,
     label_file,
@@ -65,7 +66,7 @@ written takes nothing else along: the exit code is 1.
 """
 
 
-@click.command(cls=Command, examples=EXAMPLES)
+@click.command(cls=Command, examples=EXAMPLES, elsewhere=elsewhere)
 @click.argument("sources", metavar="IN...", type=PATH, nargs=-1, required=True)
 @options(
     "Output",
@@ -105,6 +106,7 @@ def embed(ctx: click.Context, /, sources: tuple[Path, ...], output: Path, **give
     check_inputs(sources, given["input_format"])
     check_map(output, given["output_format"], sources, given["input_format"])
     check_plots(plots)
+    check_model(model)
     init = Path(given["init"]) if str(given["init"]).endswith(".npy") else None
     also_read = [label_file(given["labels"]), init, ctx.meta.get("gputsne.config")]
     check_targets(targets, [*sources, *also_read])

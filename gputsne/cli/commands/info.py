@@ -18,6 +18,7 @@ from gputsne.cli.options import (
     DEVICES,
     Command,
     Number,
+    WholeNumber,
     bytes_of,
     count_of,
     option,
@@ -105,10 +106,10 @@ Examples:
 @click.argument("d", metavar="D", type=count_of, required=False)
 @options(
     "Options",
-    option("--components", type=click.IntRange(1, 3), metavar="C", help="Map axes. [2]"),
+    option("--components", type=WholeNumber(1, 3), metavar="C", help="Map axes. [2]"),
     option("--perplexity", type=Number(1), metavar="P", help="As in embed. [30]"),
-    option("--n-neighbors", type=click.IntRange(1), metavar="K", help="[3 x perplexity]"),
-    option("--pca", type=click.IntRange(1), metavar="D", help="Features kept. [all]"),
+    option("--n-neighbors", type=WholeNumber(1), metavar="K", help="[3 x perplexity]"),
+    option("--pca", type=WholeNumber(1), metavar="D", help="Features kept. [all]"),
     option(
         "--device",
         type=click.Choice([*DEVICES, *MODELS]),

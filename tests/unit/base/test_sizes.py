@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+import gputsne
 from gputsne.base.sizes import bytes_of, size_text
 
 
@@ -36,3 +40,10 @@ def test_what_is_no_amount_is_refused(text):
 )  # fmt: skip
 def test_messages_show_digits(amount, text):
     assert size_text(amount) == text
+
+
+def test_messages_leave_the_unit_to_size_text():
+    """``{size / 1e9:.2f} GB`` says 0.00 GB of all that is small."""
+    package = Path(gputsne.__file__).parent
+    own = [p.name for p in package.rglob("*.py") if re.search(r"\} ?GB", p.read_text("utf-8"))]
+    assert own == ["sizes.py"]

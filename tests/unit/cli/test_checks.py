@@ -142,3 +142,28 @@ def test_plan_takes_no_infinity(arguments):
 def test_transform_does_not_speak_of_plots():
     assert "plots" not in CliRunner().invoke(main, ["transform", "--help"]).output
     assert "colours plots" in CliRunner().invoke(main, ["embed", "--help"]).output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("--random-state 3", "No such option '--random-state'; write --seed."),
+        ("--n_components 3", "No such option '--n_components'; write --components."),
+        ("--n-iter 500", "No such option '--n-iter'; write --max-iter."),
+        ("--angle 0.5", "No such option '--angle'; leave it out"),
+        ("--max-step 5", "No such option '--max-step'; max_step is for Python alone."),
+        ("--perplexty 5", "Did you mean"),  # by click, of its own
+    ],
+)
+def test_a_name_that_is_an_option_elsewhere_is_told_what_it_is_here(unread, arguments, said):
+    result = run("x.npy", *arguments.split())
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize("flag", ["--deadline", "--max-iter", "--dof", "--components", "--dpi"])
+def test_what_is_no_number_is_said_in_plain_words(unread, flag):
+    result = run("x.npy", flag, "1m")
+    assert result.exit_code == 2
+    assert " number" in result.stderr
+    assert "range" not in result.stderr

@@ -62,12 +62,12 @@ def test_the_command_line_wins(asked):
     ("toml", "said"),
     [
         ("perplexty = 5", "no option is called 'perplexty'; did you mean 'perplexity'?"),
-        ("random_state = 5", "no option is called 'random_state'"),
+        ("random_state = 5", "no option is called 'random_state'; write --seed"),
         ('scale = "yes"', "scale must be true or false"),
         ("max-iter = true", "max-iter = True is no value for it"),
         ("max-iter = [1, 2]", "max-iter = [1, 2] is no value for it"),
-        ("[tsne]\nmax-iter = 3", "no option is called 'tsne'"),
-        ('max-iter = "lots"', "Invalid value for '--max-iter'"),
+        ("[tsne]\nmax-iter = 3", "no option is called 'tsne'; write options without a [table]"),
+        ('max-iter = "lots"', "Invalid value for '--max-iter': 'lots' is not a valid whole number"),
         ("dof = inf", "inf isn't a finite number"),
         ("seed = ", "run.toml: Invalid value"),
         ("max-iter = 10\nmax_iter = 20", "max_iter and max-iter are one option"),
@@ -87,3 +87,9 @@ def test_slips_are_usage(asked, toml, said):
 def test_a_file_that_is_missing():
     result = CliRunner().invoke(main, ["embed", "x.npy", "-o", "m.csv", "--config", "no.toml"])
     assert (result.exit_code, "no.toml" in result.stderr) == (2, True)
+
+
+def test_a_missing_file_is_named_once():
+    result = CliRunner().invoke(main, ["embed", "x.csv", "-o", "m.csv", "--config", "nope.toml"])
+    assert result.exit_code == 2
+    assert result.stderr.rstrip().endswith("nope.toml: No such file or directory")

@@ -160,6 +160,8 @@ def test_plots_are_drawn(stand):
         ("x.npy -o x.npy", 2, "is read; an output needs its own name"),
         ("x.npy -o map.npy --run-record map.npy", 2, "named twice"),
         ("x.npy -o map.npy --plot map.gif", 2, "plots are .html"),
+        ("x.npy -o map.npy --model model.pkl", 2, "model.pkl: models are .npz"),
+        ("x.npy -o map.npy --model model", 2, "models are .npz"),
         ("x.npy -o map.npy --plot no/map.png", 2, "no doesn't exist"),
         ("x.npy -o map.npy --model no/model.npz", 2, "no doesn't exist"),
         ("x.npy -o map.npy --memory-limit lots", 2, "isn't an amount of memory"),

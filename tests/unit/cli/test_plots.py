@@ -90,6 +90,8 @@ def test_the_title_is_the_name_of_the_input(drawn):
         ("--plot m.html --annotate", "--annotate: has no effect on html"),
         ("--plot m.png --opacity 2", "--opacity: at most 1"),
         ("--plot m.png --palette a=red,blue", "neither a name nor colours nor label=colour pairs"),
+        ("--plot m.png --palette viridis", "--palette: has no effect without --labels"),
+        ("--plot m.png --vmax 3", "--vmax: has no effect without --labels"),
         ("--plot m.png --point-size inf", "inf isn't a finite number"),
     ],
 )
