@@ -51,7 +51,7 @@ class Machine(NamedTuple):
     launch: float  # seconds between two kernels
 
 
-# Copies within the memory, and sectors of 64-bit additions in the L2 cache, as measured; the cache's
+# Copies within the memory and sectors of 64-bit additions in the L2 cache as measured; the cache's
 # own rate is an estimate, the launch the gap between two kernels of one graph (docs/gpu.md).
 MACHINES = {
     "h100": Machine("H100 SXM 80 GB", 80e9, 3.0e12, 50e6, 5.5e12, 71e9, 1.25e-6),
