@@ -129,6 +129,8 @@ def spacing(
     if density < SPARSE[c - 1][0]:
         goal = min(goal, SPARSE[c - 1][1])
     limit = max_nodes or MAX_NODES[c - 1]
+    if few:
+        limit = max(limit, FEW_LENGTHS[c - 1][1] ** c)  # there is no shorter mesh
     free = (FEW_FREE_NODES if few else FREE_NODES)[c - 1]
     affordable = min(max(free, NODES_PER_POINT * n), limit)
 
@@ -139,7 +141,7 @@ def spacing(
         if h < goal and nodes(h * scale) <= affordable:
             return h * scale, False
     h, coarsened = goal * scale, False
-    while nodes(h) > limit and h < longest:  # where lengths have a least, no h gets below
+    while nodes(h) > limit and h < longest:
         h, coarsened = h * 1.06, True
     return h, coarsened
 

@@ -208,6 +208,17 @@ def test_a_map_that_grows_on_a_device_gets_few_meshes_none_too_coarse(c, most):
     assert mesh.build([2.0] * c, 0.25, few=True) is mesh.build([2.0] * c, 0.25, few=True)
 
 
+@pytest.mark.parametrize("c", [1, 2, 3])
+def test_a_device_with_hardly_any_memory_gets_its_shortest_mesh(c):
+    span, least = [1000.0] * c, mesh.FEW_LENGTHS[c - 1][1]
+    h, coarsened = mesh.spacing(span, 1000, 1.0, 64**c, few=True)
+    assert coarsened
+    assert mesh.lengths(span, h, few=True) == (least,) * c
+    # and as fine as that can be, but for a step of 6 %: one cell less does not hold the map
+    cells = least // 2 - mesh.ORDER - 2 - 2 * mesh.MARGIN
+    assert span[0] / h <= cells < span[0] / h * 1.06 + 1
+
+
 def test_fft_lengths_are_even_smooth_and_close_together():
     lengths = sorted({mesh.fft_length(n) for n in range(1, 5000)})
     for g in lengths:
