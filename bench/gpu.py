@@ -1,209 +1,275 @@
-"""Each call of an iteration on this GPU beside the roofline: times, bytes, and the ratio.
+"""A GPU in one command: proves, times and compares with peers; builds nothing.
 
-    python bench/gpu.py                      60k, 1M and 10M points, as far as memory goes
-    python bench/gpu.py --points 1000000     one size
-    python bench/gpu.py --half               2-byte weights (affinity_dtype="float16")
+    python bench/gpu.py                          all parts, some 15 minutes; a page per card
+    python bench/gpu.py --parts kernels fits     some of: prove kernels fits neighbors peers
+    python bench/gpu.py --points 1000000 --half  one size of the kernels, weights of 2 bytes
 
-The model is gputsne/planning/roofline.py; ``gputsne plan --device h100`` prints it without a
-GPU. Points
-are a finished map's shape, edges go to near points, as those of P do.
+prove: the tests that need a GPU, none skipped. kernels: the calls of an iteration in captured
+graphs beside the roofline (gpu_kernels.py), the own FFT beside cuFFT. fits: whole fits and
+transform, cold and warm, each in a process of its own, and the bytes of two processes compared
+(gpu_fits.py). peers: those that are installed. A part that fails says so, and the others go on.
+Results are bench/results/gpu.json and gpu-CARD.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import re
+import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import common
+import gpu_fits
 
 ROOT = Path(__file__).resolve().parents[1]
-REPEATS, WARM = 30, 3
+PARTS = ("prove", "kernels", "fits", "neighbors", "peers")
+SIZES = [60_000, 1_000_000, 10_000_000]
+PROVE = ("-m", "gpu", "-q", "-x", "-p", "no:cacheprovider", "tests/contract", "tests/gpu")
+FITS: tuple[dict[str, Any], ...] = (
+    {"n": 70_000, "d": 50},
+    {"n": 70_000, "d": 50},  # another process: the same bytes
+    {"n": 70_000, "d": 784, "pca": 50},
+    {"n": 1_000_000, "d": 50, "fits": 2},
+    {"n": 10_000_000, "d": 50, "fits": 1},
+)
+QUICK_FITS: tuple[dict[str, Any], ...] = (
+    {"n": 300, "d": 8, "fits": 2},
+    {"n": 300, "d": 8, "fits": 2},
+    {"n": 300, "d": 20, "pca": 5, "fits": 1},
+)
+LIMIT = 1200  # seconds that one process may take
+
+Facts = dict[str, Any]
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--points", type=int, nargs="+", default=[60_000, 1_000_000, 10_000_000])
+    parser = common.options(__doc__.splitlines()[0])
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--points", type=int, nargs="+", default=SIZES, help="of the kernels")
     parser.add_argument("--neighbors", type=int, default=90)
     parser.add_argument("--half", action="store_true", help="weights of 2 bytes")
     parser.add_argument("--shuffled", action="store_true", help="points in no order")
-    parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results" / "gpu.json")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    asked.device = asked.device or ("auto" if asked.quick else "cuda")
+    return asked
 
 
-def timed(xp: Any, work: Any) -> float:
-    """Return the median milliseconds between two events around ``work``."""
-    times = []
-    for i in range(WARM + REPEATS):
-        begin, end = xp.cuda.Event(), xp.cuda.Event()
-        begin.record()
-        work()
-        end.record()
-        end.synchronize()
-        if i >= WARM:
-            times.append(xp.cuda.get_elapsed_time(begin, end))
-    return float(np.median(times))
+def run(command: list[str], **more: str) -> tuple[int, str]:
+    """Run a program; return its status and what it said."""
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env={**os.environ, **more}, capture_output=True, text=True,
+            timeout=LIMIT, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return 124, f"took more than {LIMIT} s"
+    return done.returncode, (done.stdout + done.stderr).strip()
 
 
-def cloud(xp: Any, n: int, side: float) -> Any:
-    """Return a map along a curve: blobs of a few thousand points, one after the other."""
-    rng = xp.random.RandomState(0)
-    blobs = max(1, n // 4000)
-    centre = xp.repeat(rng.uniform(-side / 2, side / 2, (blobs, 2)), -(-n // blobs), axis=0)[:n]
-    return (centre + rng.normal(0, side / 60, (n, 2))).clip(-side / 2, side / 2).astype(xp.float32)
+def job(what: str, **told: Any) -> Facts:
+    """Run a job of gpu_fits.py in a process of its own; what fails is told, not raised."""
+    script = str(Path(gpu_fits.__file__))
+    began = time.perf_counter()
+    status, said = run([sys.executable, script, what, json.dumps(told)], PYTHONPATH=str(ROOT))
+    lines = said.splitlines() or [""]
+    # warnings of libraries may follow the result
+    found = next((line for line in reversed(lines) if line.startswith('{"')), None)
+    if status or found is None:
+        common.log(f"{what} {told}: failed, {lines[-1]}")
+        return {**told, "failed": f"status {status}: {lines[-1]}"}
+    facts: Facts = json.loads(found)
+    common.log(f"{what} {told}: {time.perf_counter() - began:.1f} s of process")
+    return {**facts, "process_seconds": time.perf_counter() - began}
 
 
-def graph(xp: Any, n: int, degree: int) -> Any:
-    """Return P with edges to the points that lie near in memory, as after an ordering."""
-    from gputsne.base.types import Affinities
-
-    rng = xp.random.RandomState(1)
-    indices = xp.empty(n * degree, xp.int32)
-    rows = max(1, (1 << 26) // degree)
-    for start in range(0, n, rows):
-        stop = min(n, start + rows)
-        near = xp.arange(start, stop)[:, None] + rng.randint(-2000, 2001, (stop - start, degree))
-        indices[start * degree : stop * degree] = (near % n).astype(xp.int32).ravel()
-    indptr = xp.arange(n + 1, dtype=xp.int64) * degree
-    return Affinities(indptr, indices, xp.full(n * degree, 1 / (n * degree), xp.float32))
-
-
-def measure(n: int, asked: argparse.Namespace, gpu: Any, make: Any) -> list[dict[str, Any]]:
-    """Return a row of figures a call; ``make`` makes the operations."""
-    from gputsne.base.types import State, StepParams
-    from gputsne.engine.field import Field
-    from gputsne.planning.costs import Case, calls
-
-    ops = make(half=asked.half)
-    xp = ops.xp
-    case = Case(n, asked.neighbors, half=asked.half, in_order=not asked.shuffled)
-    side = 200.0 * (n / 70_000) ** 0.3
-    Y = cloud(xp, n, side)
-    if asked.shuffled:
-        Y = Y[xp.random.RandomState(2).permutation(n)]
-    P = ops.hold(graph(xp, n, case.nnz // n))
-    velocity, gains, after, grad = (xp.zeros_like(Y) for _ in range(4))
-    phi = xp.empty(n, xp.float32)
-    gains += 1
-    field = Field(ops, method="mesh")
-    mesh = field.fit(ops.extent(Y), n)
-    case = Case(n, asked.neighbors, 2, mesh.fft_shape, asked.half, not asked.shuffled)
-    charge = ops.grid(mesh)
-    axes = tuple(range(2))
-    ops.deposit(Y, mesh, field.center, charge)
-    potential = ops.convolve(charge, mesh)
-    Z = ops.gather(Y, mesh, field.center, potential, phi, grad)
-    step = StepParams(1.0, 0.8, 1e-3)
-    work = {
-        "deposit + pack": lambda: ops.deposit(Y, mesh, field.center, charge),
-        "FFT": lambda: ops.fft.rfftn(charge, axes=axes),
-        "FFT + multiply + inverse FFT": lambda: ops.convolve(charge, mesh),
-        "gather + total": lambda: ops.gather(Y, mesh, field.center, potential, phi, grad),
-        "attract and step": lambda: ops.attract_and_step(
-            P, Y, after, velocity, gains, grad, Z, 1.0, step
-        ),
-        "divergence": lambda: ops.divergence(P, Y, 1.0),
-    }
-    model = {call.name: call for call in calls(case, gpu)}
-    rows = []
-    for name, run in work.items():
-        parts = [model[p] for p in name.split(" + ") if p in model]
-        took = timed(xp, run)
-        want = 1e3 * sum(p.seconds(gpu) for p in parts)
-        moved = sum(p.bytes + p.missed for p in parts)
-        rows.append(
-            {
-                "n": n,
-                "call": name,
-                "milliseconds": took,
-                "model_milliseconds": want or None,
-                "ratio": took / want if want else None,
-                "gigabytes_a_second": moved / took / 1e6 if moved else None,
-            }
-        )
-    model_ms = 1e3 * sum(call.seconds(gpu) for call in model.values())
-    still = np.zeros((n, 2), np.float32)
-    start = State(ops.host(Y), still, still + 1, 500)
-    ops.release()
-    for graphs in (False, True):
-        took = whole(n, P, start, make(half=asked.half, graphs=graphs), step)
-        name = "iteration, replayed graphs" if graphs else "iteration, launch by launch"
-        ratio = {"model_milliseconds": model_ms, "ratio": took / model_ms}
-        rows.append({"n": n, "call": name, "milliseconds": took, **ratio})
-    return rows
-
-
-def whole(n: int, P: Any, start: Any, ops: Any, step: Any) -> float:
-    """Return the milliseconds of an iteration of the engine, Python's share included."""
-    from gputsne.engine.field import Field
-    from gputsne.engine.iteration import Engine
-
-    ops.relabel_from = n + 1  # the points lie in order
-    with ops.guard():
-        engine, steps = Engine(P, start, Field(ops, method="mesh")), []
-        for i in range(WARM + REPEATS):
-            ops.xp.cuda.get_current_stream().synchronize()
-            began = time.perf_counter()
-            for _ in range(10):
-                engine.step(step)
-            ops.xp.cuda.get_current_stream().synchronize()
-            if i >= WARM:
-                steps.append(100 * (time.perf_counter() - began))
-    if ops.graphs is not None:
-        print(f"graphs: {ops.graphs.captured} captured, {ops.graphs.replayed} replayed"
-              f"{', then ' + ops.graphs.failed if ops.graphs.failed else ''}")  # fmt: skip
-    ops.release()
-    return float(np.median(steps))
-
-
-def main() -> int:
-    asked = arguments()
-    from gputsne import __version__
+def no_gpu() -> str:
+    """Return why there is no GPU to time, or an empty string."""
     from gputsne.backends import explain
-    from gputsne.backends.cuda.presence import kernels
-    from gputsne.planning.costs import MACHINES
 
-    reason = next(why if not there else "" for name, there, why in explain() if name == "cuda")
+    return next(why if not there else "" for name, there, why in explain() if name == "cuda")
+
+
+def prove(asked: argparse.Namespace) -> Facts:
+    """Run the tests that need a GPU; a skip is a failure."""
+    reason = no_gpu()
     if reason:
-        print(f"nothing to time: {reason}", file=sys.stderr)
-        return 1
-    import cupy
+        return {"left_out": reason}
+    status, said = run([sys.executable, "-m", "pytest", *PROVE], GPUTSNE_REQUIRE_GPU="1")
+    common.log(f"tests: {said.splitlines()[-1] if said else status}")
+    return {
+        "passed": status == 0,
+        "said": said.splitlines()[-1:],
+        "log": said[-4000:] * bool(status),
+    }
+
+
+def kernels(asked: argparse.Namespace) -> Facts:
+    """Time the calls of an iteration, as far as the GPU's memory goes."""
+    reason = no_gpu()
+    if reason:
+        return {"left_out": reason}
+    from gpu_kernels import measure, transforms
 
     from gputsne import plan
     from gputsne.backends import choose
     from gputsne.backends.cuda.ops import CudaOps
 
-    gpu, free = MACHINES["h100"], choose("cuda").ops.memory()[0]
-    found: list[dict[str, Any]] = []
-    print(f"{kernels().describe(0)}; model: {gpu.name}")
-    print(f"{'':<32}{'n':>10}{'ms':>10}{'model':>10}{'ratio':>8}{'GB/s':>8}")
+    def make(**how: Any) -> CudaOps:
+        return CudaOps(1, **how)
+
+    gpu, free = machine(card()), choose("cuda").ops.memory()[0]
+    facts: Facts = {"model": gpu.name, "transforms": transforms(make), "calls": [], "left_out": []}
     for n in asked.points:
         need = plan(n, 50, n_neighbors=asked.neighbors, device="cuda").device_stages["optimize"]
         if need > free:
-            print(f"n={n} left out: it needs {need / 1e9:.1f} GB, {free / 1e9:.1f} are free")
+            facts["left_out"].append(f"{n}: needs {need / 1e9:.1f} GB, {free / 1e9:.1f} are free")
             continue
-        for row in measure(n, asked, gpu, CudaOps):
-            found.append(row)
-            rest = (row["model_milliseconds"], row["ratio"], row.get("gigabytes_a_second"))
-            cells = "".join(
-                f"{v:>{w}.{p}f}" if v else " " * w
-                for v, w, p in zip(rest, (10, 8, 8), (3, 2, 0), strict=True)
-            )
-            print(f"{row['call']:<32}{n:>10}{row['milliseconds']:>10.3f}{cells}")
-    facts = {
-        "gputsne": __version__,
-        "cupy": cupy.__version__,
-        "gpu": kernels().describe(0),
-        "model": gpu.name,
-        "half": asked.half,
-        "in_order": not asked.shuffled,
-        "rows": found,
+        facts["calls"] += measure(
+            n, asked.neighbors, gpu, make, half=asked.half, shuffled=asked.shuffled
+        )
+        for row in facts["calls"]:
+            if row["n"] == n:
+                common.log(f"{row['call']:<34}{n:>10}{row['milliseconds']:>10.3f} ms")
+    return facts
+
+
+def card() -> str:
+    """Return the GPU's own name, or an empty string."""
+    if no_gpu():
+        return ""
+    from gputsne.backends.cuda.presence import kernels as module
+
+    return str(module().describe(0))
+
+
+def machine(name: str) -> Any:
+    """Return the model that fits a GPU's name best."""
+    from gputsne.planning.costs import MACHINES
+
+    return next((m for key, m in MACHINES.items() if key in name.lower()), MACHINES["h100"])
+
+
+def fits(asked: argparse.Namespace) -> Facts:
+    """Fit and place; compare the bytes of runs and processes, and the divergence with a CPU's."""
+    cases = QUICK_FITS if asked.quick else FITS
+    common_facts = {"device": asked.device, "quick": asked.quick}
+    found = [job("fit", **case, **common_facts) for case in cases]
+    maps = {fit["map"] for one in found[:2] if "fits" in one for fit in one["fits"]}
+    cpu = job("fit", **cases[0] | {"fits": 1}, device="cpu", quick=asked.quick)
+    n, m = (200, 50) if asked.quick else (70_000, 10_000)
+    placed = job("place", n=n, m=m, d=cases[0]["d"], **common_facts)
+    return {
+        "runs": found,
+        "same_bytes": len(maps) == 1 and all("fits" in one for one in found[:2]),
+        "cpu": cpu,
+        "transform": placed,
     }
-    asked.results.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    return 0
+
+
+def neighbors(asked: argparse.Namespace) -> Facts:
+    """Search for neighbours alone."""
+    sizes = (300,) if asked.quick else (70_000, 200_000, 1_000_000)
+    told = {"d": 8 if asked.quick else 50, "device": asked.device, "quick": asked.quick}
+    return {"runs": [job("neighbors", n=n, **told) for n in sizes]}
+
+
+def peers(asked: argparse.Namespace) -> Facts:
+    """Fit with what else is installed."""
+    n, d = (300, 8) if asked.quick else (70_000, 50)
+    return {
+        "runs": [job("peer", name=name, n=n, d=d, quick=asked.quick) for name in gpu_fits.PEERS]
+    }
+
+
+def page(facts: Facts) -> str:
+    """Return the results for reading, as Markdown."""
+    lines = [
+        f"# {facts['card'] or 'No GPU'}",
+        "",
+        f"Commit {facts['commit']}, {facts['date']}.",
+        "",
+    ]
+    proved = facts.get("prove", {})
+    if proved:
+        lines += [f"Tests: {proved.get('left_out') or ' '.join(proved['said'])}", ""]
+    timed = facts.get("kernels", {})
+    if timed.get("calls"):
+        lines += ["| call | points | ms | model ms | ratio | GB/s |", "|---|--:|--:|--:|--:|--:|"]
+        for row in timed["calls"]:
+            more = [row.get(key) for key in ("model_milliseconds", "ratio", "gigabytes_per_second")]
+            cells = " | ".join("" if v is None else f"{v:.3g}" for v in more)
+            lines.append(f"| {row['call']} | {row['n']:,} | {row['milliseconds']:.4g} | {cells} |")
+        lines += ["", "| FFT length | own ms | cuFFT ms | new spectrum ms |", "|--:|--:|--:|--:|"]
+        keys = ("own_milliseconds", "cufft_milliseconds", "spectrum_milliseconds")
+        for row in timed["transforms"]:
+            lines.append(f"| {row['length']} | " + " | ".join(f"{row[k]:.4g}" for k in keys) + " |")
+        lines.append("")
+    lines += _fits_page(facts.get("fits", {}), facts.get("peers", {}), facts.get("neighbors", {}))
+    return "\n".join(lines) + "\n"
+
+
+def _fits_page(fitted: Facts, others: Facts, searched: Facts) -> list[str]:
+    lines = []
+    if fitted:
+        lines += [
+            "| fit | first of a process, s | warm, s | stages of the last, s | KL | meshes |",
+            "|---|--:|--:|---|--:|--:|",
+        ]
+    for one in [*fitted.get("runs", []), *([fitted["cpu"]] if fitted else [])]:
+        what = f"{one['n']:,} x {one['d']}{', CPU' if one.get('device') == 'cpu' else ''}"
+        if "failed" in one:
+            lines.append(f"| {what} | {one['failed']} | | | | |")
+            continue
+        first, last = one["fits"][0], one["fits"][-1]
+        warm = f"{last['seconds']:.3g}" if len(one["fits"]) > 1 else ""
+        stages = ", ".join(f"{k} {v:.3g}" for k, v in last["stages"].items())
+        lines.append(
+            f"| {what} | {first['seconds']:.3g} | {warm} | {stages} | {last['kl_divergence']:.4g} "
+            f"| {last['meshes']} |"
+        )
+    if fitted:
+        lines += ["", f"Two processes, the same bytes: {fitted['same_bytes']}.", ""]
+        lines += [f"transform: {json.dumps(fitted['transform'])}", ""]
+    for one in [*searched.get("runs", []), *others.get("runs", [])]:
+        lines.append(f"- {json.dumps(one)}")
+    return lines
+
+
+def main() -> int:
+    asked = arguments()
+    if not asked.quick and no_gpu():
+        print(f"nothing to time: {no_gpu()}", file=sys.stderr)
+        return 1
+    steps = {
+        "prove": prove,
+        "kernels": kernels,
+        "fits": fits,
+        "neighbors": neighbors,
+        "peers": peers,
+    }
+    facts: Facts = {"card": card(), "half": asked.half, "in_order": not asked.shuffled}
+    for part in asked.parts:
+        common.log(part)
+        try:
+            facts[part] = steps[part](asked)
+        except Exception as error:  # the other parts are worth having
+            facts[part] = {"left_out": f"failed: {type(error).__name__}: {error}"}
+            common.log(facts[part]["left_out"])
+    common.finish("gpu", asked, facts)
+    folder = asked.results or (None if asked.quick else common.RESULTS)
+    if folder is not None:
+        record = json.loads((folder / "gpu.json").read_text(encoding="utf-8"))
+        name = re.sub(r"[^a-z0-9]+", "-", facts["card"].split(",")[0].lower()).strip("-") or "none"
+        (folder / f"gpu-{name}.md").write_text(page(record), encoding="utf-8")
+    ok = facts.get("prove", {}).get("passed", True) and facts.get("fits", {}).get(
+        "same_bytes", True
+    )
+    return 0 if ok else 1
 
 
 if __name__ == "__main__":

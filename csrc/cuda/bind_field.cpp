@@ -9,12 +9,29 @@ namespace py = pybind11;
 using namespace py::literals;
 
 void bind_field(py::module_ &m) {
+  py::class_<DeviceMesh>(m, "Mesh", "What the kernels are told of a mesh.", py::module_local())
+      .def(py::init([](Floats center, float inv_h, int order, Shape shape, float offset,
+                       Floats self_terms, Address now) {
+             return DeviceMesh{{center, inv_h, order, shape}, offset, self_terms, now};
+           }),
+           "center"_a, "inv_h"_a, "order"_a, "shape"_a, "offset"_a = 0.f, "self_terms"_a = Floats(),
+           "now"_a = 0,
+           R"(Node m / 2 of an axis lies at center (c,); shape (c,) in nodes.
+
+offset and self_terms (c + 1,) are for gather. now: numbers_size() bytes that write_numbers has
+filled, or 0: kernels take center, inv_h, offset and self_terms from there, so that what a graph has
+captured goes on with another mesh of this shape.)");
+  m.def(
+      "write_numbers",
+      [](const DeviceMesh &mesh, Index n, Address stream) { write_numbers(mesh, n, stream); },
+      "mesh"_a, "n"_a, "stream"_a, "Fills mesh's now with its numbers for n points.");
+  m.def("numbers_size", &numbers_size, "Bytes of the numbers of a mesh or of a step, at most.");
   m.def(
       "deposit",
-      [](Address Y, Index n, int c, Floats center, float inv_h, int order, Shape shape,
-         Address charge,
-         Address stream) { deposit(Y, n, c, {center, inv_h, order, shape}, charge, stream); },
-      "Y"_a, "n"_a, "c"_a, "center"_a, "inv_h"_a, "order"_a, "shape"_a, "charge"_a, "stream"_a,
+      [](Address Y, Index n, int c, const DeviceMesh &mesh, Address charge, Address stream) {
+        deposit(Y, n, c, mesh, charge, stream);
+      },
+      "Y"_a, "n"_a, "c"_a, "mesh"_a, "charge"_a, "stream"_a,
       "Adds the spline weights of all points to charge (shape), uint64, 2^32 per unit.");
   m.def(
       "pack",
@@ -32,14 +49,11 @@ void bind_field(py::module_ &m) {
       "A (G0, .., G_last / 2 + 1), complex64, times scale times the octant (G / 2 + 1), float32.");
   m.def(
       "gather",
-      [](Address Y, Index n, int c, Floats center, float inv_h, int order, Shape shape,
-         Address potential, Shape strides, float offset, Floats self_terms, Address phi,
-         Address grad, Address z, Address stream) {
-        gather(Y, n, c, {center, inv_h, order, shape}, potential, strides, offset, self_terms, phi,
-               grad, z, stream);
-      },
-      "Y"_a, "n"_a, "c"_a, "center"_a, "inv_h"_a, "order"_a, "shape"_a, "potential"_a, "strides"_a,
-      "offset"_a, "self_terms"_a, "phi"_a, "grad"_a, "z"_a, "stream"_a,
+      [](Address Y, Index n, int c, const DeviceMesh &mesh, Address potential, Shape strides,
+         Address phi, Address grad, Address z,
+         Address stream) { gather(Y, n, c, mesh, potential, strides, phi, grad, z, stream); },
+      "Y"_a, "n"_a, "c"_a, "mesh"_a, "potential"_a, "strides"_a, "phi"_a, "grad"_a, "z"_a,
+      "stream"_a,
       "Fills phi (n,), grad (n, c) and z (n,), the sum over j != i of K; strides in elements.");
   m.def(
       "exact",

@@ -13,14 +13,20 @@ struct Add {
 /// The nodes of point i whose last coordinate is stencil node `lane`: one or two sectors per row.
 template <int C, int P> struct DepositLane {
   Deposit<C, P> body;
-  HD void operator()(Index i, int lane) const { body.row(i, lane, Add()); }
+  HD void operator()(Index i, int lane) const {
+    Deposit<C, P> own = body;
+    own.grid.refresh();
+    own.row(i, lane, Add());
+  }
 };
 
-void deposit(const float *Y, Index n, int c, const Mesh &mesh, Charge *charge, Stream stream) {
+void deposit(const float *Y, Index n, int c, const DeviceMesh &mesh, Charge *charge,
+             Stream stream) {
   by_axes(c, [&](auto axes) {
     by_order(mesh.order, [&](auto order) {
       constexpr int C = decltype(axes)::value, P = decltype(order)::value;
       DepositLane<C, P> body{{Y, charge, mesh.grid<C>(c_order(mesh.shape))}};
+      body.body.grid.now = mesh.now;
       Gpu{cudaStream_t(stream)}.lanes<P>(n, body);
     });
   });

@@ -12,6 +12,11 @@ namespace gputsne::cuda {
 
 Index sum_scratch() { return SUM_BLOCKS; }
 
+static void check_self_terms(const DeviceMesh &mesh, Index c) {
+  if (Index(mesh.self_terms.size()) != c + 1)
+    refuse("self_terms has ", mesh.self_terms.size(), " numbers; ", c, " axes need ", c + 1);
+}
+
 void multiply(float *A, const Shape &fft_shape, const float *octant, float scale, Stream stream) {
   check_aligned("A", A, 2);
   by_axes(Index(fft_shape.size()), [&](auto axes) {
@@ -31,12 +36,20 @@ void multiply(float *A, const Shape &fft_shape, const float *octant, float scale
   });
 }
 
-void gather(const float *Y, Index n, int c, const Mesh &mesh, const float *potential,
-            const Shape &strides, float offset, const Floats &self_terms, float *phi, float *grad,
-            float *z, Stream stream) {
+/// A gather that takes its mesh's numbers as they are when it runs.
+template <int C, int P> struct GatherNow {
+  Gather<C, P> body;
+  HD float operator()(Index i) const {
+    Gather<C, P> own = body;
+    own.refresh();
+    return own(i);
+  }
+};
+
+void gather(const float *Y, Index n, int c, const DeviceMesh &mesh, const float *potential,
+            const Shape &strides, float *phi, float *grad, float *z, Stream stream) {
   check_aligned("Y", Y, c);
-  if (Index(self_terms.size()) != c + 1)
-    refuse("self_terms has ", self_terms.size(), " numbers; ", c, " axes need ", c + 1);
+  check_self_terms(mesh, c);
   check_axes("strides", strides, c);
   if (strides.back() != 1)
     refuse("potential must be contiguous along its last axis, its stride is ", strides.back());
@@ -49,12 +62,34 @@ void gather(const float *Y, Index n, int c, const Mesh &mesh, const float *poten
       body.phi = phi;
       body.grad = grad;
       body.grid = mesh.grid<C>(strides);
-      body.fix.offset_n = offset * float(n);
+      body.grid.now = mesh.now;
+      body.fix.offset_n = mesh.offset * float(n);
       for (int a = 0; a <= C; ++a)
-        body.fix.self[a] = self_terms[a];
-      Gpu{cudaStream_t(stream)}.each(n, StoreResult<Gather<C, P>>{body, z});
+        body.fix.self[a] = mesh.self_terms[a];
+      Gpu{cudaStream_t(stream)}.each(n, StoreResult<GatherNow<C, P>>{{body}, z});
     });
   });
+}
+
+void write_numbers(const DeviceMesh &mesh, Index n, Stream stream) {
+  const Index c = Index(mesh.shape.size());
+  check_axes("center", mesh.center, c);
+  check_self_terms(mesh, c);
+  if (!mesh.now)
+    refuse("now is no address; there is nowhere to write the mesh's numbers");
+  StoreNumbers<MeshNumbers> body{{}, mesh.now};
+  for (Index a = 0; a < c; ++a)
+    body.numbers.center[a] = mesh.center[a];
+  body.numbers.inv_h = mesh.inv_h;
+  body.numbers.offset_n = mesh.offset * float(n);
+  for (Index a = 0; a <= c; ++a)
+    body.numbers.self[a] = mesh.self_terms[a];
+  Gpu{cudaStream_t(stream)}.each(1, body);
+}
+
+Index numbers_size() {
+  constexpr size_t mesh = sizeof(MeshNumbers), step = sizeof(StepNumbers);
+  return Index(mesh > step ? mesh : step);
 }
 
 void exact(const float *Y, Index n, int c, float dof, float *phi, float *grad, float *z,

@@ -6,10 +6,23 @@
 #include "../kernels/step.hpp"
 #include <string>
 
+namespace gputsne {
+struct MeshNumbers; // csrc/kernels/spline.hpp
+struct StepNumbers; // csrc/kernels/extent.hpp
+} // namespace gputsne
+
 namespace gputsne::cuda {
 
 using Stream = void *; // cudaStream_t, of CUDA's default stream or of CuPy's
 using Charge = unsigned long long;
+
+/// A mesh on the device.
+struct DeviceMesh : Mesh {
+  float offset = 0;  // taken off the kernel
+  Floats self_terms; // (c + 1,) a point's own image
+  /// Where the kernels take these numbers from instead, but order and shape; null for nowhere.
+  MeshNumbers *now = nullptr;
+};
 
 /// The map and its edges.
 struct Edges {
@@ -33,6 +46,8 @@ struct StepInto {
   StepParams params;
   Floats low, high; // (c,) the box that the mesh covers
   int *escaped;     // one number, set to 1 by a point that leaves the box
+  /// Where the kernel takes the numbers from exaggeration to the box from; null for nowhere.
+  StepNumbers *now = nullptr;
 };
 
 /// The directed graph that P is made of.
@@ -69,16 +84,18 @@ std::string describe(int device);
 void use_device(int device);
 
 // deposit.cu: charge (shape), kept zero between calls; out (padded)
-void deposit(const float *Y, Index n, int c, const Mesh &mesh, Charge *charge, Stream stream);
+void deposit(const float *Y, Index n, int c, const DeviceMesh &mesh, Charge *charge, Stream stream);
 void pack(Charge *charge, const Shape &shape, float *out, const Shape &padded, Stream stream);
 
 // field.cu
 Index sum_scratch(); // float64 numbers that sums need
 void multiply(float *A, const Shape &fft_shape, const float *octant, float scale, Stream stream);
 /// potential's strides are in elements; z (n,) gets sum over j != i of K.
-void gather(const float *Y, Index n, int c, const Mesh &mesh, const float *potential,
-            const Shape &strides, float offset, const Floats &self_terms, float *phi, float *grad,
-            float *z, Stream stream);
+void gather(const float *Y, Index n, int c, const DeviceMesh &mesh, const float *potential,
+            const Shape &strides, float *phi, float *grad, float *z, Stream stream);
+/// mesh.now gets the numbers of a mesh for n points.
+void write_numbers(const DeviceMesh &mesh, Index n, Stream stream);
+Index numbers_size(); // bytes that the numbers of a mesh or of a step take, at most
 void exact(const float *Y, Index n, int c, float dof, float *phi, float *grad, float *z,
            Stream stream);
 void total(const float *values, Index n, double *scratch, double *out, Stream stream);
@@ -91,6 +108,8 @@ void check_points(const int *points, Index count, Index n, Index *first_bad, Str
 
 // step.cu
 void attract_and_step(const Edges &edges, const StepInto &step, Stream stream);
+/// step.now gets the numbers of a step.
+void write_numbers(const Edges &edges, const StepInto &step, Stream stream);
 /// rows (n,) is scratch; out gets sum p_ij (log p_ij - log K_ij).
 void divergence(const Edges &edges, float dof, float *rows, double *scratch, double *out,
                 Stream stream);

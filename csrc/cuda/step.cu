@@ -4,6 +4,7 @@
 #include "../kernels/attract.hpp"
 #include "../kernels/extent.hpp"
 #include "../kernels/half.hpp"
+#include "../kernels/spline.hpp"
 
 namespace gputsne::cuda {
 
@@ -37,11 +38,29 @@ static void run(const Edges &edges, const StepInto &into, Weights weights, Strea
                           into.params, edges.scale);
   step.Z = into.Z;
   step.escaped = into.escaped;
+  step.now = into.now;
   for (int a = 0; a < C; ++a) {
     step.low[a] = into.low[a];
     step.high[a] = into.high[a];
   }
   Gpu{cudaStream_t(stream)}.rows(edges.n, edges.indptr, pull, step, hubs_of(edges));
+}
+
+void write_numbers(const Edges &edges, const StepInto &into, Stream stream) {
+  check_axes("low", into.low, edges.c);
+  check_axes("high", into.high, edges.c);
+  if (!into.now)
+    refuse("now is no address; there is nowhere to write the step's numbers");
+  const Step<1> step =
+      Step<1>::of(nullptr, nullptr, nullptr, nullptr, nullptr, into.dof, into.params, edges.scale);
+  StoreNumbers<StepNumbers> body{
+      {step.attraction, step.learning_rate, step.momentum, step.max_step, step.min_gain, {}, {}},
+      into.now};
+  for (int a = 0; a < edges.c; ++a) {
+    body.numbers.low[a] = into.low[a];
+    body.numbers.high[a] = into.high[a];
+  }
+  Gpu{cudaStream_t(stream)}.each(1, body);
 }
 
 void attract_and_step(const Edges &edges, const StepInto &into, Stream stream) {

@@ -38,6 +38,12 @@ template <int C> struct PointBox {
   }
 };
 
+/// What changes of a step while its arrays stay, read from the device's memory as MeshNumbers are.
+struct StepNumbers {
+  float attraction, learning_rate, momentum, max_step, min_gain; // of Step
+  float low[3], high[3];                                         // of WatchedStep
+};
+
 /// A step where Z stays on the device, and where a point that leaves the box (or becomes NaN)
 /// raises a flag. All that write the flag write the same.
 template <int C> struct WatchedStep {
@@ -45,16 +51,24 @@ template <int C> struct WatchedStep {
   const double *Z;
   float low[C], high[C];
   int *escaped;
+  const StepNumbers *now; // where numbers are taken from, if anywhere
 
   HD void operator()(Index i, const Vec<C> &pull) const {
     Step<C> own = step;
+    if (now) {
+      own.attraction = now->attraction;
+      own.learning_rate = now->learning_rate;
+      own.momentum = now->momentum;
+      own.max_step = now->max_step;
+      own.min_gain = now->min_gain;
+    }
     float z = static_cast<float>(*Z);
     own.repulsion = z > 0.f ? 2.f / z : 0.f; // one point, or points beyond all reach of each other
     own(i, pull);
     bool inside = true;
     UNROLL for (int a = 0; a < C; ++a) {
       float y = own.Y_next[i * C + a];
-      inside = inside && y >= low[a] && y <= high[a];
+      inside = inside && y >= (now ? now->low[a] : low[a]) && y <= (now ? now->high[a] : high[a]);
     }
     if (!inside)
       *escaped = 1;

@@ -20,6 +20,16 @@ template <int C, int P> struct Gather {
   Grid<C> grid;
   Correction<C> fix;
 
+  /// Takes what the device's memory says of the mesh, where it says anything.
+  HD void refresh() {
+    grid.refresh();
+    if (grid.now) {
+      fix.offset_n = grid.now->offset_n;
+      UNROLL for (int a = 0; a <= C; ++a)
+        fix.self[a] = grid.now->self[a];
+    }
+  }
+
   /// Fills phi and grad of point i; returns sum over j != i of K.
   HD float operator()(Index i) const {
     float g[C];

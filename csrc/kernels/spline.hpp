@@ -6,12 +6,26 @@
 
 namespace gputsne {
 
+/// What changes of a mesh while its shape stays, where a kernel reads it from the device's memory:
+/// so that what was captured once is right for the next mesh of that shape.
+struct MeshNumbers {
+  float center[3], inv_h;
+  float offset_n, self[4]; // of Correction in gather.hpp
+};
+
+/// Numbers to where kernels read them.
+template <class Numbers> struct StoreNumbers {
+  Numbers numbers, *to;
+  HD void operator()(Index) const { *to = numbers; }
+};
+
 /// Geometry of a mesh of C axes; `stride` is in elements of the array that is read or written.
 template <int C> struct Grid {
-  float center[C]; // map units
-  float inv_h;     // nodes per map unit
-  int m[C];        // nodes per axis
-  Index stride[C]; // row-major, stride[C - 1] == 1
+  float center[C];                  // map units
+  float inv_h;                      // nodes per map unit
+  int m[C];                         // nodes per axis
+  Index stride[C];                  // row-major, stride[C - 1] == 1
+  const MeshNumbers *now = nullptr; // where center and inv_h are taken from, if anywhere
 
   /// From C numbers each.
   static Grid of(const float *center, float inv_h, const Index *m, const Index *stride) {
@@ -23,6 +37,14 @@ template <int C> struct Grid {
       g.stride[a] = stride[a];
     }
     return g;
+  }
+
+  HD void refresh() {
+    if (now) {
+      UNROLL for (int a = 0; a < C; ++a)
+        center[a] = now->center[a];
+      inv_h = now->inv_h;
+    }
   }
 };
 

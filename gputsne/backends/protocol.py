@@ -121,8 +121,14 @@ class Ops(ABC):
         """Return an array of this backend in main memory."""
         return a
 
-    def iterate(self, epoch: Hashable, turn: Hashable, work: Callable[[], None]) -> None:
-        """Do ``work``, or again what it launched at this ``turn`` of this ``epoch``."""
+    def iterate(
+        self, epoch: Hashable, numbers: Hashable, turn: Hashable, work: Callable[[], None]
+    ) -> None:
+        """Do ``work``, or again what it launched at this ``turn`` of this ``epoch``.
+
+        ``numbers`` changes with the numbers of the mesh and of the step; with ``epoch`` change the
+        arrays and the kind of work.
+        """
         work()
 
     @abstractmethod

@@ -6,7 +6,7 @@ The same for every backend. Formulas: docs/math.md (2); the mesh: docs/mesh.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import SupportsFloat
 
 import numpy as np
@@ -77,8 +77,8 @@ class Field:
         self._mesh_interval = 0  # evaluations from one reading of the extent to the next
         self._evaluations = 0  # since the extent was last read
         self._seen: list[float] | None = None  # the map's spans at that time
-        # Identity token, part of the key of captured CUDA graphs: replaced whenever the mesh, its
-        # centre or the number of meshes is.
+        # Identity token: replaced whenever the mesh, its centre or the number of meshes is, and so
+        # the numbers that captured CUDA graphs read.
         self.version = object()
         self.out_of_mesh = 0  # refreshes that found that a point had left the mesh
         # The potential that the last measurement ended with, of which mesh and where that lay: the
@@ -178,6 +178,12 @@ class Field:
         few = self.ops.few_meshes
         h, coarsened = meshes.spacing(span, n, self.dof, limit, few=few)
         return meshes.refine(h, coarsened, span, self.dof, burden, limit, pairs=self.pairs, few=few)
+
+    def kind(self, n: int, c: int) -> Hashable:
+        """Return what decides which operations ``forces`` needs, on arrays of which shape."""
+        if self.is_exact(n, c) or self.mesh is None:
+            return None
+        return self.mesh.fft_shape, self.mesh.order, self.pair
 
     def forces(self, Y: FloatArray, phi: FloatArray, grad: FloatArray) -> SupportsFloat:
         """Do what ``evaluate`` does after ``refresh``: equal launches while ``version`` stays."""

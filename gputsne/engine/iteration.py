@@ -77,9 +77,10 @@ class Engine:
             self._exaggeration = params.exaggeration
         if self._Z is None:
             self.field.refresh(self.Y)
-            key = (self._arrays, self.field.version, params)
+            work = (self._arrays, self.field.kind(*self.Y.shape))
             slot = self.iteration % 2  # which array of the double buffer is read
-            self.ops.iterate(key, slot, partial(self._iterate, params))
+            numbers = (self.field.version, params)
+            self.ops.iterate(work, numbers, slot, partial(self._iterate, params))
         else:
             self._move(self._Z, params)
         self.Y, self._Y_next = self._Y_next, self.Y
@@ -87,7 +88,7 @@ class Engine:
         self.iteration += 1
 
     def _iterate(self, params: StepParams) -> None:
-        """Launch an iteration: the same work on the same arrays for the same key and slot."""
+        """Launch an iteration: the same work on the same arrays for the same kind and slot."""
         self._move(self.field.forces(self.Y, self._phi, self._grad), params)
 
     def _move(self, Z: SupportsFloat, params: StepParams) -> None:

@@ -23,7 +23,7 @@ NODES_PER_POINT = 1.0  # FFT nodes that cost 5 % of one point's edges: finer is 
 FREE_NODES = (4096, 192**2, 48**3)  # an FFT up to this size costs less than calling it, by axes
 # Where a mesh costs more to make than to use (``Ops.few_meshes``) lengths are 2^a, and 3 2^a from
 # the third on; tiny maps have the first, others the second at least (docs/gpu.md). By axes.
-FEW_LENGTHS = ((128, 512, 1536), (128, 512, 1536), (64, 64, 96))
+FEW_LENGTHS = ((128, 4096, 1 << 20), (128, 512, 1536), (64, 64, 96))
 FEW_FREE_NODES = (8192, 1024**2, 96**3)  # as FREE_NODES
 MAX_NODES = (2**22, 8192**2, 512**3)  # FFT nodes; 0.27 GB per copy in 2-D, 0.5 GB in 3-D
 # Where few points are asked to have a mesh, it may cost so many times the sums by definition, and
@@ -129,6 +129,8 @@ def spacing(
     if density < SPARSE[c - 1][0]:
         goal = min(goal, SPARSE[c - 1][1])
     limit = max_nodes or MAX_NODES[c - 1]
+    if few:
+        limit = max(limit, FEW_LENGTHS[c - 1][1] ** c)  # there is no shorter mesh
     free = (FEW_FREE_NODES if few else FREE_NODES)[c - 1]
     affordable = min(max(free, NODES_PER_POINT * n), limit)
 
@@ -139,7 +141,7 @@ def spacing(
         if h < goal and nodes(h * scale) <= affordable:
             return h * scale, False
     h, coarsened = goal * scale, False
-    while nodes(h) > limit and h < longest:  # where lengths have a least, no h gets below
+    while nodes(h) > limit and h < longest:
         h, coarsened = h * 1.06, True
     return h, coarsened
 

@@ -1,8 +1,7 @@
 """The cost of an iteration on a GPU: launches and bytes of every call of ``CudaOps``.
 
-A roofline: time is the largest of what memory, L2 and atomics take, plus the launch. It
-was never timed; tests compare calls and bytes with those of the code, and docs/gpu.md says how to
-compare the times on a first machine.
+A roofline of measured rates: time is the largest of what memory, L2 and atomics take, plus the
+launch. Tests compare calls and bytes with those of the code; ``bench/gpu.py`` compares the times.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ LOCALITY = (
 
 
 class Machine(NamedTuple):
-    """Rates of a GPU, bytes and bytes per second, from public measurements."""
+    """Rates of a GPU, bytes and bytes per second."""
 
     name: str
     memory: float  # bytes
@@ -52,8 +51,12 @@ class Machine(NamedTuple):
     launch: float  # seconds between two kernels
 
 
-# Bandwidth as measured by users of the card (3.35e12 on paper); cache and atomics are estimates.
-MACHINES = {"h100": Machine("H100 SXM 80 GB", 80e9, 3.0e12, 50e6, 5.0e12, 80e9, 2.5e-6)}
+# Copies within the memory and sectors of 64-bit additions in the L2 cache as measured; the cache's
+# own rate is an estimate, the launch the gap between two kernels of one graph (docs/gpu.md).
+MACHINES = {
+    "h100": Machine("H100 SXM 80 GB", 80e9, 3.0e12, 50e6, 5.5e12, 71e9, 1.25e-6),
+    "h200": Machine("H200 SXM 141 GB", 141e9, 4.3e12, 50e6, 5.5e12, 71e9, 1.25e-6),
+}
 
 
 @dataclass(frozen=True)
@@ -167,17 +170,11 @@ def calls(case: Case, gpu: Machine) -> list[Call]:
         deposited *= counted.deposit / _stencil(2, 6, CHARGE)
         gathered *= counted.gather / _stencil(2, 6, 4)
         edge, far = counted.edge, min(far, counted.far)
-    complex_grid = 4.0 * G  # half of G complex numbers of 8 bytes
-    passes = 2.0 * c  # each axis reads and writes once
     gathers = float(SECTOR) * nnz * edge
     weight = 2 if case.half else 4
-    grid = 4.0 * G
     return [
         Call("deposit", 1, point, atomics=n * deposited),
-        Call("pack", 1, 2 * CHARGE * M + grid, resident=CHARGE * M + grid),
-        Call("FFT", max(c, 1), passes * complex_grid, resident=2 * grid),
-        Call("multiply", 1, 2 * complex_grid + grid / 2**c, resident=grid),
-        Call("inverse FFT", max(c, 1), passes * complex_grid, resident=2 * grid),
+        *_transforms(c, G, M),
         Call("gather", 1, 2 * point + 8.0 * n, cached=n * gathered * SECTOR),
         Call("total", 2, 4.0 * n),
         Call(
@@ -187,4 +184,21 @@ def calls(case: Case, gpu: Machine) -> list[Call]:
             cached=gathers,
             missed=gathers * far,
         ),
+    ]
+
+
+def _transforms(c: int, G: float, M: float) -> list[Call]:
+    """Return the calls from charges to potential, for G FFT nodes and M of the mesh."""
+    octant, grid = 4.0 * M, 4.0 * G
+    if c < 3:  # our own: charges are read and cleared, rows of half a spectrum written and read
+        rows = 8.0 * M * (c - 1)
+        moved = 2 * CHARGE * M + 4 * rows + octant + 4.0 * M
+        return [Call("FFT", 2 * c - 1, moved, resident=CHARGE * M + rows + octant + 4.0 * M)]
+    complex_grid = grid  # half of G complex numbers of 8 bytes
+    passes = 2.0 * c  # each axis reads and writes once
+    return [
+        Call("pack", 1, 2 * CHARGE * M + grid, resident=CHARGE * M + grid),
+        Call("FFT", c, passes * complex_grid, resident=2 * grid),
+        Call("multiply", 1, 2 * complex_grid + octant, resident=grid),
+        Call("inverse FFT", c, passes * complex_grid, resident=2 * grid),
     ]

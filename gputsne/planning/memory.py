@@ -162,8 +162,8 @@ def plan(
     n_neighbors : int or None
         Neighbours per point.
     device : str, default "auto"
-        As in ``TSNE``; the name of a GPU counts its memory as well, and "h100" adds seconds by a
-        model.
+        As in ``TSNE``; the name of a GPU counts its memory as well; "h100" and "h200" add seconds
+        by a model.
     pca : int or None
         Features kept, as in ``TSNE``.
     affinity_dtype : {"float32", "float16"}, default "float32"

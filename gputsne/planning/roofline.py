@@ -87,7 +87,7 @@ def table(models: list[dict[str, Any]], gpu: Machine) -> str:
     str
         Lines for a terminal.
     """
-    head = f"{gpu.name}, by roofline, never timed; points in the order of a curve"
+    head = f"{gpu.name}, by roofline; points in the order of a curve"
     lines = [head, f"{'':<18}{'launches':>9}" + "".join(f"{_count(m['n']):>20}" for m in models)]
     lines.append(f"{'':<27}" + f"{'MB':>12}{'us':>8}" * len(models))
     for i, call in enumerate(models[0]["calls"]):

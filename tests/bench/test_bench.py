@@ -123,6 +123,55 @@ def test_checkouts(tmp_path: Path):
     assert this["kl_reported"] == other["kl_reported"]
 
 
+def test_gpu(tmp_path: Path):
+    """Without a GPU: the same jobs on what there is; what needs one says why it is left out."""
+    record = quick("gpu", tmp_path)
+    assert record["fits"]["same_bytes"] is True
+    runs = record["fits"]["runs"]
+    assert [(run["n"], run["d"], len(run["fits"])) for run in runs] == [
+        (300, 8, 2), (300, 8, 2), (300, 20, 1),
+    ]  # fmt: skip
+    assert all(fit["seconds"] > 0 and fit["stages"] for run in runs for fit in run["fits"])
+    assert record["fits"]["transform"]["finite"] is True
+    assert record["neighbors"]["runs"][0]["teraflops"] > 0
+    for peer in record["peers"]["runs"]:
+        assert "left_out" in peer or "failed" in peer or peer["seconds"]
+    (page,) = tmp_path.glob("gpu-*.md")
+    text = page.read_text(encoding="utf-8")
+    assert "| 300 x 8 |" in text
+    assert "Two processes, the same bytes: True." in text
+    if not record["card"]:
+        assert record["kernels"]["left_out"]
+        assert record["prove"]["left_out"]
+    else:
+        assert record["prove"]["passed"]
+
+
+def test_gpu_page_has_a_row_for_each_call():
+    page = load_with_bench("gpu").page
+    calls = [
+        {"n": 1000, "call": "deposit, FFT", "milliseconds": 0.5, "ratio": 2.0,
+         "model_milliseconds": 0.25, "gigabytes_per_second": 100.0},
+        {"n": 1000, "call": "divergence", "milliseconds": 0.25},
+    ]  # fmt: skip
+    times = {f"{name}_milliseconds": 0.125 for name in ("own", "cufft", "spectrum")}
+    facts = {
+        "card": "A card, 8.0", "commit": "abc", "date": "today",
+        "prove": {"passed": True, "said": ["9 passed"]},
+        "kernels": {"calls": calls, "transforms": [{"length": 64, **times}]},
+        "fits": {
+            "runs": [{"n": 5, "d": 2, "failed": "status 1"}],
+            "cpu": {"n": 5, "d": 2, "failed": "status 2"}, "same_bytes": False, "transform": {},
+        },
+    }  # fmt: skip
+    text = page(facts)
+    assert "# A card, 8.0" in text
+    assert "| deposit, FFT | 1,000 | 0.5 | 0.25 | 2 | 100 |" in text
+    assert "| divergence | 1,000 | 0.25 |  |  |  |" in text
+    assert "| 64 | 0.125 | 0.125 | 0.125 |" in text
+    assert "| 5 x 2 | status 1 |" in text
+
+
 def test_crossing_is_where_the_mesh_stays_quicker():
     crossing = load_with_bench("crossing").crossing
     line = [{"n": n, "exact_ms": n * n, "mesh_ms": 1e6} for n in (100, 500, 2000, 8000)]

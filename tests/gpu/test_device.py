@@ -18,6 +18,8 @@ from driver import Driver, host, random_affinities
 import gputsne
 from gputsne import neighbors
 from gputsne.backends import choose
+from gputsne.engine import mesh as meshes
+from gputsne.engine.field import Field
 
 pytestmark = pytest.mark.gpu
 DIGITS = gputsne.datasets.load_digits().X.astype(np.float32)
@@ -33,12 +35,34 @@ def test_the_charges_are_the_cpus(shape, c):
     np.testing.assert_array_equal(*grids)
 
 
+@pytest.mark.parametrize("fft", ["own", "cufft"])
+@pytest.mark.parametrize("c", [1, 2, 3])
 @pytest.mark.parametrize("span", [1e-3, 2.0, 60.0])
-def test_forces_are_the_cpus(span):
-    Y = cloud("clusters", 5000, 2, span)
-    (_, want, want_Z), (_, got, Z) = (Driver(d).by_mesh(Y) for d in ("cpu", "cuda"))
+def test_forces_are_the_cpus_on_the_same_mesh(span, c, fft, monkeypatch):
+    monkeypatch.setenv("GPUTSNE_CUDA_FFT", fft)
+    Y = cloud("clusters", 5000, c, span)
+    drivers = [Driver(d) for d in ("cpu", "cuda")]
+    field = Field(drivers[1].ops, method="mesh")
+    mesh = field.fit(drivers[1].ops.extent(drivers[1].put(Y)), len(Y))
+    (_, want, want_Z), (_, got, Z) = (
+        d.gather(Y, mesh, field.center, d.ops.potential(d.put(Y), mesh, field.center))
+        for d in drivers
+    )
     assert np.linalg.norm(got - want) < (1e-4 if span > 1 else 5e-4) * np.linalg.norm(want)
     assert pytest.approx(want_Z, rel=1e-6) == Z
+
+
+@pytest.mark.parametrize("G", [64, 96, 1536, 4096, 8192])
+def test_spectra_are_the_cpus(G):
+    """Every radix, and lines that take all the shared memory that a block may have."""
+    ops = choose("cuda").ops
+    for shape in ((G,), (64, G), (G, 64)):
+        mesh = meshes.of_shape(shape, 0.3)
+        got = host(ops._field.convolution.octant(mesh, last_first=False))
+        # rounded to float32 once on either side, from float64 sums
+        np.testing.assert_allclose(
+            got * np.prod(shape, dtype=float), mesh.spectrum, rtol=3e-7, atol=1e-6
+        )
 
 
 def test_setup_is_the_cpus():
@@ -109,6 +133,7 @@ def test_too_large_is_refused_before_and_after():
 
 def test_captured_iterations_leave_the_same_bytes(monkeypatch):
     settings = {"device": "cuda", "random_state": 0, "max_iter": 300, "method": "mesh"}
+    monkeypatch.setenv("GPUTSNE_CUDA_GRAPHS", "0")
     launched = gputsne.TSNE(**settings).fit(DIGITS)
     monkeypatch.setenv("GPUTSNE_CUDA_GRAPHS", "1")
     made = []

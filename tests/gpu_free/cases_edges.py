@@ -46,7 +46,7 @@ def cut(bench: Bench, indptr: np.ndarray, piece: int) -> list[Any]:
 
 
 def attract_and_step(
-    bench: Bench, c: int, half: bool, leaving: bool = False, piece: int = 0
+    bench: Bench, c: int, half: bool, leaving: bool = False, piece: int = 0, written: bool = False
 ) -> Outputs:
     Y, indptr, indices, data, P = edges(c)
     n, rng, scale = len(Y), np.random.default_rng(4), 1.0
@@ -70,12 +70,18 @@ def attract_and_step(
         bench.put(grad),
         *into,
         bench.put(np.array([Z])),
-        *params,
-        *box,
-        escaped,
-        0,
     ]
-    bench.call("attract_and_step", bench.put(Y), n, c, *graph, *args)
+    told: list[Any] = [*params, *box, escaped, 0, False, 0]
+    on = bench.put(Y)
+    if written:  # what a first step has written the second reads, whatever it is told itself
+        now = bench.empty((bench.call("numbers_size"),), np.uint8)
+        told[-3:-1] = now, True
+        bench.call("attract_and_step", on, n, c, *graph, *args, *told)
+        into[1:] = [bench.put(velocity), bench.put(gains)]
+        args[4:7] = into
+        wrong = (dof, *(2 * x for x in params[1:]), [-1.0] * c, [1.0] * c)
+        told = [*wrong, escaped, now, False, 0]
+    bench.call("attract_and_step", on, n, c, *graph, *args, *told)
     pull = oracle.attraction(P, Y, dof)
     slope = 2 * (dof + 1) / dof * exaggeration * pull + 2 / Z * grad.astype(np.float64)
     want = oracle.step(Y, slope, velocity, gains, rate, momentum, longest)
@@ -122,4 +128,8 @@ for _c in (1, 2, 3):
                 attract_and_step, c=_c, half=_half, piece=_piece
             )
             CASES[f"divergence-{_name}{_end}"] = partial(divergence, c=_c, half=_half, piece=_piece)
+for _c in (1, 2, 3):
+    CASES[f"attract_and_step-{_c}-written"] = partial(
+        attract_and_step, c=_c, half=False, written=True
+    )
 CASES["attract_and_step-leaving"] = partial(attract_and_step, c=2, half=False, leaving=True)

@@ -71,11 +71,24 @@ def spread(first: np.ndarray, weights: list[np.ndarray]) -> tuple[tuple[np.ndarr
     return tuple(np.broadcast_arrays(*nodes)), product
 
 
-def deposit(bench: Bench, c: int, order: int) -> Outputs:
+def told(bench: Bench, c: int, order: int, *fix: Any, written: bool = False) -> Any:
+    """Return what kernels are told of the mesh of SHAPES; ``written``: only in memory."""
+    shape = list(SHAPES[c])
+    if not written:
+        return bench.call("Mesh", [0.0] * c, 1.0 / H, order, shape, *fix)
+    now = bench.empty((bench.call("numbers_size"),), np.uint8)
+    offset, terms = fix or (0.0, [0.0] * (c + 1))
+    right = bench.call("Mesh", [0.0] * c, 1.0 / H, order, shape, offset, terms, now)
+    bench.call("write_numbers", right, N, 0)
+    others = [x + 1 for x in terms]
+    return bench.call("Mesh", [9.0] * c, 3.0, order, shape, offset + 1, others, now)
+
+
+def deposit(bench: Bench, c: int, order: int, written: bool = False) -> Outputs:
     Y, shape = points(c), SHAPES[c]
     charge = bench.put(np.zeros(shape, np.uint64))
-    mesh = ([0.0] * c, 1.0 / H, order, list(shape))
-    bench.call("deposit", bench.put(Y), N, c, *mesh, charge, 0)
+    mesh = told(bench, c, order, written=written)
+    bench.call("deposit", bench.put(Y), N, c, mesh, charge, 0)
     fixed = bench.get(charge)
     first, w, _ = stencil(Y, c, order)
     nodes, product = spread(first, [w[:, a] for a in range(c)])
@@ -93,7 +106,7 @@ def deposit_outside(bench: Bench, c: int) -> Outputs:
     Y[::3] *= 50
     Y[::7] = np.nan
     charge = bench.put(np.zeros(SHAPES[c], np.uint64))
-    bench.call("deposit", bench.put(Y), N, c, [0.0] * c, 1.0 / H, 6, list(SHAPES[c]), charge, 0)
+    bench.call("deposit", bench.put(Y), N, c, told(bench, c, 6), charge, 0)
     # truncation takes up to a unit a node, rounding some 10 ulp of a weight
     near(bench.get(charge).sum(dtype=np.float64) / 2**32, N, rtol=20 * EPS)
     return {"charge": bench.get(charge)}
@@ -126,7 +139,7 @@ def multiply(bench: Bench, c: int) -> Outputs:
     return {"A": got}
 
 
-def gather(bench: Bench, c: int, order: int) -> Outputs:
+def gather(bench: Bench, c: int, order: int, written: bool = False) -> Outputs:
     Y, shape, rng = points(c), SHAPES[c], np.random.default_rng(11)
     stored = tuple(m + 3 for m in shape)  # as the FFT leaves it: longer than the mesh
     potential = rng.normal(size=stored).astype(np.float32)
@@ -134,8 +147,8 @@ def gather(bench: Bench, c: int, order: int) -> Outputs:
     phi, z = bench.empty((N,), np.float32), bench.empty((N,), np.float32)
     grad = bench.empty((N, c), np.float32)
     strides = [int(np.prod(stored[a + 1 :])) for a in range(c)]
-    mesh = ([0.0] * c, 1.0 / H, order, list(shape), bench.put(potential), strides)
-    bench.call("gather", bench.put(Y), N, c, *mesh, offset, self_terms, phi, grad, z, 0)
+    mesh = told(bench, c, order, offset, self_terms, written=written)
+    bench.call("gather", bench.put(Y), N, c, mesh, bench.put(potential), strides, phi, grad, z, 0)
     first, w, dw = stencil(Y, c, order)
     h = np.float64(np.float32(H))
 
@@ -206,6 +219,8 @@ for _c in (1, 2, 3):
     for _order in (4, 6):
         CASES[f"deposit-{_c}-{_order}"] = partial(deposit, c=_c, order=_order)
         CASES[f"gather-{_c}-{_order}"] = partial(gather, c=_c, order=_order)
+    CASES[f"deposit-{_c}-written"] = partial(deposit, c=_c, order=6, written=True)
+    CASES[f"gather-{_c}-written"] = partial(gather, c=_c, order=6, written=True)
     CASES[f"deposit_outside-{_c}"] = partial(deposit_outside, c=_c)
     CASES[f"pack-{_c}"] = partial(pack, c=_c)
     CASES[f"multiply-{_c}"] = partial(multiply, c=_c)

@@ -6,6 +6,16 @@ import pytest
 from gpu_free import compiled, emulator
 from gpu_free.benches import HostBench
 from gpu_free.run_cases import CASES
+from gpu_free.short_meshes import short_meshes
+
+from gputsne.engine import mesh
+
+
+@pytest.fixture(autouse=True)
+def few_fibers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU's meshes as short as they may be: 1024 nodes per axis cost it what 64 do, not us."""
+    for name, value in short_meshes.items():
+        monkeypatch.setattr(mesh, name, value)
 
 
 @pytest.fixture(scope="session")

@@ -192,27 +192,27 @@ class Plan(NamedTuple):
     axes: tuple[int, ...]
     kind: str
 
+    def fft(self, a, out, direction):
+        assert direction == {"R2C": -1, "C2R": 1}[self.kind]
+        half = (*self.shape[:-1], self.shape[-1] // 2 + 1)
+        assert (a.shape, out.shape)[::-direction] == (self.shape, half)
+        if self.kind == "R2C":
+            out[...] = _device(scipy.fft.rfftn(_plain(a)))
+        else:
+            out[...] = _device(scipy.fft.irfftn(_plain(a), s=self.shape, norm="forward"))
+            a[...] = np.nan  # cuFFT works in it
+
 
 class Fft(Module):
-    """The lookalike of ``cupyx.scipy.fft``: transforms with plans that the caller owns."""
+    """The lookalike of ``cupyx.scipy.fft``: plans that the caller owns."""
 
     def __init__(self):
-        super().__init__("fft", SimpleNamespace(get_fft_plan=_plan, rfftn=_rfftn, irfftn=_irfftn))
+        super().__init__("fft", SimpleNamespace(get_fft_plan=_plan))
 
 
 def _plan(a, shape=None, axes=None, value_type="C2C"):
     assert a.dtype == {"R2C": np.float32, "C2R": np.complex64}[value_type]
     return Plan(shape, axes, value_type)
-
-
-def _rfftn(a, s, axes, *, plan):
-    assert plan == Plan(s, axes, "R2C")
-    return scipy.fft.rfftn(a, s=s, axes=axes)
-
-
-def _irfftn(a, s, axes, norm, overwrite_x, *, plan):
-    assert plan == Plan(s, axes, "C2R")
-    return scipy.fft.irfftn(a, s=s, axes=axes, norm=norm, overwrite_x=overwrite_x)
 
 
 def modules():

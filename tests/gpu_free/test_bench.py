@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
-from argparse import Namespace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from gpu_free import capture, lookalike
+from gpu_free import capture
 
 from gputsne.backends.cuda.ops import CudaOps
 from gputsne.planning.costs import MACHINES
 
-SCRIPT = Path(__file__).resolve().parents[2] / "bench" / "gpu.py"
-
-
-class Random:
-    """cupy.random.RandomState"""
-
-    def __init__(self, seed):
-        self.plain = np.random.RandomState(seed)
-
-    def __getattr__(self, name):
-        return lambda *given: lookalike._device(getattr(self.plain, name)(*given))
+SCRIPT = Path(__file__).resolve().parents[2] / "bench" / "gpu_kernels.py"
 
 
 class Event:
@@ -37,26 +25,40 @@ class Event:
         pass
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("half", [False, True])
-def test_every_call_is_timed(emulated, monkeypatch, half):
-    spec = importlib.util.spec_from_file_location("bench_gpu", SCRIPT)
-    bench = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(bench)
-    monkeypatch.setattr(bench, "REPEATS", 2)
+@pytest.fixture
+def bench(monkeypatch):
+    spec = importlib.util.spec_from_file_location("bench_gpu_kernels", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "REPEATS", 1)
+    monkeypatch.setattr(module, "REPLAYS", 2)
+    return module
+
+
+@pytest.fixture
+def make(emulated):
     xp = capture.Cupy()
-    xp.random = SimpleNamespace(RandomState=Random)
     xp.cuda.Event, xp.cuda.get_elapsed_time = Event, lambda begin, end: 1.0
     fft, module = capture.Fft(xp), capture.kernels(emulated.cuda, xp)
+    return lambda **how: CudaOps(1, xp=xp, fft=fft, module=module, **how)
 
-    def make(**how):
-        return CudaOps(1, xp=xp, fft=fft, module=module, **how)
 
-    asked = Namespace(neighbors=10, half=half, shuffled=half)
-    rows = bench.measure(700, asked, MACHINES["h100"], make)
-    assert [row["n"] for row in rows] == [700] * 8
+@pytest.mark.slow
+@pytest.mark.parametrize("half", [False, True])
+def test_every_call_is_timed(bench, make, half):
+    rows = bench.measure(700, 10, MACHINES["h100"], make, half=half, shuffled=half)
+    assert {row["n"] for row in rows} == {700}
     names = [row["call"] for row in rows]
+    assert names[:4] == ["deposit, FFT", "gather, total", "attract and step", "divergence"]
     assert names[-2:] == ["iteration, launch by launch", "iteration, replayed graphs"]
+    assert {"deposit, FFT, order 4", "gather, total, order 6"} < set(names)
     assert all(np.isfinite(row["milliseconds"]) and row["milliseconds"] > 0 for row in rows)
-    without_model = {row["call"] for row in rows if not row["ratio"]}
-    assert without_model == {"divergence"}
+    without_model = {row["call"] for row in rows if "ratio" not in row}
+    assert without_model == {"divergence", *(name for name in names if "order" in name)}
+
+
+@pytest.mark.slow
+def test_both_ffts_are_timed(bench, make):
+    (row,) = bench.transforms(make, (64,))
+    assert (row["own_taken"], row["cufft_taken"]) == (True, False)
+    assert {row[f"{name}_milliseconds"] for name in ("own", "cufft", "spectrum")} == {0.5}

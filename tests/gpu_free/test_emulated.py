@@ -65,23 +65,43 @@ def test_grid_is_that_of_the_cpu_to_the_bit(c: int, emulated: Emulator):
     native.deposit(Y, native.Mesh([0.0] * c, 1.0 / H, order, shape), fixed, want)
     bench = HostBench(emulated)
     charge, got = bench.put(np.zeros(shape, np.uint64)), bench.empty(shape, np.float32)
-    bench.call("deposit", Y, N, c, [0.0] * c, 1.0 / H, order, list(shape), charge, 0)
+    mesh = bench.call("Mesh", [0.0] * c, 1.0 / H, order, list(shape))
+    bench.call("deposit", Y, N, c, mesh, charge, 0)
     bench.call("pack", charge, list(shape), got, list(shape), 0)
     assert np.array_equal(got, want)
 
 
 def test_arguments_that_make_no_sense_are_refused(emulated: Emulator):
-    bench = HostBench(emulated)
+    bench, Mesh = HostBench(emulated), emulated.cuda.Mesh
     Y = points(2)
     charge = bench.put(np.zeros(SHAPES[2], np.uint64))
+    usual = Mesh([0.0] * 2, 1.0, 6, [40, 40])
     with pytest.raises(ValueError, match="order=5 is not compiled; use 4 or 6"):
-        bench.call("deposit", Y, N, 2, [0.0] * 2, 1.0, 5, [40, 40], charge, 0)
+        bench.call("deposit", Y, N, 2, Mesh([0.0] * 2, 1.0, 5, [40, 40]), charge, 0)
     with pytest.raises(ValueError, match="4 axes; 1, 2 and 3 are compiled"):
         bench.call("exact", Y, N, 4, 1.0, Y, Y, Y, 0)
     with pytest.raises(ValueError, match="center has 1 numbers; the map has 2 axes"):
-        bench.call("deposit", Y, N, 2, [0.0], 1.0, 6, [40, 40], charge, 0)
+        bench.call("deposit", Y, N, 2, Mesh([0.0], 1.0, 6, [40, 40]), charge, 0)
     with pytest.raises(ValueError, match="10 nodes on axis 1; order 6 needs at least 12"):
-        bench.call("deposit", Y, N, 2, [0.0] * 2, 1.0, 6, [40, 10], charge, 0)
+        bench.call("deposit", Y, N, 2, Mesh([0.0] * 2, 1.0, 6, [40, 10]), charge, 0)
+    with pytest.raises(ValueError, match="self_terms has 0 numbers; 2 axes need 3"):
+        bench.call("gather", Y, N, 2, usual, charge, [40, 1], Y, Y, Y, 0)
+    with pytest.raises(ValueError, match="now is no address"):
+        bench.call("write_numbers", Mesh([0.0] * 2, 1.0, 6, [40, 40], 0.0, [0.0] * 3), N, 0)
+    with pytest.raises(ValueError, match="length 100; 2\\^a and 3 2\\^a from 64 to 8192"):
+        bench.call("convolve", [32, 50], [64, 100], [0, 0], 0, 0, charge, Y, 0)
+    with pytest.raises(ValueError, match="33 nodes on axis 0; an FFT of length 64 takes 1 to 32"):
+        bench.call("convolve", [33, 32], [64, 64], [0, 0], 0, 0, charge, Y, 0)
+    with pytest.raises(ValueError, match="shape has 3 axes; this FFT has one or two"):
+        bench.call("convolve", [32] * 3, [64] * 3, [0] * 3, 0, 0, charge, Y, 0)
+    with pytest.raises(ValueError, match="turns has 1 numbers; the map has 2 axes"):
+        bench.call("convolve", [32, 32], [64, 64], [0], 0, 0, charge, Y, 0)
+    with pytest.raises(ValueError, match="turns lie at an address that 8 does not divide"):
+        bench.call("convolve", [32, 32], [64, 64], [4, 4], 0, 0, charge, Y, 0)
+    with pytest.raises(ValueError, match="transfer has 7 terms; 1 to 6 are compiled"):
+        bench.call("spectrum", [64], [0], 0.4, 1.0, 0.0, [1.0] * 7, 0, 0, charge, False, 0)
+    with pytest.raises(ValueError, match=r"h=0.* and dof=.* must be above 0"):
+        bench.call("spectrum", [64], [0], 0.0, 1.0, 0.0, [1.0], 0, 0, charge, False, 0)
     with pytest.raises(ValueError, match="padded has 30 nodes on axis 0, the mesh 40"):
         bench.call("pack", charge, [40, 40], charge, [30, 60], 0)
     with pytest.raises(ValueError, match="Y lies at an address that 8 does not divide"):
@@ -108,3 +128,26 @@ def test_the_real_module_beside_it_raises_its_own_error(emulated: Emulator):
     assert emulated.cuda.CudaError is not real.CudaError
     with pytest.raises(real.CudaError, match="describe"):
         real.describe(10_000)
+
+
+def test_lengths_that_a_gpu_has_no_memory_for_are_known_before(emulated: Emulator):
+    """Shared memory of 64 KB, as blocks of compute capability 7.5 have it at most."""
+    fits = emulated.cuda.fft_fits
+    for n in (64, 96, 1536, 8192):
+        assert fits([n, n], False)
+        assert fits([n, n], True)
+    for n in (32, 48, 63, 65, 100, 1440, 16384, 0, -64):
+        assert not fits([64, n], False)
+        assert not fits([64, n], True)
+    assert not fits([64] * 3, False)  # cuFFT's
+    assert fits([64] * 3, True)
+    with emulated.shared_memory(64 << 10):
+        assert fits([6144, 6144], False)
+        assert not fits([6144, 8192], False)
+        assert fits([2048], True)
+        assert not fits([4096], True)
+        # fewer columns side by side, the same potential
+        for name in ("convolve-4096x64", "convolve-768x64"):
+            CASES[name](HostBench(emulated))
+        with pytest.raises(emulated.cuda.CudaError, match="shared memory"):
+            CASES["convolve-64x8192"](HostBench(emulated))

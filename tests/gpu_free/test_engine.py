@@ -152,7 +152,7 @@ def test_memory_is_checked_before_and_freed_after(cuda):
     ops.xp.pool.free = 1000
     cuda_row = backends.BACKENDS[0]._replace(make=lambda n_jobs: ops)
     backends.BACKENDS = (cuda_row, *backends.BACKENDS[1:])  # the fixture puts the table back
-    with pytest.raises(OverMemory, match=r"GPU's memory .* 0\.00 GB are free"):
+    with pytest.raises(OverMemory, match=r"GPU's memory .* 1\.0 kB are free"):
         gputsne.TSNE(device="cuda", **SETTINGS).fit(X[:N])
     ops.xp.pool.free, emptied = 1 << 40, ops.xp.pool.emptied
     real = ops.symmetrize

@@ -1,4 +1,4 @@
-"""The rings see a bug where there is one: eleven that GPUs are known for, each in a copy.
+"""The rings see a bug where there is one: those that GPUs are known for, each in a copy.
 
 Ring 2 is the emulator (shuffled, NaN in what is unwritten, sanitisers), ring 3 the PTX. Lock-step
 hides races from ring 3, and ring 2 does not run nvcc: neither would do alone.
@@ -127,6 +127,54 @@ BUGS = {
         "",
     ),
 }
+FFT = "kernels/gpu_fft.hpp"
+PASS = """  pass.template read<HALF>(line, thread);
+  __syncthreads();
+  pass.write(line, thread);
+  __syncthreads();
+"""
+BUGS |= {
+    "lines-written-while-others-read": Bug(
+        FFT,
+        PASS,
+        PASS.replace("  __syncthreads();\n", "", 1),
+        "fft.cu",
+        "convolve-128x64",
+        WRONG,
+        "",
+    ),
+    "lines-read-while-others-write": Bug(
+        FFT,
+        PASS,
+        PASS.replace("thread);\n  __syncthreads();\n  pass", "thread);\n__syncthreads();pass")
+        .replace("  __syncthreads();\n", "")
+        .replace("__syncthreads();pass", "  __syncthreads();\n  pass"),
+        "fft.cu",
+        "spectrum-64x96-1",
+        WRONG,
+        "",
+    ),
+    "columns-transformed-before-they-are-there": Bug(
+        FFT,
+        "          there ? rows[Index(r) * pitch + first + c] : Complex<float>{};\n    }\n"
+        "    __syncthreads();\n",
+        "          there ? rows[Index(r) * pitch + first + c] : Complex<float>{};\n    }\n",
+        "fft.cu",
+        "convolve-128x64",
+        WRONG,
+        "",
+    ),
+    "padding-that-is-read-and-was-never-written": Bug(
+        FFT,
+        "    transform<true>(line, t, length, turn);\n    for (int k = t; k <= n / 2",
+        "    transform<false>(line, t, length, turn);\n    for (int k = t; k <= n / 2",
+        "fft.cu",
+        "convolve-64x64",
+        WRONG,
+        "uninitialised shared read",
+    ),
+    "charges-stay": Bug(FFT, "    *at = 0;\n", "", "fft.cu", "convolve-64x64", WRONG, WRONG),
+}
 NO_BOUNDS = Bug(
     MACHINE,
     "  if (t < n)\n    f(first + t);\n",
@@ -222,8 +270,8 @@ def test_float_atomics_show_the_order(emulated: Emulator, tmp_path: Path):
             emulator.shuffle(seed)
             bench = HostBench(emulator)
             charge = bench.put(np.zeros(SHAPES[2], np.uint64))
-            mesh = ([0.0] * 2, 1 / H, 6, list(SHAPES[2]))
-            bench.call("deposit", points(2), N, 2, *mesh, charge, 0)
+            mesh = bench.call("Mesh", [0.0] * 2, 1 / H, 6, list(SHAPES[2]))
+            bench.call("deposit", points(2), N, 2, mesh, charge, 0)
             seen.add(charge.tobytes())
         assert len(seen) == orders_seen
 

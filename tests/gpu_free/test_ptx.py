@@ -38,7 +38,8 @@ def test_grid_is_that_of_the_cpu_to_the_bit(c: int, program: Program, emulated: 
     native.deposit(Y, native.Mesh([0.0] * c, 1.0 / H, 6, shape), fixed, want)
     bench = PtxBench(emulated, program)
     charge, got = bench.put(np.zeros(shape, np.uint64)), bench.empty(shape, np.float32)
-    bench.call("deposit", bench.put(Y), N, c, [0.0] * c, 1.0 / H, 6, list(shape), charge, 0)
+    mesh = bench.call("Mesh", [0.0] * c, 1.0 / H, 6, list(shape))
+    bench.call("deposit", bench.put(Y), N, c, mesh, charge, 0)
     bench.call("pack", charge, list(shape), got, list(shape), 0)
     assert np.array_equal(bench.get(got), want)
 

@@ -22,6 +22,7 @@ __all__ = ["Convolution"]
 # A plan's work area has the size of its complex array at most. Plans of meshes that are no longer
 # in use hold PLAN_BYTES at most, beside those of the mesh in use.
 PLAN_NODE_BYTES = 8
+CUFFT_FORWARD, CUFFT_INVERSE = -1, 1  # of cufft.h
 # What deposit and gather put on a wave, by spline order: the spline of twice the order at the
 # integers, as a cosine series (Eulerian numbers). Twin of _transfer in gputsne/engine/mesh.py.
 TRANSFER = {
@@ -101,21 +102,18 @@ class Convolution:
 
     def by_cufft(self, charge: FloatArray, mesh: Mesh) -> FloatArray:
         """Return the potential (mesh.fft_shape) of charges; only M nodes per axis are meant."""
-        gpu, G, axes = self.gpu, mesh.fft_shape, tuple(range(len(mesh.fft_shape)))
+        gpu, G = self.gpu, mesh.fft_shape
         octant = self.octant(mesh, last_first=False)
         if charge.shape != G:
             padded = gpu.xp.zeros(G, np.float32)
             padded[tuple(slice(m) for m in charge.shape)] = charge
             charge = padded
-        plan = self._plan(G, "R2C", charge)
-        A = self.fft.rfftn(charge, s=G, axes=axes, plan=plan)
+        A = self._buffer("complex", (*G[:-1], G[-1] // 2 + 1), np.complex64)
+        out = self._buffer("padded potential", G, np.float32)
+        self._plan(G, "R2C", charge).fft(charge, out=A, direction=CUFFT_FORWARD)
         # The octant is divided by the number of nodes already.
         gpu.module.multiply(gpu.at(A), list(G), gpu.at(octant), 1.0, gpu.stream)
-        plan = self._plan(G, "C2R", A)
-        # "forward": the inverse doesn't scale, which would be one more pass over the grid.
-        out: FloatArray = self.fft.irfftn(
-            A, s=G, axes=axes, norm="forward", overwrite_x=True, plan=plan
-        )
+        self._plan(G, "C2R", A).fft(A, out=out, direction=CUFFT_INVERSE)
         return out
 
     def octant(self, mesh: Mesh, *, last_first: bool) -> FloatArray:

@@ -14,6 +14,7 @@ import numpy as np
 
 from gputsne.backends.cuda.device import Gpu
 from gputsne.backends.cuda.fft import Convolution
+from gputsne.backends.cuda.numbers import Numbers
 from gputsne.base.types import Array, FloatArray, Mesh
 
 __all__ = ["FieldStage", "OnDevice", "Watch"]
@@ -76,7 +77,7 @@ class FieldStage:
     ) -> None:
         self.gpu, self._replaced = gpu, replaced
         self.convolution = Convolution(gpu, fft, self._buffer, own_fft)
-        self.watch = Watch()
+        self.watch, self.numbers = Watch(), Numbers(gpu)
         self._buffers: dict[str, Array] = {}  # what every iteration fills anew
         self._home: int | None = None  # number of the GPU that has the arrays of this object
         self._fixed: Array  # fixed-point charges, kept zero between calls
@@ -100,6 +101,7 @@ class FieldStage:
         self._fixed = gpu.xp.zeros((0,), np.uint64)
         self.watch.array = gpu.xp.zeros(Watch.FLAG + 1, np.float32)
         self.convolution.forget()
+        self.numbers.forget()
         self._replaced()
 
     def extent(self, Y: FloatArray) -> tuple[list[tuple[float, float]], bool]:
@@ -149,8 +151,9 @@ class FieldStage:
         self._mixed = True
         Y = gpu.put(Y, np.float32)
         n, c = Y.shape
-        place = (list(center), 1.0 / mesh.h, mesh.order, list(mesh.shape))
-        gpu.module.deposit(gpu.at(Y), n, c, *place, gpu.at(self._fixed), gpu.stream)
+        self.numbers.next_mesh()
+        told = self._told(mesh, center, n)
+        gpu.module.deposit(gpu.at(Y), n, c, told, gpu.at(self._fixed), gpu.stream)
         # As Mesh.holds has it, less half a cell: the other mesh of a pair may be so far aside.
         reach = [0.5 * (m - mesh.order - 3) * mesh.h for m in mesh.shape]
         self.watch.box = (
@@ -158,6 +161,18 @@ class FieldStage:
             [x + r for x, r in zip(center, reach, strict=True)],
         )
         return self._fixed
+
+    def _told(self, mesh: Mesh, center: Sequence[float], n: int) -> Any:
+        """Return what the kernels are told of a mesh; where they read it, it is there."""
+        gpu = self.gpu
+        now, changed = self.numbers.mesh((tuple(center), mesh.h, mesh.offset, mesh.self_terms, n))
+        told = gpu.module.Mesh(
+            list(center), 1.0 / mesh.h, mesh.order, list(mesh.shape), mesh.offset,
+            list(mesh.self_terms), now,
+        )  # fmt: skip
+        if changed:
+            gpu.module.write_numbers(told, n, gpu.stream)
+        return told
 
     def convolve(self, charge: FloatArray, mesh: Mesh) -> FloatArray:
         """Return charge * (K - offset), float32; only its first M nodes per axis are meant."""
@@ -176,14 +191,9 @@ class FieldStage:
             gpu.at(Y),
             n,
             c,
-            list(center),
-            1.0 / mesh.h,
-            mesh.order,
-            list(mesh.shape),
+            self._told(mesh, center, n),
             gpu.at(potential),
             [s // potential.itemsize for s in potential.strides],
-            mesh.offset,
-            list(mesh.self_terms),
             gpu.at(phi),
             gpu.at(grad),
             gpu.at(z),

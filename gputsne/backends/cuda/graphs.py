@@ -10,6 +10,8 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from gputsne.backends.cuda.numbers import Numbers
+
 __all__ = ["Graphs"]
 
 log = logging.getLogger("gputsne")
@@ -23,6 +25,8 @@ class Graphs:
     ----------
     xp : module
         CuPy.
+    numbers : Numbers
+        What the kernels of a graph read anew at every replay.
 
     Attributes
     ----------
@@ -32,22 +36,28 @@ class Graphs:
         Why there are no graphs any more.
     """
 
-    def __init__(self, xp: Any) -> None:
-        self.xp = xp
+    def __init__(self, xp: Any, numbers: Numbers) -> None:
+        self.xp, self._in_memory = xp, numbers
         self.captured = self.replayed = 0
         self.failed = ""
         # Of its own: what a graph writes to must never be lent to anybody else.
         self._arena = xp.cuda.MemoryPool()
         self._epoch: Hashable = None
+        self._numbers: Hashable = None
         self._kept: dict[Hashable, Any] = {}
 
-    def run(self, epoch: Hashable, turn: Hashable, work: Callable[[], None]) -> None:
+    def run(
+        self, epoch: Hashable, numbers: Hashable, turn: Hashable, work: Callable[[], None]
+    ) -> None:
         """Do ``work``.
 
         Parameters
         ----------
         epoch : hashable
             Equal as long as only ``turn`` decides what is launched, on which arrays.
+        numbers : hashable
+            Equal as long as the numbers are that the kernels read from the device's memory; where
+            they change, ``work`` writes them, and the graphs stay.
         turn : hashable
             Which of the iterations that take turns.
         work : callable
@@ -57,9 +67,13 @@ class Graphs:
             work()
             return
         with self.xp.cuda.using_allocator(self._arena.malloc):
-            if epoch != self._epoch:
-                work()  # makes FFT plans and fills the arena: neither can be captured
-                self._epoch, self._kept = epoch, {}
+            if epoch != self._epoch or numbers != self._numbers:
+                # What makes plans, fills the arena or writes numbers can't be captured.
+                self._numbers = None
+                work()
+                if epoch != self._epoch:
+                    self._epoch, self._kept = epoch, {}
+                self._numbers = numbers
             elif turn in self._kept or self._capture(turn, work):
                 self._kept[turn].launch()
                 self.replayed += 1
@@ -68,7 +82,7 @@ class Graphs:
 
     def forget(self) -> None:
         """Drop all graphs: an array that they know has been replaced."""
-        self._epoch, self._kept = None, {}
+        self._epoch, self._numbers, self._kept = None, None, {}
 
     def _capture(self, turn: Hashable, work: Callable[[], None]) -> bool:
         """Keep the graph of what ``work`` launches; nothing runs. Tell whether it worked."""
@@ -82,9 +96,11 @@ class Graphs:
     def _recorded(self, work: Callable[[], None]) -> Any:
         stream = self.xp.cuda.get_current_stream()
         stream.begin_capture()
+        self._in_memory.frozen = True
         try:
             work()
         finally:
+            self._in_memory.frozen = False
             graph = stream.end_capture()
         self.captured += 1
         return graph

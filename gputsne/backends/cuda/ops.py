@@ -64,10 +64,12 @@ class CudaOps(Ops):
         self.xp: Any = self.gpu.xp
         self.device: int | None = int(self.xp.cuda.Device().id)
         self.gpu.module.use_device(self.device)
-        self.graphs = Graphs(self.xp) if graphs else None
+        self.graphs: Graphs | None = None
         self._graph = GraphStage(self.gpu)
         self._field = FieldStage(self.gpu, fft, self._forget_graphs, own_fft)
-        self._step = StepStage(self.gpu, self._field.watch)
+        if graphs:
+            self.graphs = Graphs(self.xp, self._field.numbers)
+        self._step = StepStage(self.gpu, self._field.watch, self._field.numbers)
         self._order = OrderStage(self.gpu)
         self._place = PlaceStage(self.gpu)
         self._select = SelectStage(self.gpu)
@@ -121,12 +123,15 @@ class CudaOps(Ops):
         self._place.release()
         self.gpu.tidy()
 
-    def iterate(self, epoch: Hashable, turn: Hashable, work: Callable[[], None]) -> None:
+    def iterate(
+        self, epoch: Hashable, numbers: Hashable, turn: Hashable, work: Callable[[], None]
+    ) -> None:
         """See ``Ops``."""
         if self.graphs is None:
             work()
         else:
-            self.graphs.run(epoch, turn, work)
+            with self._field.numbers.used():
+                self.graphs.run(epoch, numbers, turn, work)
 
     # Graph
 

@@ -12,6 +12,7 @@ import numpy as np
 from gputsne.backends.cuda.device import Gpu
 from gputsne.backends.cuda.edges import Edges
 from gputsne.backends.cuda.field import OnDevice, Watch
+from gputsne.backends.cuda.numbers import Numbers
 from gputsne.base.types import FloatArray, StepParams
 
 __all__ = ["StepStage"]
@@ -27,10 +28,12 @@ class StepStage:
     gpu : Gpu
     watch : Watch
         The box of the mesh in use, and the flag that is raised where a point leaves it.
+    numbers : Numbers
+        Where a captured step reads what changes.
     """
 
-    def __init__(self, gpu: Gpu, watch: Watch) -> None:
-        self.gpu, self.watch = gpu, watch
+    def __init__(self, gpu: Gpu, watch: Watch, numbers: Numbers) -> None:
+        self.gpu, self.watch, self.numbers = gpu, watch, numbers
 
     def attract_and_step(
         self, P: Edges, Y: FloatArray, Y_next: FloatArray, velocity: FloatArray,
@@ -41,6 +44,7 @@ class StepStage:
         n, c = Y.shape
         at_Z = Z.value if isinstance(Z, OnDevice) else gpu.xp.full(1, float(Z), np.float64)
         low, high = self.watch.box or ([-INFINITY] * c, [INFINITY] * c)
+        now, changed = self.numbers.step((params, tuple(low), tuple(high), P.scale, dof))
         gpu.module.attract_and_step(
             gpu.at(Y),
             n,
@@ -60,6 +64,8 @@ class StepStage:
             low,
             high,
             self.watch.flag_at(gpu),
+            now,
+            changed,
             gpu.stream,
         )
 

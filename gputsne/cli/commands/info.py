@@ -27,7 +27,7 @@ from gputsne.cli.options import (
 from gputsne.cli.output import Output, seconds
 from gputsne.runs import record
 
-MODELS = ("h100",)  # GPUs that gputsne/planning/roofline.py has a model of
+MODELS = ("h100", "h200")  # GPUs that gputsne/planning/roofline.py has a model of
 OPTIONAL = {"plot": ("matplotlib", "plotly"), "io": ("pyarrow", "h5py")}
 json_option = option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 
@@ -113,7 +113,7 @@ Examples:
     option(
         "--device",
         type=click.Choice([*DEVICES, *MODELS]),
-        help="Where to run; h100 prints a model of that GPU. [auto]",
+        help="Where to run; h100 and h200 print a model of that GPU. [auto]",
     ),
     option(
         "--affinity-dtype",

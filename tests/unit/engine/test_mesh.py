@@ -175,6 +175,50 @@ def test_the_spans_that_are_promised_are_not_coarsened():
             assert not mesh.spacing(span, 1000, dof)[1]
 
 
+def test_a_devices_lengths_are_few():
+    for tiny, usual, thirds in mesh.FEW_LENGTHS:
+        for least in (tiny, usual):
+            found = {n: mesh.few_length(n, least, thirds) for n in range(1, 8193)}
+            assert all(length >= max(n, least) for n, length in found.items())
+            assert {
+                length >> ((length & -length).bit_length() - 1) for length in found.values()
+            } <= {1, 3}
+            assert all(length % 3 or length >= thirds for length in found.values())
+            assert max(found.values()) == 8192
+            assert len(set(found.values())) <= 15
+
+
+@pytest.mark.parametrize(("c", "most"), [(1, 22), (2, 18), (3, 22)])
+def test_a_map_that_grows_on_a_device_gets_few_meshes_none_too_coarse(c, most):
+    found, span, n = [], 1e-4, 70_000
+    while span < 200.0 ** (2 / c) / 2:
+        box = [span] * c
+        h, coarsened = mesh.spacing(box, n, 1.0, few=True)
+        lengths = mesh.lengths(box, h, few=True)
+        assert not coarsened
+        assert all(g // 2 * h >= span + (mesh.ORDER + 2 + 2 * mesh.MARGIN) * h for g in lengths)
+        usual, _ = mesh.spacing(box, n, 1.0)
+        # as fine as the goal; below the span of 2, where K is smooth, 13 cells at least or 5
+        assert h <= max(usual, next(g for reach, g in mesh.GOAL if span < reach)) or span < 2
+        assert span / h > (5 if c == 3 else 13) or span > 2
+        if (h, lengths) not in found:
+            found.append((h, lengths))
+        span *= 1.01
+    assert len(found) <= most
+    assert mesh.build([2.0] * c, 0.25, few=True) is mesh.build([2.0] * c, 0.25, few=True)
+
+
+@pytest.mark.parametrize("c", [1, 2, 3])
+def test_a_device_with_hardly_any_memory_gets_its_shortest_mesh(c):
+    span, least = [1000.0] * c, mesh.FEW_LENGTHS[c - 1][1]
+    h, coarsened = mesh.spacing(span, 1000, 1.0, 64**c, few=True)
+    assert coarsened
+    assert mesh.lengths(span, h, few=True) == (least,) * c
+    # and as fine as that can be, but for a step of 6 %: one cell less does not hold the map
+    cells = least // 2 - mesh.ORDER - 2 - 2 * mesh.MARGIN
+    assert span[0] / h <= cells < span[0] / h * 1.06 + 1
+
+
 def test_fft_lengths_are_even_smooth_and_close_together():
     lengths = sorted({mesh.fft_length(n) for n in range(1, 5000)})
     for g in lengths:
