@@ -1,7 +1,8 @@
-"""The neighbours that the device finds are the true ones: tiles on emulated kernels, and libraries.
+"""The neighbours that the device finds are the true ones: on emulated kernels, and by libraries.
 
-The reference is scikit-learn's brute force in float64. faiss-gpu and cuVS are stood in for: an
-index of the CPU where FAISS would hand one to the GPU, and all pairs where cuVS would search.
+The reference is brute force: of scikit-learn in float64, and in float32 by the same steps, which
+must agree to the bit. faiss-gpu and cuVS are stood in for: an index of the CPU where FAISS would
+hand one to the GPU, and all pairs where cuVS would search.
 """
 
 from __future__ import annotations
@@ -13,11 +14,17 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 from gpu_free import lookalike
+from gpu_free.cases_neighbors import squares
 from sklearn.neighbors import NearestNeighbors
 
+import gputsne
 from gputsne.backends.cuda.ops import CudaOps
 from gputsne.neighbors import choose, metric_for, on_device
-from gputsne.neighbors.search.tiles import Tiles
+from gputsne.neighbors.choose import Wish
+from gputsne.neighbors.recall import Sample
+from gputsne.neighbors.search.blocks import RowBlocks
+from gputsne.neighbors.search.cells import Cells, choose_cells
+from gputsne.neighbors.search.device_rows import DeviceRows
 
 
 @pytest.fixture
@@ -44,12 +51,28 @@ def true_distances(X, k, metric):
     return search.fit(X.astype(np.float64)).kneighbors()[0]
 
 
+def brute(Q, X, k, own=None):
+    """Return squared distances and numbers, the lower among equals first; ``own`` are left out."""
+    D = squares(Q, X)
+    if own is not None:
+        D[np.arange(len(Q)), own] = np.nan
+    ids = np.argsort(D, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(D, ids, axis=1), ids
+
+
+def same(found, want):
+    """Compare arrays of the device with brute force, to the bit."""
+    squared, ids = (a.get() for a in found)
+    np.testing.assert_array_equal(ids, want[1])
+    np.testing.assert_array_equal(squared, want[0])
+
+
 @pytest.mark.parametrize("metric", ["euclidean", "cosine", "correlation", "inner_product"])
 @pytest.mark.parametrize("resident", [True, False])
-def test_tiles_are_exact(ops, metric, resident):
+def test_all_pairs_are_exact(ops, metric, resident):
     X, k = rows() + np.float32(metric == "euclidean") * 1000, 15  # far from 0 products would cancel
     if not resident:
-        ops.xp.pool.free = 0  # X goes there block by block
+        ops.xp.pool.free = 100_000  # X goes there in blocks
     graph = on_device(X, k, ops, metric=metric, random_state=0)
     assert graph.source == "tiles-device"
     assert graph.recall == 1.0
@@ -63,21 +86,174 @@ def test_tiles_are_exact(ops, metric, resident):
     np.testing.assert_array_equal(again.indices, graph.indices)  # whatever order tiles come in
 
 
-def test_small_tiles_and_ties(ops):
-    X = np.repeat(rows(60, 4), 5, axis=0)  # each row five times
-    tiles = Tiles(X, ops, 0, rows=64, columns=50)
-    squared, ids = tiles.search(X[:100], 12)
-    want = ((X[:100, None].astype(np.float64) - X[None]) ** 2).sum(axis=2)
-    order = np.lexsort((np.broadcast_to(np.arange(300), want.shape), want))[:, :12]
-    np.testing.assert_array_equal(ids[:, :5], order[:, :5])  # its own copies, the lower row first
-    np.testing.assert_allclose(squared, np.take_along_axis(want, order, axis=1), rtol=1e-5)
-    same = Tiles(np.ones((300, 4), np.float32), ops, 0, rows=64, columns=50)
-    squared, ids = same.search(X[:3] * 0 + 1, 9)
-    assert not squared.any()
-    assert ids.tolist() == [list(range(9))] * 3
+@pytest.mark.parametrize(
+    ("n", "d", "k", "kind"),
+    [
+        (1, 1, 1, "one"),
+        (2, 3, 1, "normal"),
+        (40, 7, 39, "normal"),
+        (300, 5, 200, "normal"),
+        (257, 33, 5, "integers"),
+        (300, 4, 12, "copies"),
+        (300, 4, 9, "equal"),
+        (500, 9, 20, "tight"),
+        (260, 17, 10, "far"),
+        (260, 17, 10, "huge"),
+        (1050, 2, 1000, "normal"),
+    ],
+)
+def test_neighbours_are_those_of_brute_force_to_the_bit(ops, emulated, n, d, k, kind):
+    rng = np.random.default_rng(n + d)
+    X = {
+        "one": lambda: np.full((1, 1), 7.0),
+        "normal": lambda: rng.normal(size=(n, d)),
+        "integers": lambda: rng.integers(0, 3, (n, d)),
+        "copies": lambda: np.repeat(rng.normal(size=(n // 5, d)), 5, axis=0),
+        "equal": lambda: np.ones((n, d)),
+        # clusters so far apart for their width that products can't tell their members
+        "tight": lambda: (
+            rng.normal(size=(5, d))[rng.integers(0, 5, n)] + rng.normal(0, 1e-4, (n, d))
+        ),
+        "far": lambda: rng.normal(size=(n, d)) + 1e5,
+        "huge": lambda: rng.normal(size=(n, d)) * 2.0**39,
+    }[kind]().astype(np.float32)
+    for seed in (0, 1) if n < 1000 else (0,):
+        emulated.shuffle(seed)
+        search = DeviceRows(X, ops, seed)
+        if n > 1:
+            same(search.nearest(None, k), brute(X, X, k, np.arange(n)))
+        same(search.nearest(X[:50], min(k, n)), brute(X[:50], X, min(k, n)))
+    assert (search.again > 0) == (kind in ("tight", "equal")) or kind == "integers"
 
 
-@pytest.mark.parametrize(("n", "k"), [(2, 1), (3, 2), (40, 39), (2100, 2000)])
+def test_rows_are_searched_again_and_again(ops):
+    """Built once; a query's neighbours don't depend on its batch, nor on what else was asked."""
+    X, Q = rows(400, 9), rows(150, 9, seed=5)
+    search = DeviceRows(X, ops, 0, list_bytes=1)  # one tile of queries at a time
+    want = brute(Q, X, 6)
+    same(search.nearest(Q, 6), want)
+    same(search.nearest(ops.xp.asarray(Q[7:9]), 6), [a[7:9] for a in want])
+    same(search.nearest(Q, 300), brute(Q, X, 300))
+    squared, ids = search.search(Q, 6, np.empty(0, np.int64))
+    np.testing.assert_array_equal(ids, want[1])
+    assert type(squared) is np.ndarray
+    far = np.full((1, 9), 3e38, np.float32)  # float32 can't hold its distances
+    squared, ids = (a.get() for a in search.nearest(far, 2))
+    assert np.isinf(squared).all()
+    assert (ids == -1).all()
+
+
+def test_lists_that_run_over(ops, monkeypatch):
+    """Rows in the worst order: each pass brings nearer ones than all before."""
+    X = np.linspace(10, 0, 2000, dtype=np.float32)[:, None]
+    monkeypatch.setattr(
+        np.random, "default_rng", lambda _: type("", (), {"permutation": np.arange})
+    )
+    search = DeviceRows(X, ops, 0)
+    ran_over = []
+    keep = ops.neighbors.keep
+
+    def watched(*given):
+        over = keep(*given)
+        ran_over.append(int(over.get()[0]))
+        return over
+
+    monkeypatch.setattr(ops.neighbors, "keep", watched)
+    Q = np.zeros((3, 1), np.float32)
+    same(search.nearest(Q, 5), brute(Q, X, 5))
+    assert max(ran_over) == 3
+
+
+def many(n=1500, d=10):
+    rng = np.random.default_rng(0)
+    centres = 8 * rng.normal(size=(20, d))
+    return (rng.normal(size=(n, d)) + centres[rng.integers(0, 20, n)]).astype(np.float32)
+
+
+def sample(X):
+    own = np.arange(0, len(X), 3)
+    return Sample(X[own], own)
+
+
+def in_cells(ops, X, k, least, count, seed=0):
+    search = DeviceRows(X, ops, 0)
+    made = choose_cells(search, X, k, least, sample(X), seed, count)
+    assert made is not None
+    search.arrange(made[0])
+    return search, *made
+
+
+def test_cells_find_what_recall_promises(ops, emulated):
+    X, k = many(), 12
+    want = brute(X, X, k, np.arange(len(X)))
+    before = None
+    for least in (0.8, 0.99):
+        search, cells, recall = in_cells(ops, X, k, least, 25)
+        assert search.source == "cells-device"
+        assert recall >= least
+        assert cells.share() < 0.5
+        assert before is None or cells.probes > before
+        before = cells.probes
+        squared, ids = search.others(None, k, None)
+        found = np.mean([np.isin(a, b).mean() for a, b in zip(want[1], ids, strict=True)])
+        assert found == pytest.approx(recall, abs=0.02)  # of a third of the rows
+        hit = ids == want[1]
+        np.testing.assert_array_equal(squared[hit], want[0][hit])
+        emulated.shuffle(77)
+        other = in_cells(ops, X, k, least, 25)[0]
+        np.testing.assert_array_equal(other.others(None, k, None)[1], ids)
+    # New rows: each goes to the cell of its nearest centre, whatever its batch.
+    Q = many(300)[::2] + np.float32(0.1)
+    squared, ids = (a.get() for a in search.nearest(Q, k))
+    assert np.isin(ids, brute(Q, X, k)[1]).mean() > 0.95
+    np.testing.assert_array_equal(search.nearest(Q[5:8], k)[1].get(), ids[5:8])
+    # And all pairs can be asked for still, though the rows lie by cells.
+    same(search.nearest(Q, k, whole=True), brute(Q, X, k))
+
+
+def test_a_cell_that_has_too_few_asks_everywhere(ops):
+    X, k = many(400), 30
+    X[:3] += 1000  # three rows alone in a cell
+    search = DeviceRows(X, ops, 0)
+    centres = np.stack([X[3:].mean(axis=0), X[0]])
+    cells = Cells(search, centres)
+    assert cells.near.tolist() == [[0, 1], [1, 0]]
+    search.arrange(cells)
+    ids = search.others(None, k, None)[1]
+    want = brute(X, X, k, np.arange(len(X)))
+    np.testing.assert_array_equal(ids[:3], want[1][:3])
+    assert (ids >= 0).all()
+    np.testing.assert_array_equal(ids[3:], want[1][3:])
+
+
+def test_cells_that_would_be_no_quicker_are_not_used(ops):
+    X = np.random.default_rng(0).normal(size=(600, 60)).astype(np.float32)  # no structure at all
+    search = DeviceRows(X, ops, 0)
+    assert choose_cells(search, X, 30, 0.999, sample(X), 0, 12) is None
+    same(search.nearest(X[:9], 5), brute(X[:9], X, 5))
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_rows_that_come_in_blocks(ops, listed):
+    X, k = many(900), 12
+    search = RowBlocks(X, ops, 0, 400, 300)
+    assert [*search.starts] == [0, 400, 800]
+    want = brute(X, X, k, np.arange(len(X)))
+    recall = search.choose_cells(k, 0.95, sample(X)) if listed else 1.0
+    assert recall >= 0.95
+    own = np.arange(300, 600)
+    squared, ids = search.others(X[own], k, own)
+    if listed:
+        assert np.isin(ids, want[1][own]).mean() > 0.9
+        assert (np.diff(squared, axis=1) >= 0).all()
+    else:
+        np.testing.assert_array_equal(ids, want[1][own])
+        np.testing.assert_array_equal(squared, want[0][own])
+        squared, ids = search.search(X[own], k, own)
+        np.testing.assert_array_equal(ids, brute(X[own], X, k)[1])
+
+
+@pytest.mark.parametrize(("n", "k"), [(2, 1), (3, 2), (40, 39)])
 def test_as_many_as_there_are(ops, n, k):
     X = rows(n, 3)
     graph = on_device(X, k, ops, random_state=0)
@@ -86,29 +262,63 @@ def test_as_many_as_there_are(ops, n, k):
     np.testing.assert_allclose(graph.distances, want, rtol=1e-4, atol=1e-5)
 
 
+def test_more_copies_than_neighbours(ops):
+    """They are linked, not searched for; the others see k of them."""
+    X = rows(150, 5)
+    X[20:100] = X[20]
+    graph = on_device(X, 7, ops, random_state=0)
+    want = gputsne.knn(X, 7, random_state=0)
+    np.testing.assert_array_equal(graph.indices, want.indices)
+    np.testing.assert_allclose(graph.distances, want.distances, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize(
-    ("n", "k", "metric", "how", "why"),
+    ("n", "k", "metric", "least", "how", "why"),
     [
-        (1000, 90, "manhattan", "cpu", "computed by scikit-learn"),
-        (1000, 90, len, "cpu", "computed by scikit-learn"),
-        (5000, 2047, "euclidean", "cpu", "more than the 2039"),
-        (500_000, 90, "cosine", "tiles", "all pairs of 500000"),
-        (500_001, 90, "cosine", "cpu", "pip install cuvs-cu13, or faiss-gpu"),
+        (1000, 90, "manhattan", 0.98, "cpu", "computed by scikit-learn"),
+        (1000, 90, len, 0.98, "cpu", "computed by scikit-learn"),
+        (9000, 8184, "euclidean", 0.98, "cpu", "more than the 8183"),
+        (199_999, 1000, "cosine", 0.98, "tiles", "all pairs of 199999"),
+        (200_000, 90, "cosine", 1.0, "tiles", "every neighbour is asked for"),
+        (200_000, 90, "cosine", 0.98, "cells", "a recall of 0.98 is enough"),
     ],
 )
-def test_the_reason_is_told(n, k, metric, how, why):
-    said = choose.name_search(n, k, metric_for(metric))
+def test_the_reason_is_told(n, k, metric, least, how, why):
+    said = choose.name_search(n, k, metric_for(metric), Wish("auto", least))
     assert said[0] == how
     assert why in said[1]
 
 
-@pytest.fixture
-def many(monkeypatch):
-    """Let 600 rows be too many for all pairs."""
-    monkeypatch.setattr(choose, "EXACT_POINTS", 100)
+@pytest.mark.parametrize(
+    ("by", "metric", "why"),
+    [
+        ("faiss-gpu", "euclidean", "faiss is built without GPUs"),
+        ("cuvs", "euclidean", "cuVS is missing: pip install cuvs-cu13"),
+        ("cuvs", "inner_product", "can't be those of metric='inner_product'"),
+        ("raft", "euclidean", "by 'raft' is none of 'auto', 'faiss', 'faiss-gpu', 'cuvs'"),
+    ],
+)
+def test_a_library_that_is_not_there_is_named(ops, by, metric, why):
+    with pytest.raises(ValueError, match=why):
+        on_device(rows(), 5, ops, by=by, metric=metric)
 
 
-def test_faiss_on_the_gpu(ops, many, monkeypatch, caplog):
+def test_the_log_says_what_searched(ops, monkeypatch, caplog):
+    monkeypatch.setattr(choose, "CELLS_FROM", 500)
+    monkeypatch.setattr("gputsne.neighbors.search.cells.FEWEST", 60)
+    with caplog.at_level(logging.INFO, "gputsne"):
+        graph = on_device(many(1500), 10, ops, random_state=0, min_recall=0.9)
+    assert graph.source == "cells-device"
+    assert 0.9 <= graph.recall <= 1.0
+    assert "neighbours by cells: 1500 points" in caplog.text
+    assert "25 cells, each compared with" in caplog.text
+    with caplog.at_level(logging.INFO, "gputsne"):
+        graph = on_device(many(600), 10, ops, random_state=0, by="faiss")
+    assert graph.source.startswith("faiss")
+    assert "'faiss' was asked for" in caplog.text
+
+
+def test_faiss_on_the_gpu(ops, monkeypatch, caplog):
     import faiss
 
     monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1, raising=False)
@@ -121,15 +331,15 @@ def test_faiss_on_the_gpu(ops, many, monkeypatch, caplog):
 
     monkeypatch.setattr(faiss, "index_cpu_to_gpu", to_gpu, raising=False)
     with caplog.at_level(logging.INFO, "gputsne"):
-        graph = on_device(rows(), 10, ops, random_state=0, min_recall=0.9)
+        graph = on_device(rows(), 10, ops, random_state=0, min_recall=0.9, by="faiss-gpu")
     assert handed == [0]
     assert graph.source == "faiss-gpu-device"
     assert 0.9 <= graph.recall <= 1.0
-    assert "faiss sees 1 GPUs" in caplog.text
+    assert "'faiss-gpu' was asked for" in caplog.text
 
 
 @pytest.mark.parametrize("good", [True, False])
-def test_cuvs_and_what_it_misses(ops, many, monkeypatch, caplog, good):
+def test_cuvs_and_what_it_misses(ops, monkeypatch, caplog, good):
     asked = {}
 
     class Params:
@@ -150,9 +360,9 @@ def test_cuvs_and_what_it_misses(ops, many, monkeypatch, caplog, good):
     monkeypatch.setitem(sys.modules, "cuvs.neighbors", found)
     monkeypatch.setattr(choose, "find_spec", lambda name: True)
     with caplog.at_level(logging.INFO, "gputsne"):
-        graph = on_device(rows(), 10, ops, random_state=0)
+        graph = on_device(rows(), 10, ops, random_state=0, by="cuvs")
     assert asked == {"algo": "ivf_pq", "ivf_pq_params": "defaults"}
-    assert "cuVS is installed" in caplog.text
+    assert "'cuvs' was asked for" in caplog.text
     np.testing.assert_allclose(
         graph.distances, true_distances(rows(), 10, "euclidean"), rtol=1e-4, atol=1e-5
     )
@@ -161,23 +371,3 @@ def test_cuvs_and_what_it_misses(ops, many, monkeypatch, caplog, good):
     else:
         assert graph.source.startswith("faiss")
         assert "searching on the CPU" in caplog.text
-
-
-def test_lists_are_sorted_when_they_fill_up(ops, monkeypatch):
-    """Not after every tile: late tiles bring few candidates."""
-    X, k = np.random.default_rng(0).normal(size=(6000, 3)).astype(np.float32), 5
-    calls = {"append": 0, "sort": 0}
-    for name in calls:
-        real = getattr(ops, f"select_{name}")
-
-        def counted(*given, name=name, real=real):
-            calls[name] += 1
-            return real(*given)
-
-        monkeypatch.setattr(ops, f"select_{name}", counted)
-    tiles = Tiles(X, ops, 0, rows=64, columns=300)
-    squared, _ = tiles.search(X[:64], k)
-    want = np.sort(((X[:64, None].astype(np.float64) - X[None]) ** 2).sum(axis=2), axis=1)
-    np.testing.assert_allclose(squared, want[:, :k], rtol=1e-5, atol=1e-12)
-    assert calls["append"] > 20
-    assert calls["sort"] <= 5
