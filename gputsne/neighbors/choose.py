@@ -281,7 +281,8 @@ def name_search(n: int, k: int, metric: Metric, wish: Wish, by: str = "auto") ->
         For a library that was asked for and is not there.
     """
     if by not in SEARCHES:
-        raise ValueError(f"a search by {by!r} is none of {', '.join(map(repr, SEARCHES))}")
+        names = ", ".join(map(repr, SEARCHES[1:]))
+        raise ValueError(f"neighbors={by!r} is no graph, and none of {names}")
     if not isinstance(metric, VectorMetric):
         return "cpu", f"metric={metric.said} is computed by scikit-learn, on the CPU"
     if by != "auto":
@@ -301,11 +302,11 @@ def _asked_for(by: str, metric: VectorMetric) -> tuple[str, str]:
 
     if by == "faiss-gpu" and getattr(faiss, "get_num_gpus", lambda: 0)() == 0:
         raise ValueError(
-            "neighbours by 'faiss-gpu', but faiss is built without GPUs: install faiss-gpu in "
+            "neighbors='faiss-gpu', but faiss is built without GPUs: install faiss-gpu in "
             "place of faiss-cpu"
         )
     if by == "cuvs" and metric.name == "inner_product":
-        raise ValueError("neighbours by 'cuvs' can't be those of metric='inner_product'")
+        raise ValueError("neighbors='cuvs' can't search by metric='inner_product'; leave it out")
     if by == "cuvs" and find_spec("cuvs") is None:
-        raise ValueError("neighbours by 'cuvs', but cuVS is missing: pip install cuvs-cu13")
+        raise ValueError("neighbors='cuvs', but cuVS is missing: pip install cuvs-cu13")
     return ("cpu" if by == "faiss" else by), f"{by!r} was asked for"

@@ -127,7 +127,7 @@ def search(bench: Bench, by_difference: bool, room: int) -> Outputs:
     looking = Search(bench, Q, X, keep, room, 1, by_difference)
     looking.compare(0, 1, 1)
     looking.compare(1, 3, 1)  # two blocks of each tile of queries
-    assert bool(looking.ran_over) == (room < 128)
+    assert bool(looking.ran_over) == (room < 128), "lists run over where they are short"
     squared, ids, again = looking.rank(k, own, -1.0 if by_difference else 27 * 2.0**-23, True)
     D = squares(Q, X)
     D[own, own] = np.nan

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from gpu_free import lookalike
 from gpu_free.cases_neighbors import squares
+from gpu_free.test_engine import cuda  # noqa: F401  a fixture
 from sklearn.neighbors import NearestNeighbors
 
 import gputsne
@@ -294,8 +295,12 @@ def test_the_reason_is_told(n, k, metric, least, how, why):
     [
         ("faiss-gpu", "euclidean", "faiss is built without GPUs"),
         ("cuvs", "euclidean", "cuVS is missing: pip install cuvs-cu13"),
-        ("cuvs", "inner_product", "can't be those of metric='inner_product'"),
-        ("raft", "euclidean", "by 'raft' is none of 'auto', 'faiss', 'faiss-gpu', 'cuvs'"),
+        ("cuvs", "inner_product", "can't search by metric='inner_product'"),
+        (
+            "raft",
+            "euclidean",
+            "neighbors='raft' is no graph, and none of 'faiss', 'faiss-gpu', 'cuvs'",
+        ),
     ],
 )
 def test_a_library_that_is_not_there_is_named(ops, by, metric, why):
@@ -371,3 +376,14 @@ def test_cuvs_and_what_it_misses(ops, monkeypatch, caplog, good):
     else:
         assert graph.source.startswith("faiss")
         assert "searching on the CPU" in caplog.text
+
+
+def test_a_fit_can_ask_for_a_library(cuda):  # noqa: F811
+    settings = {"perplexity": 5, "max_iter": 3, "random_state": 0}
+    model = gputsne.TSNE(device="cuda", neighbors="faiss", **settings).fit(rows(120))
+    assert model._fit.prepared.graph_source == "faiss-flat"
+    with pytest.raises(ValueError, match="neighbors='raft' is no graph, and none of"):
+        gputsne.TSNE(device="cuda", neighbors="raft", **settings).fit(rows(120))
+    gputsne.TSNE(device="cpu", neighbors="faiss", **settings).fit(rows(120))
+    with pytest.raises(ValueError, match=r"neighbors='cuvs' is no graph.*device='cpu'"):
+        gputsne.TSNE(device="cpu", neighbors="cuvs", **settings).fit(rows(120))

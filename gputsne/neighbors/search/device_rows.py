@@ -17,12 +17,21 @@ import numpy as np
 from gputsne.backends.cuda.neighbors import SLICE, TILE, Columns, NeighborStage, TileLists
 from gputsne.base.types import Array, FloatArray
 
-__all__ = ["MOST", "TILE", "Device", "DeviceRows", "Layout", "Lister", "device_bytes"]
+__all__ = [
+    "CANDIDATE_BYTES",
+    "MOST",
+    "TILE",
+    "Device",
+    "DeviceRows",
+    "Layout",
+    "Lister",
+    "device_bytes",
+]
 
 SPARE = 8  # candidates beyond k, because their order was found with rounding errors
 MOST = 8192 - 1 - SPARE  # neighbours that can be asked for: a list has 4 times as many, of 65,535
 # Bytes of candidates at a time: 200,000 rows of k = 90, many times what a GPU works on at once.
-LIST_BYTES = 1 << 30
+CANDIDATE_BYTES = 1 << 30
 SHARE = 0.25  # and of the free memory at most so much
 CENTRED = 65536  # rows that the centre is the mean of
 UNIT = 2.0**-24  # rounding of float32
@@ -113,7 +122,9 @@ class DeviceRows:
     source = "tiles-device"
     rows = 1 << 20
 
-    def __init__(self, Z: Any, ops: Device, seed: int, *, list_bytes: int = LIST_BYTES) -> None:
+    def __init__(
+        self, Z: Any, ops: Device, seed: int, *, list_bytes: int = CANDIDATE_BYTES
+    ) -> None:
         self.ops, self.stage = ops, ops.neighbors
         self.n, self.d = Z.shape
         self.cells: Lister | None = None
