@@ -127,6 +127,26 @@ def test_neighbours_are_those_of_brute_force_to_the_bit(ops, emulated, n, d, k, 
     assert (search.again > 0) == (kind in ("tight", "equal")) or kind == "integers"
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_distances_are_those_of_float64(ops, emulated, seed):
+    """Any size, any number of columns, more neighbours than half of the rows, ties or none."""
+    rng = np.random.default_rng(seed)
+    n, d = int(rng.integers(2, 300)), int(rng.integers(1, 40))
+    k = int(rng.integers(1, n))
+    X = rng.normal(size=(n, d)) * 10.0 ** rng.integers(-3, 4, d)
+    X = (np.round(X) if seed % 2 else X).astype(np.float32)
+    emulated.shuffle(seed)
+    squared, ids = DeviceRows(X, ops, seed).others(None, k, None)
+    D = ((X[:, None].astype(np.float64) - X) ** 2).sum(axis=2)
+    assert (np.sort(ids, axis=1)[:, 1:] > np.sort(ids, axis=1)[:, :-1]).all()  # each once
+    mine = np.take_along_axis(D, ids, axis=1)
+    np.fill_diagonal(D, np.inf)
+    want = np.sort(D, axis=1)[:, :k]
+    rounding = (d + 2) * 2.0**-24  # of a sum of d squares, one rounding each
+    np.testing.assert_allclose(squared, mine, rtol=rounding, atol=1e-37)
+    np.testing.assert_allclose(mine, want, rtol=2 * rounding, atol=1e-37)
+
+
 def test_rows_are_searched_again_and_again(ops):
     """Built once; a query's neighbours don't depend on its batch, nor on what else was asked."""
     X, Q = rows(400, 9), rows(150, 9, seed=5)
