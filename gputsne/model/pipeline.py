@@ -231,9 +231,9 @@ def _graph(X: Any, stages: _Stages, seeds: Seeds) -> KNNGraph:
             search = partial(neighbors.on_device, ops=stages.ops, by=by)
         elif by not in ("auto", "faiss"):
             raise ValueError(
-                f"neighbors={by!r} is no graph; searches by name ('faiss-gpu', 'cuvs') need "
-                f"device='cuda', and this fit runs on device={stages.fit.device!r}: leave it out, "
-                "or pass what gputsne.knn returns"
+                f"neighbors={by!r} is no graph; searches by name ('faiss-gpu', 'cuvs') are a "
+                f"GPU's, and this fit runs on device={stages.fit.device!r}: leave it out, or pass "
+                "what gputsne.knn returns"
             )
         found: KNNGraph = search(
             rows,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from gpu_free import compiled, emulator
+from gpu_free import compiled, emulator, lookalike
 from gpu_free.benches import HostBench
 from gpu_free.run_cases import CASES
+
+from gputsne.backends.cuda.ops import CudaOps
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +39,11 @@ def kernels_of_the_cases(emulated: emulator.Emulator) -> set[str]:
     for case in CASES.values():
         case(Noting(emulated))
     return ran
+
+
+@pytest.fixture
+def ops(emulated: emulator.Emulator, monkeypatch):
+    """Give the operations of an emulated GPU, and let numpy refuse its arrays."""
+    xp = lookalike.Cupy()
+    with lookalike.strict(monkeypatch):
+        yield CudaOps(1, xp=xp, module=emulated.cuda)

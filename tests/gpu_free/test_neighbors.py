@@ -13,59 +13,13 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
-from gpu_free import lookalike
-from gpu_free.cases_neighbors import squares
+from gpu_free.brute_force import brute, many, rows, same, true_distances
 from gpu_free.test_engine import cuda  # noqa: F401  a fixture
-from sklearn.neighbors import NearestNeighbors
 
 import gputsne
-from gputsne.backends.cuda.ops import CudaOps
 from gputsne.neighbors import choose, metric_for, on_device
 from gputsne.neighbors.choose import Wish
-from gputsne.neighbors.recall import Sample
-from gputsne.neighbors.search.blocks import RowBlocks
-from gputsne.neighbors.search.cells import Cells, choose_cells
 from gputsne.neighbors.search.device_rows import DeviceRows
-
-
-@pytest.fixture
-def ops(emulated, monkeypatch):
-    xp, fft = lookalike.modules()
-    with lookalike.strict(monkeypatch):
-        yield CudaOps(1, xp=xp, fft=fft, module=emulated.cuda)
-
-
-def rows(n=600, d=12, seed=0):
-    """Clusters, sorted: what a search must not rely on."""
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n, d)) + 6 * np.sort(rng.integers(0, 5, n))[:, None]
-    return X.astype(np.float32)
-
-
-def true_distances(X, k, metric):
-    """Return the k smallest distances of each row to others, ascending, float64."""
-    if metric == "inner_product":
-        D = -(X.astype(np.float64) @ X.T.astype(np.float64))
-        np.fill_diagonal(D, np.inf)
-        return np.sort(D, axis=1)[:, :k]
-    search = NearestNeighbors(n_neighbors=k, algorithm="brute", metric=metric)
-    return search.fit(X.astype(np.float64)).kneighbors()[0]
-
-
-def brute(Q, X, k, own=None):
-    """Return squared distances and numbers, the lower among equals first; ``own`` are left out."""
-    D = squares(Q, X)
-    if own is not None:
-        D[np.arange(len(Q)), own] = np.nan
-    ids = np.argsort(D, axis=1, kind="stable")[:, :k]
-    return np.take_along_axis(D, ids, axis=1), ids
-
-
-def same(found, want):
-    """Compare arrays of the device with brute force, to the bit."""
-    squared, ids = (a.get() for a in found)
-    np.testing.assert_array_equal(ids, want[1])
-    np.testing.assert_array_equal(squared, want[0])
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "cosine", "correlation", "inner_product"])
@@ -158,6 +112,8 @@ def test_rows_are_searched_again_and_again(ops):
     squared, ids = search.search(Q, 6, np.empty(0, np.int64))
     np.testing.assert_array_equal(ids, want[1])
     assert type(squared) is np.ndarray
+    there = DeviceRows(ops.xp.asarray(X), ops, 0)  # rows that lie on the device already
+    same(there.nearest(Q, 6), want)
     far = np.full((1, 9), 3e38, np.float32)  # float32 can't hold its distances
     squared, ids = (a.get() for a in search.nearest(far, 2))
     assert np.isinf(squared).all()
@@ -183,95 +139,6 @@ def test_lists_that_run_over(ops, monkeypatch):
     Q = np.zeros((3, 1), np.float32)
     same(search.nearest(Q, 5), brute(Q, X, 5))
     assert max(ran_over) == 3
-
-
-def many(n=1500, d=10):
-    rng = np.random.default_rng(0)
-    centres = 8 * rng.normal(size=(20, d))
-    return (rng.normal(size=(n, d)) + centres[rng.integers(0, 20, n)]).astype(np.float32)
-
-
-def sample(X):
-    own = np.arange(0, len(X), 3)
-    return Sample(X[own], own)
-
-
-def in_cells(ops, X, k, least, count, seed=0):
-    search = DeviceRows(X, ops, 0)
-    made = choose_cells(search, X, k, least, sample(X), seed, count)
-    assert made is not None
-    search.arrange(made[0])
-    return search, *made
-
-
-def test_cells_find_what_recall_promises(ops, emulated):
-    X, k = many(), 12
-    want = brute(X, X, k, np.arange(len(X)))
-    before = None
-    for least in (0.8, 0.99):
-        search, cells, recall = in_cells(ops, X, k, least, 25)
-        assert search.source == "cells-device"
-        assert recall >= least
-        assert cells.share() < 0.5
-        assert before is None or cells.probes > before
-        before = cells.probes
-        squared, ids = search.others(None, k, None)
-        found = np.mean([np.isin(a, b).mean() for a, b in zip(want[1], ids, strict=True)])
-        assert found == pytest.approx(recall, abs=0.02)  # of a third of the rows
-        hit = ids == want[1]
-        np.testing.assert_array_equal(squared[hit], want[0][hit])
-        emulated.shuffle(77)
-        other = in_cells(ops, X, k, least, 25)[0]
-        np.testing.assert_array_equal(other.others(None, k, None)[1], ids)
-    # New rows: each goes to the cell of its nearest centre, whatever its batch.
-    Q = many(300)[::2] + np.float32(0.1)
-    squared, ids = (a.get() for a in search.nearest(Q, k))
-    assert np.isin(ids, brute(Q, X, k)[1]).mean() > 0.95
-    np.testing.assert_array_equal(search.nearest(Q[5:8], k)[1].get(), ids[5:8])
-    # And all pairs can be asked for still, though the rows lie by cells.
-    same(search.nearest(Q, k, whole=True), brute(Q, X, k))
-
-
-def test_a_cell_that_has_too_few_asks_everywhere(ops):
-    X, k = many(400), 30
-    X[:3] += 1000  # three rows alone in a cell
-    search = DeviceRows(X, ops, 0)
-    centres = np.stack([X[3:].mean(axis=0), X[0]])
-    cells = Cells(search, centres)
-    assert cells.near.tolist() == [[0, 1], [1, 0]]
-    search.arrange(cells)
-    ids = search.others(None, k, None)[1]
-    want = brute(X, X, k, np.arange(len(X)))
-    np.testing.assert_array_equal(ids[:3], want[1][:3])
-    assert (ids >= 0).all()
-    np.testing.assert_array_equal(ids[3:], want[1][3:])
-
-
-def test_cells_that_would_be_no_quicker_are_not_used(ops):
-    X = np.random.default_rng(0).normal(size=(600, 60)).astype(np.float32)  # no structure at all
-    search = DeviceRows(X, ops, 0)
-    assert choose_cells(search, X, 30, 0.999, sample(X), 0, 12) is None
-    same(search.nearest(X[:9], 5), brute(X[:9], X, 5))
-
-
-@pytest.mark.parametrize("listed", [False, True])
-def test_rows_that_come_in_blocks(ops, listed):
-    X, k = many(900), 12
-    search = RowBlocks(X, ops, 0, 400, 300)
-    assert [*search.starts] == [0, 400, 800]
-    want = brute(X, X, k, np.arange(len(X)))
-    recall = search.choose_cells(k, 0.95, sample(X)) if listed else 1.0
-    assert recall >= 0.95
-    own = np.arange(300, 600)
-    squared, ids = search.others(X[own], k, own)
-    if listed:
-        assert np.isin(ids, want[1][own]).mean() > 0.9
-        assert (np.diff(squared, axis=1) >= 0).all()
-    else:
-        np.testing.assert_array_equal(ids, want[1][own])
-        np.testing.assert_array_equal(squared, want[0][own])
-        squared, ids = search.search(X[own], k, own)
-        np.testing.assert_array_equal(ids, brute(X[own], X, k)[1])
 
 
 @pytest.mark.parametrize(("n", "k"), [(2, 1), (3, 2), (40, 39)])

@@ -7,42 +7,19 @@ the arrays and decides what is compared with what: gputsne/neighbors/search/devi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from gputsne.backends.cuda.device import Gpu
+from gputsne.backends.tiles import SLICE, TILE, Columns, TileLists
 from gputsne.base.types import Array
 
-__all__ = ["SLICE", "TILE", "Columns", "Lists", "NeighborStage", "TileLists"]
+__all__ = ["Lists", "NeighborStage"]
 
-TILE, SLICE = 128, 8  # points and columns of a tile: csrc/kernels/neighbors.hpp
 # Blocks of a launch: eight for each that an H100 has room for, so that the last ones to end are
 # few; a block compares with at least LEAST tiles, or it would mostly read its queries.
 BLOCKS, LEAST = 2048, 4
-
-
-class Columns(NamedTuple):
-    """Rows as tiles read them.
-
-    Attributes
-    ----------
-    values : array, shape (padded, slots), float32
-        Columns, zeros where nobody is.
-    norm : array, shape (slots,), float32
-        Squared norms, infinity where nobody is.
-    order : array, shape (slots,), int32
-        Numbers of the rows from 1, 0 for nobody.
-    """
-
-    values: Array
-    norm: Array
-    order: Array
-
-    @property
-    def slots(self) -> int:
-        """Slots, a multiple of ``TILE``."""
-        return int(self.norm.shape[0])
 
 
 @dataclass(frozen=True)
@@ -54,25 +31,6 @@ class Lists:
     kept: Array  # (slots,) int64
     done: Array  # (slots,) int32
     gate: Array  # (slots,) uint64
-
-
-class TileLists(NamedTuple):
-    """Which tiles a tile of queries is compared with.
-
-    Attributes
-    ----------
-    tiles : array, int32
-        Lists, one after the other.
-    first, last : array, shape (query tiles,), int32
-        Where each begins and ends.
-    longest : int
-        Tiles of the longest list.
-    """
-
-    tiles: Array
-    first: Array
-    last: Array
-    longest: int
 
 
 class NeighborStage:

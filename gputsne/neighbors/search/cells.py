@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gputsne.backends.cuda.neighbors import TILE, TileLists
+from gputsne.backends.tiles import TILE, TileLists
 from gputsne.base.types import Array, FloatArray
 from gputsne.neighbors.recall import Sample
 from gputsne.neighbors.search.device_rows import DeviceRows, Layout
@@ -92,7 +92,8 @@ class Cells:
         first = np.r_[0, ends[:-1]]
 
         def sent(a: Array) -> Array:
-            return self.stage.put(a.astype(np.int32), np.int32)
+            there: Array = self.stage.put(a.astype(np.int32), np.int32)
+            return there
 
         longest = int(length.sum(axis=1).max())
         return TileLists(sent(tiles), sent(first[place]), sent(ends[place]), longest)

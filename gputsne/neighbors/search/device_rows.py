@@ -14,8 +14,10 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from gputsne.backends.cuda.neighbors import SLICE, TILE, Columns, NeighborStage, TileLists
+from gputsne.backends.tiles import SLICE, TILE, Columns, TileLists
+from gputsne.base import deadline
 from gputsne.base.types import Array, FloatArray
+from gputsne.neighbors.search.exact import SEARCHING
 
 __all__ = [
     "CANDIDATE_BYTES",
@@ -33,7 +35,7 @@ MOST = 8192 - 1 - SPARE  # neighbours that can be asked for: a list has 4 times 
 # Bytes of candidates at a time: 200,000 rows of k = 90, many times what a GPU works on at once.
 CANDIDATE_BYTES = 1 << 30
 SHARE = 0.25  # and of the free memory at most so much
-CENTRED = 65536  # rows that the centre is the mean of
+CENTRED, RUN = 65536, 1024  # rows that the centre is the mean of, and how many in a run
 UNIT = 2.0**-24  # rounding of float32
 CELL_SLOTS = 1.5  # slots per row at most, where each of 250 rows' cells is whole tiles
 OFTEN = 0.25  # share of unsure rows from which on products are not worth their while
@@ -50,7 +52,7 @@ class Device(Protocol):
 
     xp: Any
     device: int | None
-    neighbors: NeighborStage
+    neighbors: Any  # its calls: NeighborStage, the one there is
 
     def memory(self) -> tuple[int, int]:
         """Return the bytes that are free on the device, and the device's all."""
@@ -133,9 +135,10 @@ class DeviceRows:
         self.by_difference = False
         self.values: Array = self.stage.put(Z, np.float32)
         # Far from 0 the products would cancel. Any centre serves, and a sample's is near enough.
-        some = Z[:: max(1, self.n // CENTRED)]
-        some = some if type(some) is np.ndarray else self.stage.host(some)
-        centre = some.mean(axis=0, dtype=np.float64).astype(np.float32)
+        runs = np.unique(np.linspace(0, max(0, self.n - RUN), CENTRED // RUN).astype(int))
+        parts = [Z[at : at + RUN] for at in runs]
+        some = [part if type(part) is np.ndarray else self.stage.host(part) for part in parts]
+        centre = np.concatenate(some).mean(axis=0, dtype=np.float64).astype(np.float32)
         self._centre = self.stage.put(centre, np.float32)
         # In a random order lists grow by k log(n / seen), whatever order the rows were sorted in.
         order = np.random.default_rng(seed).permutation(self.n).astype(np.int32)
@@ -146,7 +149,8 @@ class DeviceRows:
         """Return numbers of rows as slots on the device."""
         order = np.zeros(-(-len(rows) // TILE) * TILE, np.int32)
         order[: len(rows)] = rows + 1
-        return self.stage.put(order, np.int32)
+        sent: Array = self.stage.put(order, np.int32)
+        return sent
 
     def order(self) -> Array:
         """Return the rows' own order."""
@@ -287,6 +291,7 @@ class DeviceRows:
         total = database.slots // TILE if which is None else which.longest
         seen, pass_ = 0, 0
         while seen < total:
+            deadline.check(SEARCHING)
             # What is yet to come is a random sample: as many as were seen bring as many as are
             # kept. The first can't run over.
             end = min(total, max(room // TILE, 2 * seen))
