@@ -178,18 +178,58 @@ def place(
     stream: int,
 ) -> None: ...
 
-# Neighbours, tile after tile: csrc/cuda/bind_select.cpp, csrc/kernels/select.hpp.
-def select_append(
-    squared: int,
-    m: int,
-    t: int,
-    ids: int,
-    limit: int,
-    count: int,
-    keys: int,
-    room: int,
+# Neighbours: csrc/cuda/bind_neighbors.cpp, csrc/kernels/neighbors.hpp. Groups of arrays are tuples
+# in the order of csrc/cuda/launch_neighbors.hpp: queries and database Columns, lists ListsOf.
+def to_columns(
+    rows: int,
+    order: int,
+    centre: int,
+    d: int,
+    padded: int,
+    slots: int,
+    columns: int,
+    norm: int,
+    most: int,
     stream: int,
 ) -> None: ...
-def select_sort(
-    count: int, keys: int, scratch: int, m: int, room: int, k: int, limit: int, stream: int
+def open_lists(norm: int, slots: int, lists: Sequence[int], stream: int) -> None: ...
+def compare_tiles(
+    queries: Sequence[int],
+    database: Sequence[int],
+    padded: int,
+    tiles: int,
+    first: int,
+    last: int,
+    begin: int,
+    end: int,
+    per: int,
+    pass_: int,
+    by_difference: bool,
+    lists: Sequence[int],
+    stream: int,
 ) -> None: ...
+def keep_nearest(
+    lists: Sequence[int], slots: int, keep: int, pass_: int, over: int, stream: int
+) -> None: ...
+def direct_keys(
+    lists: Sequence[int], queries: Sequence[int], query_rows: int, rows: int, d: int, stream: int
+) -> None: ...
+def rank_keys(
+    lists: Sequence[int],
+    queries: Sequence[int],
+    own: int,
+    k: int,
+    squared: int,
+    ids: int,
+    most: int,
+    slack: float,
+    whole: bool,
+    unsure: int,
+    again: int,
+    stream: int,
+) -> None: ...
+def add_to_cells(
+    rows: int, cell: int, n: int, d: int, scale: float, sum: int, stream: int
+) -> None: ...
+def count_cells(cell: int, rows: int, n: int, count: int, stream: int) -> None: ...
+def fill_cells(cell: int, rows: int, n: int, next: int, order: int, stream: int) -> None: ...

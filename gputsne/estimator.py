@@ -71,10 +71,12 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         the rows neither shifted nor scaled, rounded to float32.
     metric_params : dict or None
         Passed to a metric that scikit-learn computes.
-    neighbors : (indices, distances), KNNGraph, sparse matrix or None
+    neighbors : (indices, distances), KNNGraph, sparse matrix, str or None
         A neighbour graph to use instead of a search: two arrays of shape (n, k), integers from 0 to
         n - 1 and distances of 0 or more (infinite: no neighbour), what ``gputsne.knn`` returns, or
-        distances of shape (n, n), sparse. The graph decides how many neighbours there are.
+        distances of shape (n, n), sparse. The graph decides how many neighbours there are. With
+        ``device="cuda"`` the name of a library that searches in place of the GPU's own kernels:
+        "faiss" (on the CPU), "faiss-gpu" or "cuvs".
     n_neighbors : int or None
         Neighbours per point; None for ``3 * perplexity`` (15 with ``affinity="uniform"``).
     min_recall : float, default 0.98

@@ -44,7 +44,13 @@ NOT_CODE = {
 NAMES_FOR_USERS = {"base/parameter_table.py", "model/foreign.py"}
 LIMITS = {".py": 300, ".pyi": 300, ".cpp": 350, ".hpp": 350, ".cu": 350, ".cuh": 350}
 # Only the machines, and the emulator of one, may know how a body is launched and how bodies meet.
-MACHINES = {"machine.hpp", "gpu_machine.hpp", "gpu_fft.hpp", "simt.hpp"}
+MACHINES = {
+    "machine.hpp",
+    "gpu_machine.hpp",
+    "gpu_fft.hpp",
+    "gpu_neighbors.hpp",
+    "simt.hpp",
+}
 LAUNCH = re.compile(r"<<<|#\s*pragma\s+omp|_Pragma\(.*omp|\bomp_\w+|__shfl|\batomic[A-Z]\w+")
 ATOMIC = re.compile(r"\batomic")
 # numpydoc's codes: a docstring whose summary is a sentence; parameters and results all described.

@@ -32,5 +32,5 @@ PYBIND11_MODULE(GPUTSNE_MODULE, m) {
   cuda::bind_step(m);
   cuda::bind_order(m);
   cuda::bind_place(m);
-  cuda::bind_select(m);
+  cuda::bind_neighbors(m);
 }

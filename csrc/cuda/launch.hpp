@@ -133,12 +133,6 @@ void to_half(const float *data, Index nnz, float scale, uint16_t *half, Stream s
 // place.cu: out (m, c)
 void place(const Fitted &map, const Query &query, float *out, Stream stream);
 
-// select.cu: a row's list keeps `room` candidates, count (m,) of them are there
-void select_append(const float *squared, Index m, Index t, const int32_t *ids,
-                   const uint64_t *limit, Index *count, uint64_t *keys, Index room, Stream stream);
-void select_sort(Index *count, uint64_t *keys, uint64_t *scratch, Index m, Index room, Index k,
-                 uint64_t *limit, Stream stream);
-
 // order.cu: order (n,) new -> old
 void curve(const float *Y, Index n, int c, const Floats &low, const Floats &high, uint32_t *code,
            Stream stream);

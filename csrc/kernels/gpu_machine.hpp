@@ -1,5 +1,5 @@
-// Where a kernel body runs on the GPU: each, lanes, rows, sum. Twin of machine.hpp's Cpu, and
-// the only file that launches, shuffles or waits.
+// Where a kernel body runs on the GPU: each, lanes, rows, sum. Twin of machine.hpp's Cpu, and with
+// gpu_neighbors.hpp, whose tiles are blocks that work together, all that shuffles or waits.
 // Compiled by nvcc, or by a plain C++ compiler with SIMT_EMU on top of tests/gpu_free/simt.hpp.
 #pragma once
 #include "machine.hpp"

@@ -291,9 +291,9 @@ TABLE = (
         "Passed to a metric that scikit-learn computes", ROWS,
     ),
     Param(
-        "neighbors", "(indices, distances), KNNGraph, sparse matrix or None", None,
+        "neighbors", "(indices, distances), KNNGraph, sparse matrix, str or None", None,
         Elsewhere("neighbors"),
-        "A neighbour graph to use instead of a search", ("no rows", "P given"),
+        "A neighbour graph to use instead of a search, or what searches", ("no rows", "P given"),
     ),
     Param(
         "n_neighbors", "int or None", None, Whole(1, optional=True),

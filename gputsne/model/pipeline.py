@@ -218,7 +218,8 @@ def _graph(X: Any, stages: _Stages, seeds: Seeds) -> KNNGraph:
     if not known:
         k = _sized(n, rows.shape[1], stages)
     with timer.stage("neighbors", n) as report:
-        if params.neighbors is not None:
+        by = params.neighbors if isinstance(params.neighbors, str) else "auto"
+        if params.neighbors is not None and by == "auto":
             graph = neighbors.from_user(params.neighbors, n, params.n_neighbors)
             _check_reach(graph, stages)
             return graph
@@ -227,7 +228,13 @@ def _graph(X: Any, stages: _Stages, seeds: Seeds) -> KNNGraph:
             return KNNGraph(none, none.astype(np.float32), source="single")
         search: Any = neighbors.on_host
         if stages.ops.searches:
-            search = partial(neighbors.on_device, ops=stages.ops)
+            search = partial(neighbors.on_device, ops=stages.ops, by=by)
+        elif by not in ("auto", "faiss"):
+            raise ValueError(
+                f"neighbors={by!r} is no graph; searches by name ('faiss-gpu', 'cuvs') are a "
+                f"GPU's, and this fit runs on device={stages.fit.device!r}: leave it out, or pass "
+                "what gputsne.knn returns"
+            )
         found: KNNGraph = search(
             rows,
             k,
@@ -244,7 +251,8 @@ def _graph(X: Any, stages: _Stages, seeds: Seeds) -> KNNGraph:
 def _sigma(stages: _Stages) -> float | None:
     """Return sigma in the unit of the prepared rows: extreme data are rescaled on the way in."""
     params, learned = stages.params, stages.fit.prepared.preparation
-    if params.sigma is None or learned is None or params.neighbors is not None:
+    given = params.neighbors is not None and not isinstance(params.neighbors, str)
+    if params.sigma is None or learned is None or given:
         return params.sigma
     power = neighbors.metric_for(params.metric, params.metric_params).scale_power or 0
     return params.sigma * float(learned.factor) ** power

@@ -1,7 +1,8 @@
 """The choice of a search: all pairs, inverted lists, or what the GPU offers; made here alone.
 
 All pairs on the CPU while that is quick, and beyond where lists would take longer for the recall
-that is asked for. On a GPU all pairs up to half a million points, then the library that is there.
+that is asked for. On a GPU all pairs below 200,000 points, then cells; a library where it is asked
+for.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from gputsne.base.types import Array, FloatArray
 from gputsne.neighbors.metric import VECTORS, Metric, VectorMetric
 from gputsne.neighbors.recall import SAMPLE, Sample, measure
 from gputsne.neighbors.search import Search
+from gputsne.neighbors.search.blocks import RowBlocks
+from gputsne.neighbors.search.cells import choose_cells
 from gputsne.neighbors.search.cuvs import CuvsGraph
+from gputsne.neighbors.search.device_rows import MOST, TILE, Device, DeviceRows, device_bytes
 from gputsne.neighbors.search.exact import WIDE, AllPairs, exact, work
 from gputsne.neighbors.search.faiss_gpu import FaissGpu
 from gputsne.neighbors.search.ivf import (
@@ -29,9 +33,11 @@ from gputsne.neighbors.search.ivf import (
     list_work,
 )
 from gputsne.neighbors.search.ranking import without_self
-from gputsne.neighbors.search.tiles import SPARE, Device, Tiles
 
-__all__ = ["Chosen", "Wish", "choose_device_search", "choose_search", "name_search"]
+__all__ = [
+    "SEARCHES", "Chosen", "Wish", "choose_device_search", "choose_search", "device_bytes",
+    "name_search",
+]  # fmt: skip
 
 log = logging.getLogger("gputsne")
 
@@ -43,11 +49,13 @@ EXACT_WORK = 1e10
 PILOT_ROWS, PILOT_QUERIES = 8192, 256
 PROBE_GROWTH = 1.15  # step of nprobe while it is raised
 
-MOST = 2048  # candidates that the selection keeps, and lists that FAISS searches on a GPU
-# Points up to which all pairs are compared on a GPU: 2.5e11 pairs of 50 columns are 2.5e13
-# operations and 2e12 bytes written and read, some 2 s by an H100's data sheet.
-EXACT_POINTS = 500_000
-CHECK = 2e9  # multiplications that a CPU spends on checking the tiles' recall
+SEARCHES = ("auto", "faiss", "faiss-gpu", "cuvs")  # who searches where there is a GPU
+MOST_VISITS = 2048  # lists that FAISS searches on a GPU
+# Points from which on cells are made: all pairs of 200,000 are 4e10, a tenth of a second on an H100
+# by its data sheet.
+CELLS_FROM = 200_000
+RESIDENT = 0.5  # share of the device's free memory that the rows may fill; else they come in blocks
+OUTPUT = 0.25  # and that queries and their neighbours may
 
 
 class Wish(NamedTuple):
@@ -168,7 +176,7 @@ def _raised(
 
 def choose_device_search(
     Z: FloatArray, k: int, metric: VectorMetric, wish: Wish, sample: Callable[[], Sample],
-    ops: Device,
+    ops: Device, by: str = "auto",
 ) -> Chosen | None:  # fmt: skip
     """Choose a search of the GPU; the choice and its reason go to the log.
 
@@ -180,45 +188,73 @@ def choose_device_search(
         What the vectors were made for.
     ops : Device
         A backend that searches.
+    by : str
+        One of ``SEARCHES``.
 
     Returns
     -------
     Chosen or None
-        None where the CPU has to search: nothing here can, or what can found too few neighbours.
+        None where the CPU has to search: it was asked for, nothing here can, or what can found too
+        few neighbours.
     """
-    how, why = name_search(len(Z), k, metric)
+    how, why = name_search(len(Z), k, metric, wish, by)
     log.info("neighbours by %s: %s", how, why)
     if how == "cpu":
         return None
-    tiles = Tiles(Z, ops, wish.seed)
+    if how in ("tiles", "cells"):
+        return _by_rows(Z, k, wish, sample, ops, how == "cells")
+    rows = DeviceRows(Z, ops, wish.seed)
     checked = sample()
-    if how == "tiles":
-        few = int(np.clip(CHECK / Z.size, 16, SAMPLE))
-        checked = Sample(checked.Q[:few], checked.own[:few])
-        truth = without_self(*exact(checked.Q, Z, k + 1), checked.own)[0]
-        found = Chosen(tiles, measure(tiles, checked, k, truth))
+    truth = rows.others(checked.Q, k, checked.own.astype(np.int32))[0]
+    if how == "cuvs":
+        graph = CuvsGraph(rows, Z, k + 1)
+        found = Chosen(graph, measure(graph, checked, k, truth))
     else:
-        truth = without_self(*tiles.search(checked.Q, k + 1), checked.own)[0]
-        found = _by_library(how, tiles, k, wish, checked, truth)
+        found = _by_faiss(FaissGpu(Z, ops.device or 0, wish.seed), k, wish, checked, truth)
     if found.recall < wish.min_recall:
         log.warning("%s found %.3f of the neighbours: searching on the CPU", how, found.recall)
         return None
     return found
 
 
-def _by_library(how: str, tiles: Tiles, k: int, wish: Wish, sample: Sample, truth: Array) -> Chosen:
-    """Return the search of FAISS, its visits doubled until the recall will do, or of cuVS."""
-    if how == "cuvs":
-        graph = CuvsGraph(tiles, k + 1)
-        return Chosen(graph, measure(graph, sample, k, truth))
-    index = FaissGpu(tiles.Z, tiles.ops.device or 0, wish.seed)
+def _by_faiss(index: FaissGpu, k: int, wish: Wish, sample: Sample, truth: Array) -> Chosen:
+    """Double the lists that FAISS visits until the recall will do."""
     while True:
         recall = measure(index, sample, k, truth)
-        if recall >= wish.min_recall or not index.visit_more(MOST):
+        if recall >= wish.min_recall or not index.visit_more(MOST_VISITS):
             return Chosen(index, recall)
 
 
-def name_search(n: int, k: int, metric: Metric) -> tuple[str, str]:
+def _by_rows(
+    Z: FloatArray, k: int, wish: Wish, sample: Callable[[], Sample], ops: Device, listed: bool
+) -> Chosen:
+    """Compare all pairs, or by cells where that pays; in blocks where the device is too small."""
+    n, d = Z.shape
+    free = ops.memory()[0]
+    room = max(TILE, int(OUTPUT * free / (8 * k + 8 * d)))
+    rows: DeviceRows | RowBlocks
+    if device_bytes(n, d) > RESIDENT * free:
+        block = max(TILE, min(n, int(RESIDENT * free / device_bytes(1, d))))
+        log.info("the GPU has %.1f GB free: %d rows there at a time", free / 1e9, block)
+        rows = RowBlocks(Z, ops, wish.seed, block, room)
+        return Chosen(rows, rows.choose_cells(k, wish.min_recall, sample()) if listed else 1.0)
+    rows = DeviceRows(Z, ops, wish.seed)
+    rows.rows = n if room >= n else room
+    made = choose_cells(rows, Z, k, wish.min_recall, sample(), wish.seed) if listed else None
+    if made is None:
+        if listed:
+            log.info("all pairs are compared: cells would take more than half of them")
+        return Chosen(rows, 1.0)
+    cells, recall = made
+    rows.arrange(cells)
+    log.info(
+        "%d cells, each compared with %d: %.1f %% of all pairs, recall %.3f",
+        cells.count, cells.probes, 100 * cells.share(), recall,
+    )  # fmt: skip
+    return Chosen(rows, recall)
+
+
+def name_search(n: int, k: int, metric: Metric, wish: Wish, by: str = "auto") -> tuple[str, str]:
     """Choose what searches where a GPU is there.
 
     Parameters
@@ -227,27 +263,50 @@ def name_search(n: int, k: int, metric: Metric) -> tuple[str, str]:
         Points, neighbours of each.
     metric : Metric
         What they are searched by.
+    wish : Wish
+        What recall is asked for.
+    by : str
+        One of ``SEARCHES``.
 
     Returns
     -------
-    how : {"tiles", "faiss-gpu", "cuvs", "cpu"}
+    how : {"tiles", "cells", "faiss-gpu", "cuvs", "cpu"}
         What searches.
     why : str
         In words, for the log.
+
+    Raises
+    ------
+    ValueError
+        For a library that was asked for and is not there.
     """
+    if by not in SEARCHES:
+        names = ", ".join(map(repr, SEARCHES[1:]))
+        raise ValueError(f"neighbors={by!r} is no graph, and none of {names}")
     if not isinstance(metric, VectorMetric):
         return "cpu", f"metric={metric.said} is computed by scikit-learn, on the CPU"
-    if k + 1 + SPARE > MOST:
-        return "cpu", f"k={k} is more than the {MOST - 1 - SPARE} that are kept on the GPU"
-    if n <= EXACT_POINTS:
-        return "tiles", f"all pairs of {n} points are compared, up to {EXACT_POINTS}"
+    if by != "auto":
+        return _asked_for(by, metric)
+    if k > MOST:
+        return "cpu", f"k={k} is more than the {MOST} that are kept on the GPU"
+    if n < CELLS_FROM:
+        return "tiles", f"all pairs of {n} points are compared, below {CELLS_FROM}"
+    if wish.min_recall == 1.0 or wish.exact is True:
+        return "tiles", f"all pairs of {n} points are compared, since every neighbour is asked for"
+    return "cells", f"{n} points, and a recall of {wish.min_recall} is enough"
+
+
+def _asked_for(by: str, metric: VectorMetric) -> tuple[str, str]:
+    """Return the search that was asked for, or raise for what is not there."""
     import faiss
 
-    if getattr(faiss, "get_num_gpus", lambda: 0)() > 0:
-        return "faiss-gpu", f"{n} points, and faiss sees {faiss.get_num_gpus()} GPUs"
-    if metric.name != "inner_product" and find_spec("cuvs") is not None:
-        return "cuvs", f"{n} points, faiss is built without GPUs, cuVS is installed"
-    return "cpu", (
-        f"{n} points are too many for all pairs, faiss is built without GPUs and cuVS is not "
-        "installed: pip install cuvs-cu13, or faiss-gpu in place of faiss-cpu"
-    )
+    if by == "faiss-gpu" and getattr(faiss, "get_num_gpus", lambda: 0)() == 0:
+        raise ValueError(
+            "neighbors='faiss-gpu', but faiss is built without GPUs: install faiss-gpu in "
+            "place of faiss-cpu"
+        )
+    if by == "cuvs" and metric.name == "inner_product":
+        raise ValueError("neighbors='cuvs' can't search by metric='inner_product'; leave it out")
+    if by == "cuvs" and find_spec("cuvs") is None:
+        raise ValueError("neighbors='cuvs', but cuVS is missing: pip install cuvs-cu13")
+    return ("cpu" if by == "faiss" else by), f"{by!r} was asked for"

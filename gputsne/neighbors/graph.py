@@ -21,8 +21,9 @@ from gputsne.neighbors.memory import check_search
 from gputsne.neighbors.metric import Metric, SquaredEuclidean, VectorMetric, metric_for
 from gputsne.neighbors.recall import Sample, recall_of_rounded, sample_of
 from gputsne.neighbors.rows import Rows, farthest_value, read_rows, recentred
+from gputsne.neighbors.search.device_rows import DeviceRows
 from gputsne.neighbors.search.pairwise import Pairwise
-from gputsne.neighbors.search.ranking import without_self
+from gputsne.neighbors.search.ranking import others
 
 __all__ = ["knn", "on_device", "on_host"]
 
@@ -143,9 +144,9 @@ def on_host(
 def on_device(
     X: Any, k: int, ops: Any, *, metric: Any = "euclidean", metric_params: Any = None,
     min_recall: float = 0.98, n_jobs: int | None = None, random_state: Any = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None, by: str = "auto",
 ) -> KNNGraph:  # fmt: skip
-    """Find neighbours with what this machine's GPU libraries offer, else on the CPU.
+    """Find neighbours on the GPU, on the CPU where that can't.
 
     Parameters
     ----------
@@ -157,6 +158,8 @@ def on_device(
         A backend that searches.
     metric, metric_params, min_recall, n_jobs, random_state, progress
         As in ``knn``.
+    by : {"auto", "faiss", "faiss-gpu", "cuvs"}, default "auto"
+        What searches: kernels of our own, or FAISS on the CPU, FAISS or cuVS on the GPU.
 
     Returns
     -------
@@ -165,12 +168,12 @@ def on_device(
     """
     known = metric_for(metric, metric_params)
     wish = Wish("auto", min_recall)
-    return _knn(X, k, known, wish, n_jobs, random_state, progress, ops)
+    return _knn(X, k, known, wish, n_jobs, random_state, progress, (ops, by))
 
 
 def _knn(
     X: Any, k: int, metric: Metric, wish: Wish, n_jobs: int | None, random_state: Any,
-    progress: Callable[[int, int], None] | None, ops: Any,
+    progress: Callable[[int, int], None] | None, device: tuple[Any, str] | None,
 ) -> KNNGraph:  # fmt: skip
     wish = wish.checked(metric)
     jobs = threads.resolve_n_jobs(n_jobs)
@@ -186,12 +189,12 @@ def _knn(
     import faiss  # noqa: F401  before the limit, which caps only what is loaded
 
     with threads.limit(jobs):
-        found = _by_vectors(rows, k, metric, wish, counter, ops)
+        found = _by_vectors(rows, k, metric, wish, counter, device)
         _check_range(rows, found, metric, wish.seed)
         recall = recall_of_rounded(rows.wide, metric, found, wish.seed)
         if recall < wish.min_recall and not metric.origin_matters:
             rows = recentred(rows)
-            found = _by_vectors(rows, k, metric, wish, _Counter(counter.total, None), ops)
+            found = _by_vectors(rows, k, metric, wish, _Counter(counter.total, None), device)
             recall = recall_of_rounded(rows.wide, metric, found, wish.seed)
     return found if recall == 1.0 else _judged(rows, found, recall, wish)
 
@@ -236,8 +239,9 @@ def _by_pairs(X: Array, k: int, metric: Metric, jobs: int, counter: _Counter) ->
 
 
 def _by_vectors(
-    rows: Rows, k: int, metric: VectorMetric, wish: Wish, counter: _Counter, ops: Any
-) -> KNNGraph:
+    rows: Rows, k: int, metric: VectorMetric, wish: Wish, counter: _Counter,
+    device: tuple[Any, str] | None,
+) -> KNNGraph:  # fmt: skip
     X, n = rows.values, len(rows.values)
     metric = metric.learn(X)
     Z = metric.to_vectors(X)
@@ -259,17 +263,29 @@ def _by_vectors(
     if not searching.any():
         return KNNGraph(ids, lengths, 1.0, "faiss-flat", metric.name)
     chosen = None
-    if ops is not None:
-        chosen = choose_device_search(database, k, metric, wish, sample, ops)
+    if device is not None:
+        chosen = choose_device_search(database, k, metric, wish, sample, *device)
     search, recall = chosen or choose_search(database, k, wish, sample)
+
+    def put(block: Array, squared: Array, near: Array) -> None:
+        ids[block] = near if whole else number[near]
+        lengths[block] = metric.to_distances(squared)
+        counter(block.size)
+
+    if isinstance(search, DeviceRows) and metric.queries_are_vectors and search.rows >= search.n:
+        squared, near = search.others(None, k, None)
+        mine = searching[number]
+        if whole and mine.all():  # without a copy of n k numbers
+            counter(len(near))
+            distances = metric.to_distances(squared)
+            return KNNGraph(near, distances, recall, search.source, metric.name)
+        put(number[mine], squared[mine], near[mine])
+        return KNNGraph(ids, lengths, recall, search.source, metric.name)
     asked = number[search.order()]
     asked = asked[searching[asked]]
     for start in range(0, len(asked), search.rows):
         block = asked[start : start + search.rows]
-        found = search.search(vectors(block), k + 1, place[block])
-        squared, near = without_self(*found, place[block])
-        ids[block], lengths[block] = number[near], metric.to_distances(squared)
-        counter(block.size)
+        put(block, *others(search, vectors(block), k, place[block]))
     return KNNGraph(ids, lengths, recall, search.source, metric.name)
 
 

@@ -199,7 +199,7 @@ class VectorMetric(Metric):
     def to_distances(self, squared: Array) -> FloatArray:
         """Turn squared distances between vectors into the metric's own unit, float32."""
         out = self._own_unit(np.maximum(squared, squared.dtype.type(0)))
-        return np.minimum(out, np.finfo(np.float32).max).astype(np.float32)
+        return np.minimum(out, np.finfo(np.float32).max).astype(np.float32, copy=False)
 
     def to_squared(self, distances: Array) -> Array:
         """Turn distances in the metric's own unit into squared ones between vectors."""
@@ -251,6 +251,8 @@ class Euclidean(SquaredEuclidean):
         return np.square(distances * self.factor)
 
     def _own_unit(self, squared: Array) -> Array:
+        if self.factor == 1.0:  # float64 would round to the same float32
+            return np.sqrt(squared)
         return np.sqrt(squared, dtype=np.float64) / self.factor
 
 

@@ -14,7 +14,7 @@ from gputsne.base.types import Array, FloatArray, KNNGraph
 from gputsne.neighbors.metric import VectorMetric
 from gputsne.neighbors.search import Search
 from gputsne.neighbors.search.exact import SEARCHING, exact_float64
-from gputsne.neighbors.search.ranking import without_self
+from gputsne.neighbors.search.ranking import others, without_self
 
 __all__ = ["SAMPLE", "Sample", "measure", "recall_of_rounded", "sample_of", "share_found"]
 
@@ -70,7 +70,7 @@ def measure(search: Search, sample: Sample, k: int, truth: Array) -> float:
         deadline.check(SEARCHING)
         part = slice(start, start + search.rows)
         own = sample.own[part]
-        squared[part], _ = without_self(*search.search(sample.Q[part], k + 1, own), own)
+        squared[part], _ = others(search, sample.Q[part], k, own)
     return share_found(squared, truth)
 
 

@@ -22,6 +22,7 @@ from gputsne.base.sizes import size_text
 from gputsne.engine.mesh import FORCED, FORCED_NODES, GOAL, MAX_NODES
 from gputsne.neighbors import metric_for
 from gputsne.neighbors.memory import BASE, LIST_BYTES, given_bytes, search_bytes
+from gputsne.neighbors.search.device_rows import CANDIDATE_BYTES, device_bytes
 
 __all__ = ["Plan", "available_memory", "device_stages", "mesh_nodes", "plan"]
 
@@ -31,8 +32,6 @@ NODE_BYTES = 14  # charge 1, fixed point 2, spectrum 2, two complex copies 8, re
 # work areas of two plans 8, potential 4, spectrum 2. More axes take less; so does the own FFT:
 # fixed point 2, rows of half a spectrum 2, potential 1, spectrum 1, and 2 to make it in.
 DEVICE_NODE_BYTES = 26
-DEVICE_TILE_BYTES = 1 << 30  # of squared distances that a GPU's search compares at a time
-DEVICE_LIST_BYTES = 1 << 29  # candidates and their scratch, of the rows searched for at a time
 SPAN = {1: 400.0, 2: 200.0, 3: 60.0}  # a large map's extent, map units
 WIDEST_GOAL = GOAL[-1][1]  # spacing of a large map's mesh, map units
 # FFT nodes per axis of a map of few points: two per mesh node, a mesh of at least 32, and sides
@@ -64,7 +63,7 @@ class Plan:
         Bytes by part: ``"data"``, ``"prepared data"``, ``"neighbour search"``,
         ``"neighbour lists"``, ``"conditional p"``, ``"transposed lists"``, ``"joint P"``,
         ``"first map"``, ``"map and state"``, ``"mesh"``; for a GPU ``"device: data"``,
-        ``"device: search tile"``, ``"device: neighbour lists"``, ``"device: transposed lists"``,
+        ``"device: candidates"``, ``"device: neighbour lists"``, ``"device: transposed lists"``,
         ``"device: joint P"``, ``"device: map and state"``, ``"device: mesh"`` and
         ``"device: FFT plans"`` as well.
     stages : dict of str to int
@@ -124,10 +123,11 @@ class Plan:
                 "lower perplexity or n_neighbors, use affinity='uniform', reduce X with pca=50, "
                 "or fit a sample and transform the rest"
             )
-        if device_limit is not None and self.device_bytes > device_limit:
-            worst = max(self.device_stages, key=lambda s: self.device_stages[s])
+        fixed = {s: size for s, size in self.device_stages.items() if s != "neighbors"}
+        if device_limit is not None and fixed and max(fixed.values()) > device_limit:
+            worst = max(fixed, key=lambda s: fixed[s])
             raise OverMemory(
-                f"this fit needs {size_text(self.device_bytes)} of the GPU's memory (stage "
+                f"this fit needs {size_text(fixed[worst])} of the GPU's memory (stage "
                 f"{worst!r}), {size_text(device_limit)} are free there; lower perplexity or "
                 "n_neighbors, use affinity='uniform' or affinity_dtype='float16', reduce X with "
                 "pca=50, free what else lies on the GPU, or use device='cpu'"
@@ -336,15 +336,17 @@ def device_stages(
 
     Notes
     -----
-    Neighbours: X itself and one tile; lists go to main memory as they are found. Affinities: lists,
+    Neighbours: X as rows and as columns, candidates of the rows searched for at a time, and lists.
+    Where that does not fit, X comes in blocks and the rows in parts, so that this stage is never
+    what a fit fails for (``Plan.check``). Affinities: lists,
     conditional p, the transpose with what it is sorted in, then P. Optimize: P twice, because P in
     another order is made beside the old one; in 2-byte floats it is at first made from the other.
     """
     lists, P = 4 * n * k, 8 * edges + 8 * (n + 1)
     kept = P - 2 * edges if half else P
     parts = {
-        "device: data": 4 * n * d,
-        "device: search tile": DEVICE_TILE_BYTES + DEVICE_LIST_BYTES,
+        "device: data": device_bytes(n, d),
+        "device: candidates": CANDIDATE_BYTES,
         "device: neighbour lists": 2 * lists,
         "device: transposed lists": 4 * lists,
         "device: joint P": kept,
@@ -353,7 +355,7 @@ def device_stages(
         "device: FFT plans": PLAN_BYTES,
     }
     stages = {
-        "neighbors": parts["device: data"] + parts["device: search tile"],
+        "neighbors": parts["device: data"] + parts["device: candidates"] + 2 * lists,
         "affinities": max(6 * lists, 4 * lists + P),
         "optimize": max(2 * kept, P + 2 * edges * half)
         + parts["device: map and state"]

@@ -14,12 +14,15 @@ import numpy as np
 import pytest
 from clouds import SHAPES, cloud
 from driver import Driver, host, random_affinities
+from gpu_free.cases_neighbors import squares
 
 import gputsne
 from gputsne import neighbors
 from gputsne.backends import choose
 from gputsne.engine import mesh as meshes
 from gputsne.engine.field import Field
+from gputsne.neighbors import choose as searches
+from gputsne.neighbors.search.device_rows import DeviceRows
 
 pytestmark = pytest.mark.gpu
 DIGITS = gputsne.datasets.load_digits().X.astype(np.float32)
@@ -80,6 +83,37 @@ def test_neighbours_in_tiles_are_exact():
     assert graph.source == "tiles-device"
     # A sum of 64 squares may round another way; nothing else may differ.
     np.testing.assert_allclose(graph.distances, want.distances, rtol=1e-5)
+
+
+@pytest.mark.parametrize("width", [1.0, 1e-4])  # products tell the rows apart, or can't
+def test_neighbours_are_those_of_brute_force_to_the_bit(width):
+    rng, n, k = np.random.default_rng(0), 3000, 90
+    X = np.repeat(rng.normal(size=(20, 50)), n // 20, axis=0) + width * rng.normal(size=(n, 50))
+    X = X.astype(np.float32)
+    D = squares(X, X)
+    np.fill_diagonal(D, np.nan)
+    want = np.argsort(D, axis=1, kind="stable")[:, :k]
+    search = DeviceRows(X, choose("cuda").ops, 0)
+    for _ in range(2):
+        squared, ids = search.others(None, k, None)
+        np.testing.assert_array_equal(ids, want)
+        np.testing.assert_array_equal(squared, np.take_along_axis(D, want, axis=1))
+    assert (search.again > 0) == (width < 1)
+
+
+def test_cells_find_what_recall_promises(monkeypatch):
+    monkeypatch.setattr(searches, "CELLS_FROM", 10_000)
+    rng, n, k = np.random.default_rng(0), 30_000, 30
+    X = 8 * rng.normal(size=(50, 20))[rng.integers(0, 50, n)] + rng.normal(size=(n, 20))
+    X = X.astype(np.float32)
+    ops = choose("cuda").ops
+    graph = neighbors.on_device(X, k, ops, min_recall=0.95, random_state=0)
+    assert graph.source == "cells-device"
+    want = DeviceRows(X, ops, 0).others(None, k, None)[1]
+    found = np.mean([np.isin(a, b).mean() for a, b in zip(want, graph.indices, strict=True)])
+    assert found == pytest.approx(graph.recall, abs=0.02)
+    again = neighbors.on_device(X, k, ops, min_recall=0.95, random_state=0)
+    np.testing.assert_array_equal(again.indices, graph.indices)
 
 
 def test_the_map_is_good_and_the_same_twice():

@@ -187,29 +187,6 @@ def check(bench: Bench) -> Outputs:
     return {}
 
 
-def select(bench: Bench) -> Outputs:
-    """Tiles of 80 and 60 candidates, lists of 100, the 30 nearest: ties go to the smaller id."""
-    rng, m, k, room = np.random.default_rng(15), 37, 30, 100
-    squared = rng.integers(0, 50, (m, 140)).astype(np.float32)
-    squared[4, :9] = -1e-6  # cancellation
-    ids = rng.permutation(140).astype(np.int32)
-    keys, scratch = (bench.empty((m, room), np.uint64) for _ in range(2))
-    limit = bench.put(np.full(m, 2**64 - 1, np.uint64))
-    count = bench.put(np.zeros(m, np.int64))
-    for tile in (slice(0, 80), slice(80, 140)):
-        part = np.ascontiguousarray(squared[:, tile])
-        t, names = part.shape[1], bench.put(ids[tile].copy())
-        bench.call("select_append", bench.put(part), m, t, names, limit, count, keys, room, 0)
-        assert bench.get(count).max() <= room
-        bench.call("select_sort", count, keys, scratch, m, room, k, limit, 0)
-    found = bench.get(keys)[:, :k]
-    order = np.lexsort((np.broadcast_to(ids, squared.shape), np.maximum(squared, 0)))[:, :k]
-    assert np.array_equal(found & np.uint64(2**32 - 1), ids[order].astype(np.uint64))
-    distances = (found >> np.uint64(32)).astype(np.uint32).view(np.float32)
-    near(distances, np.maximum(np.take_along_axis(squared, order, axis=1), 0))
-    return {"keys": found}
-
-
 def place(bench: Bench, c: int, order: int, by_definition: bool) -> Outputs:
     """The numpy twin, in float64, is the reference: both must find the same minimum."""
     from gputsne.backends.numpy.place import place as twin
@@ -247,7 +224,6 @@ CASES: dict[str, Callable[[Bench], Outputs]] = {
     "symmetrize-faults": symmetrize_faults,
     "move": move,
     "check": check,
-    "select": select,
     "place-definition": partial(place, c=2, order=6, by_definition=True),
 }
 for _c in (1, 2, 3):

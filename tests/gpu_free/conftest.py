@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from gpu_free import compiled, emulator
+from gpu_free import compiled, emulator, lookalike
 from gpu_free.benches import HostBench
 from gpu_free.run_cases import CASES
 from gpu_free.short_meshes import short_meshes
@@ -16,6 +16,9 @@ def few_fibers(monkeypatch: pytest.MonkeyPatch) -> None:
     """A GPU's meshes as short as they may be: 1024 nodes per axis cost it what 64 do, not us."""
     for name, value in short_meshes.items():
         monkeypatch.setattr(mesh, name, value)
+
+
+from gputsne.backends.cuda.ops import CudaOps
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +50,11 @@ def kernels_of_the_cases(emulated: emulator.Emulator) -> set[str]:
     for case in CASES.values():
         case(Noting(emulated))
     return ran
+
+
+@pytest.fixture
+def ops(emulated: emulator.Emulator, monkeypatch):
+    """Give the operations of an emulated GPU, and let numpy refuse its arrays."""
+    xp = lookalike.Cupy()
+    with lookalike.strict(monkeypatch):
+        yield CudaOps(1, xp=xp, module=emulated.cuda)

@@ -69,6 +69,9 @@ def _kernel(name: str, given: str, body: str) -> Kernel:
     for variable, size in re.findall(r"\.shared \.align \d+ \.b8 ([\w$]+)\[(\d+)\]", body):
         kernel.shared[variable] = kernel.shared_bytes
         kernel.shared_bytes += (int(size) + 15) // 16 * 16
+    for kind, variable in re.findall(r"\.shared \.align \d+ \.(\w+) ([\w$]+);", body):
+        kernel.shared[variable] = kernel.shared_bytes
+        kernel.shared_bytes += (np.dtype(TYPES[kind]).itemsize + 15) // 16 * 16
     for variable, size in re.findall(r"\.local \.align \d+ \.b8 \t?([\w$]+)\[(\d+)\]", body):
         kernel.local, kernel.local_bytes = variable, (int(size) + 15) // 16 * 16
     for align, kind, parameter, count in PARAMETER.findall(" ".join(given.split())):

@@ -21,7 +21,7 @@
 #define __global__
 #define ON_GPU inline
 #define __shared__ static
-#define __launch_bounds__(threads)
+#define __launch_bounds__(...)
 
 using cudaStream_t = void *;
 enum cudaError_t { cudaSuccess = 0, cudaErrorInvalidConfiguration = 9 };

@@ -51,6 +51,15 @@ def test_hot_kernels_leave_room_for_others(named: dict[str, dict[int, compiled.F
             assert figures.registers <= most, f"{name} on sm_{arch}"
 
 
+def test_tiles_keep_their_pairs_in_registers(named: dict[str, dict[int, compiled.Figures]]):
+    tiles = {name: by_arch for name, by_arch in named.items() if name.startswith("tiles_k<")}
+    assert len(tiles) == 2
+    for name, by_arch in tiles.items():
+        for arch, figures in by_arch.items():
+            assert (figures.stack, figures.spilled) == (0, 0), f"{name} on sm_{arch}"
+            assert figures.registers <= 128, f"{name} on sm_{arch}"  # 2 blocks of 256 threads
+
+
 @pytest.fixture(scope="module", params=compiled.recipe().ARCHS)
 def code(request: pytest.FixtureRequest, compiled_kernels: list[Compiled]) -> dict[str, list[str]]:
     """Return the machine instructions of every kernel by its readable name."""
@@ -95,6 +104,21 @@ def test_deposit_waits_for_no_answer(code: dict[str, list[str]]):
         text = " ".join(listed)
         assert re.search(r"\bREDG?\.E\.ADD\.64", text), name
         assert not re.search(r"\bATOM", text), name
+
+
+def test_tiles_multiply_what_four_numbers_a_load_bring(code: dict[str, list[str]]):
+    """Of a column, 64 products and four loads from shared memory."""
+    for name, listed in code.items():
+        if not name.startswith("tiles_k<"):
+            continue
+        text = " ".join(listed)
+        # CALL.REL.NOINC is how ptxas jumps out of a loop; nothing returns.
+        assert not re.search(r"\b(LDL|STL|CALL(?!\.REL\.NOINC))\b", text), name
+        wide = [i for i in listed if re.match(r"LDS\.(U\.)?128", i)]
+        products = [i for i in listed if re.match(r"FFMA\b", i)]
+        assert len(products) >= 12 * len(wide) > 0, name  # and a few loads of the row's limits
+        assert any(re.match(r"LDG\.E(\.\w+)*\.128", i) for i in listed), name
+        assert any(re.match(r"STS\.128", i) for i in listed), name
 
 
 def test_attraction_loads_points_at_once(code: dict[str, list[str]]):

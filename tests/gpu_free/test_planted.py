@@ -28,6 +28,8 @@ from gpu_free.run_cases import CASES, digest
 
 WRONG = r"\d+ of \d+ differ|order of threads can be seen"
 MACHINE = "kernels/gpu_machine.hpp"
+TILES = "kernels/gpu_neighbors.hpp"
+RANK = "kernels/neighbors.hpp"
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,69 @@ BUGS = {
         "attract_and_step-2-float",
         WRONG,
         "",
+    ),
+    "slice-is-read-before-it-is-there": Bug(
+        TILES,
+        "        __syncthreads(); // the other buffer",
+        "        // the other buffer",
+        "neighbors.cu",
+        "search-products",
+        WRONG,
+        "",
+    ),
+    "slice-has-one-buffer": Bug(
+        TILES,
+        "        now ^= 1;\n",
+        "",
+        "neighbors.cu",
+        "search-differences",
+        WRONG,
+        WRONG,
+    ),
+    "limits-are-read-before-they-are-there": Bug(
+        TILES,
+        "      active = 1;\n  }\n  __syncthreads();\n",
+        "      active = 1;\n  }\n",
+        "neighbors.cu",
+        "search-products",
+        f"{WRONG}|different barriers|a thread left while others wait",
+        "",
+    ),
+    "two-candidates-in-one-place": Bug(
+        TILES,
+        "fetch_add(p.lists.count + row)",
+        "p.lists.count[row]++",
+        "neighbors.cu",
+        "search-products",
+        "",  # the emulator's threads change at barriers only
+        WRONG,
+    ),
+    "list-that-ran-over-is-kept": Bug(
+        TILES,
+        "    if (count > room) {",
+        "    if (count > room && room > 1000) {",
+        "neighbors.cu",
+        "search-short-lists",
+        "lists run over|" + WRONG,
+        "lists run over|" + WRONG,
+    ),
+    "front-is-filled-out-of-step": Bug(
+        TILES,
+        "      for (int d = 1; d < WARP; d *= 2) {\n        const int other",
+        "      for (int d = 1; d < WARP / 2; d *= 2) {\n        const int other",
+        "neighbors.cu",
+        "search-products",
+        WRONG,
+        WRONG,
+    ),
+    "rank-of-equals": Bug(
+        RANK,
+        "before += keys[f] < key &&",
+        "before += squared_of(keys[f]) < squared_of(key) &&",
+        "neighbors.cu",
+        "search-differences",
+        WRONG,
+        "uninitialised|" + WRONG,
     ),
 }
 FFT = "kernels/gpu_fft.hpp"

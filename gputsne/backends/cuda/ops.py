@@ -15,9 +15,9 @@ from gputsne.backends.cuda.edges import Edges
 from gputsne.backends.cuda.field import FieldStage, OnDevice
 from gputsne.backends.cuda.graph import GraphStage
 from gputsne.backends.cuda.graphs import Graphs
+from gputsne.backends.cuda.neighbors import NeighborStage
 from gputsne.backends.cuda.order import OrderStage
 from gputsne.backends.cuda.place import PlaceStage
-from gputsne.backends.cuda.select import SelectStage
 from gputsne.backends.cuda.step import StepStage
 from gputsne.backends.protocol import Ops
 from gputsne.base.errors import OverMemory
@@ -72,7 +72,7 @@ class CudaOps(Ops):
         self._step = StepStage(self.gpu, self._field.watch, self._field.numbers)
         self._order = OrderStage(self.gpu)
         self._place = PlaceStage(self.gpu)
-        self._select = SelectStage(self.gpu)
+        self.neighbors = NeighborStage(self.gpu)
         self._field.move_to(self.device)
 
     def _forget_graphs(self) -> None:
@@ -234,15 +234,3 @@ class CudaOps(Ops):
     ) -> FloatArray:  # fmt: skip
         """See ``Ops``; the fitted map stays on the device between blocks."""
         return self._place.place(reference, indices, p, exaggeration, max_iter)
-
-    # Neighbours: gputsne/neighbors/search/tiles.py
-
-    def select_append(
-        self, squared: Array, ids: Array, limit: Array, count: Array, keys: Array
-    ) -> None:
-        """Append what of ``squared`` (m, t) is below ``limit`` (m,) to the lists (m, room)."""
-        self._select.append(squared, ids, limit, count, keys)
-
-    def select_sort(self, count: Array, keys: Array, scratch: Array, k: int, limit: Array) -> None:
-        """Keep the k least of each list, ascending; ``limit`` becomes the last of them."""
-        self._select.sort(count, keys, scratch, k, limit)

@@ -1,4 +1,4 @@
-"""The searches: all pairs, inverted lists, pair by pair; tiles and libraries on a GPU.
+"""The searches: all pairs, inverted lists, pair by pair; rows and libraries on a GPU.
 
 All but ``pairwise`` find the nearest vectors by squared Euclidean distance, as ``Search`` says.
 """

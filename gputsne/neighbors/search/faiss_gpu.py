@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from gputsne.base.types import Array, FloatArray
-from gputsne.neighbors.search.tiles import ROWS
 
 __all__ = ["FaissGpu"]
 
@@ -28,7 +27,7 @@ class FaissGpu:
     """
 
     source = "faiss-gpu-device"
-    rows = ROWS
+    rows = 8192
 
     def __init__(self, Z: FloatArray, device: int, seed: int) -> None:
         import faiss

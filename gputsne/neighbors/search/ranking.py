@@ -8,10 +8,10 @@ import numpy as np
 
 from gputsne.base.types import Array
 
-__all__ = ["nearest_first", "smallest", "without_self"]
+__all__ = ["nearest_first", "others", "smallest", "without_self"]
 
 
-def nearest_first(squared: Any, ids: Any, k: int, xp: Any = np) -> tuple[Any, Any]:
+def nearest_first(squared: Array, ids: Array, k: int) -> tuple[Array, Array]:
     """Sort each row of candidates by distance, and by number among equals; keep the first k.
 
     Parameters
@@ -20,18 +20,16 @@ def nearest_first(squared: Any, ids: Any, k: int, xp: Any = np) -> tuple[Any, An
         Squared distances that were added up directly, and what they lead to.
     k : int
         How many to keep.
-    xp : module
-        numpy, or what computes where the arrays lie.
 
     Returns
     -------
     squared, ids : array, shape (m, k)
         Nearest first.
     """
-    by_id = xp.argsort(ids, axis=1)
-    squared, ids = (xp.take_along_axis(a, by_id, axis=1) for a in (squared, ids))
-    order = xp.argsort(squared, axis=1, kind="stable")[:, :k]
-    return xp.take_along_axis(squared, order, axis=1), xp.take_along_axis(ids, order, axis=1)
+    by_id = np.argsort(ids, axis=1)
+    squared, ids = (np.take_along_axis(a, by_id, axis=1) for a in (squared, ids))
+    order = np.argsort(squared, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(squared, order, axis=1), np.take_along_axis(ids, order, axis=1)
 
 
 def smallest(D: Array, k: int) -> tuple[Array, Array]:
@@ -61,3 +59,15 @@ def without_self(squared: Array, ids: Array, own: Array) -> tuple[Array, Array]:
     drop[~drop.any(axis=1), -1] = True
     m, k = ids.shape[0], ids.shape[1] - 1
     return squared[~drop].reshape(m, k), ids[~drop].reshape(m, k)
+
+
+def others(search: Any, Q: Array, k: int, own: Array) -> tuple[Array, Array]:
+    """Return the k nearest of a ``Search`` that are not the queries' own vectors.
+
+    Some searches leave them out themselves; the others are asked for one more.
+    """
+    if hasattr(search, "others"):
+        squared, ids = search.others(Q, k, own)
+        return squared, ids
+    squared, ids = search.search(Q, k + 1, own)
+    return without_self(squared, ids, own)
