@@ -48,10 +48,10 @@ class Number(click.FloatRange):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the number; infinity and NaN are in no range."""
-        number = super().convert(value, param, ctx)
-        if not isfinite(number):
-            self.fail(f"{value} isn't a finite number.", param, ctx)
-        return number
+        with suppress(ValueError, TypeError):  # what is no number at all, click says
+            if not isfinite(float(value)):
+                self.fail(f"{value} isn't a finite number.", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 ABOVE_0: Final = Number(min=0, min_open=True)
