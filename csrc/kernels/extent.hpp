@@ -51,7 +51,9 @@ template <int C> struct WatchedStep {
   const double *Z;
   float low[C], high[C];
   int *escaped;
-  const StepNumbers *now; // where numbers are taken from, if anywhere
+  /// Where numbers are taken from, if anywhere. Volatile: read here, after the row's edges, and not
+  /// before them, where they would hold registers of all that time.
+  const volatile StepNumbers *now;
 
   HD void operator()(Index i, const Vec<C> &pull) const {
     Step<C> own = step;

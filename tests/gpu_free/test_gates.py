@@ -16,8 +16,10 @@ from gpu_free.compiled import Compiled
 pytestmark = pytest.mark.nvcc
 TABLE = Path(__file__).with_name("registers.txt")
 # What runs in every iteration; sums are in float64 by design.
-HOT = re.compile(r"lanes_k<\d, Deposit|each_k<(StoreResult<Gather|Pad|Multiply)|rows_k<|sum_k<")
-ON_EXACT_SUMS = re.compile(r"sum_k<double|Exact|Placement|Conditional|MergeSlice")
+HOT = re.compile(
+    r"lanes_k<\d, Deposit|each_k<(StoreResult<Gather|Pad|Multiply)|rows_k<|blocks_k<Fft|sum_k<"
+)
+ON_EXACT_SUMS = re.compile(r"sum_k<double|EvenLines|Exact|Placement|Conditional|MergeSlice")
 
 
 @pytest.fixture(scope="module")

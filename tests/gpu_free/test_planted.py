@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,29 +19,16 @@ import pytest
 from gpu_free import compiled
 from gpu_free import emulator as emulating
 from gpu_free.benches import HostBench, PtxBench
+from gpu_free.bugs import FFT_BUGS, WRONG, Bug
 from gpu_free.cases_iteration import SHAPES, H, N, points
 from gpu_free.emulator import Emulator
 from gpu_free.ptx import Program
 from gpu_free.ptx_memory import Fault
 from gpu_free.run_cases import CASES, digest
 
-WRONG = r"\d+ of \d+ differ|order of threads can be seen"
 MACHINE = "kernels/gpu_machine.hpp"
 TILES = "kernels/gpu_neighbors.hpp"
 RANK = "kernels/neighbors.hpp"
-
-
-@dataclass(frozen=True)
-class Bug:
-    """A change to one file, and what each ring must say of the case that meets it."""
-
-    file: str
-    was: str
-    becomes: str
-    source: str  # the .cu file that is compiled with it
-    case: str
-    ring_2: str  # patterns; empty where the ring can't see it
-    ring_3: str
 
 
 TREE = """    if (threadIdx.x < d)
@@ -192,54 +178,7 @@ BUGS = {
         "uninitialised|" + WRONG,
     ),
 }
-FFT = "kernels/gpu_fft.hpp"
-PASS = """  pass.template read<HALF>(line, thread);
-  __syncthreads();
-  pass.write(line, thread);
-  __syncthreads();
-"""
-BUGS |= {
-    "lines-written-while-others-read": Bug(
-        FFT,
-        PASS,
-        PASS.replace("  __syncthreads();\n", "", 1),
-        "fft.cu",
-        "convolve-128x64",
-        WRONG,
-        "",
-    ),
-    "lines-read-while-others-write": Bug(
-        FFT,
-        PASS,
-        PASS.replace("thread);\n  __syncthreads();\n  pass", "thread);\n__syncthreads();pass")
-        .replace("  __syncthreads();\n", "")
-        .replace("__syncthreads();pass", "  __syncthreads();\n  pass"),
-        "fft.cu",
-        "spectrum-64x96-1",
-        WRONG,
-        "",
-    ),
-    "columns-transformed-before-they-are-there": Bug(
-        FFT,
-        "          there ? rows[Index(r) * pitch + first + c] : Complex<float>{};\n    }\n"
-        "    __syncthreads();\n",
-        "          there ? rows[Index(r) * pitch + first + c] : Complex<float>{};\n    }\n",
-        "fft.cu",
-        "convolve-128x64",
-        WRONG,
-        "",
-    ),
-    "padding-that-is-read-and-was-never-written": Bug(
-        FFT,
-        "    transform<true>(line, t, length, turn);\n    for (int k = t; k <= n / 2",
-        "    transform<false>(line, t, length, turn);\n    for (int k = t; k <= n / 2",
-        "fft.cu",
-        "convolve-64x64",
-        WRONG,
-        "uninitialised shared read",
-    ),
-    "charges-stay": Bug(FFT, "    *at = 0;\n", "", "fft.cu", "convolve-64x64", WRONG, WRONG),
-}
+BUGS |= FFT_BUGS
 NO_BOUNDS = Bug(
     MACHINE,
     "  if (t < n)\n    f(first + t);\n",
