@@ -61,10 +61,10 @@ def parse(text: str) -> dict[str, Kernel]:
 def _kernel(name: str, given: str, body: str) -> Kernel:
     kernel = Kernel(name)
     body = re.sub(r"//[^\n]*", "", body)
-    body = re.sub(r"^\s*[{}][\s{}]*", "", body, flags=re.MULTILINE)  # scopes of temporaries
+    body = re.sub(r"^\s*[{}][\s{}]*|(?<=;)\s*\}", "", body, flags=re.MULTILINE)  # scopes
     for kind, prefix, count in re.findall(r"\.reg \.(\w+)\s+(%\w+)<(\d+)>;", body):
         kernel.registers |= {f"{prefix}{i}": TYPES[kind] for i in range(int(count))}
-    for kind, register in re.findall(r"\.reg \.(\w+)\s+(%\w+);", body):
+    for kind, register in re.findall(r"\.reg \.(\w+)\s+(%?\w+);", body):
         kernel.registers[register] = TYPES[kind]
     shared = re.findall(r"\.shared \.align (\d+) \.b8 ([\w$]+)\[(\d+)\]", body)
     for align, kind, variable in re.findall(r"\.shared \.align (\d+) \.(\w+) ([\w$]+);", body):
