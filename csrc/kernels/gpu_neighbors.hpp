@@ -42,8 +42,9 @@ template <bool BY_DIFFERENCE> constexpr int AT_ONCE = BY_DIFFERENCE ? 2 : 4;
 /// the threads of a warp read shared memory without a conflict.
 HD int in_tile(int thread, int i) { return (i / 4) * (TILE / 2) + thread * 4 + i % 4; }
 
-/// A slice of both tiles, double-buffered: while one is multiplied the next is on its way.
-struct TileSlices {
+/// A slice of both tiles, double-buffered: while one is multiplied the next is on its way. Aligned,
+/// or loads of four numbers at once would depend on what else lies in shared memory.
+struct alignas(sizeof(Quad)) TileSlices {
   float a[2][SLICE * TILE], b[2][SLICE * TILE];
 };
 

@@ -129,6 +129,14 @@ class Run:
         owner = self.block if space == "shared" else np.arange(self.n)
         return scratch.memory, scratch.elements(address, owner[self.on], size, write, what)
 
+    def check_aligned(self, operand: str, size: int, space: str) -> None:
+        """Fault on a vector that does not lie at a multiple of its size."""
+        base, _, more = operand.strip("[]").partition("+")
+        wide = self.kernel.registers.get(base, np.uint64)
+        address = self.read(base, "u32" if np.dtype(wide).itemsize == 4 else "u64").astype(np.int64)
+        if ((address + int(more or 0)) % size).any():
+            raise Fault(f"misaligned {space} vector in {self.kernel.name}: {self.text}")
+
     def go(self) -> None:
         """Run until every thread has left."""
         code, end = self.kernel.code, len(self.kernel.code)
@@ -181,6 +189,8 @@ class Run:
         registers = i.operands[1 if store else 0].strip("{}").split(",")
         where = i.operands[0 if store else 1]
         spaces = [m for m in i.modifiers if m in ("global", "shared", "local", "param")]
+        if len(registers) > 1 and spaces != ["param"]:
+            self.check_aligned(where, size * len(registers), spaces[0])
         for k, register in enumerate(r.strip() for r in registers):
             if spaces == ["param"]:
                 base, _, more = where.strip("[]").partition("+")

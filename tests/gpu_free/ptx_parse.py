@@ -61,17 +61,17 @@ def parse(text: str) -> dict[str, Kernel]:
 def _kernel(name: str, given: str, body: str) -> Kernel:
     kernel = Kernel(name)
     body = re.sub(r"//[^\n]*", "", body)
-    body = re.sub(r"^\s*[{}][\s{}]*", "", body, flags=re.MULTILINE)  # scopes of temporaries
+    body = re.sub(r"^\s*[{}][\s{}]*|(?<=;)\s*\}", "", body, flags=re.MULTILINE)  # scopes
     for kind, prefix, count in re.findall(r"\.reg \.(\w+)\s+(%\w+)<(\d+)>;", body):
         kernel.registers |= {f"{prefix}{i}": TYPES[kind] for i in range(int(count))}
-    for kind, register in re.findall(r"\.reg \.(\w+)\s+(%\w+);", body):
+    for kind, register in re.findall(r"\.reg \.(\w+)\s+(%?\w+);", body):
         kernel.registers[register] = TYPES[kind]
-    for variable, size in re.findall(r"\.shared \.align \d+ \.b8 ([\w$]+)\[(\d+)\]", body):
-        kernel.shared[variable] = kernel.shared_bytes
-        kernel.shared_bytes += (int(size) + 15) // 16 * 16
-    for kind, variable in re.findall(r"\.shared \.align \d+ \.(\w+) ([\w$]+);", body):
-        kernel.shared[variable] = kernel.shared_bytes
-        kernel.shared_bytes += (np.dtype(TYPES[kind]).itemsize + 15) // 16 * 16
+    shared = re.findall(r"\.shared \.align (\d+) \.b8 ([\w$]+)\[(\d+)\]", body)
+    for align, kind, variable in re.findall(r"\.shared \.align (\d+) \.(\w+) ([\w$]+);", body):
+        shared.append((align, variable, np.dtype(TYPES[kind]).itemsize))
+    for align, variable, size in shared:  # no better aligned than it says
+        kernel.shared[variable] = kernel.shared_bytes + int(align)
+        kernel.shared_bytes += (int(align) + int(size) + 127) // 128 * 128
     for variable, size in re.findall(r"\.local \.align \d+ \.b8 \t?([\w$]+)\[(\d+)\]", body):
         kernel.local, kernel.local_bytes = variable, (int(size) + 15) // 16 * 16
     for align, kind, parameter, count in PARAMETER.findall(" ".join(given.split())):
