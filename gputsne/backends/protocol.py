@@ -214,6 +214,24 @@ class Ops(ABC):
     def reorder(self, P: Affinities, order: IntArray) -> Affinities:
         """Return P with row and column ``i`` those of ``order[i]``; columns no longer ascend."""
 
+    def order_of(self, codes: Array) -> IntArray:
+        """Return the places of codes in ascending order, shape (n,), int32, equals in theirs."""
+        return np.argsort(codes, kind="stable").astype(np.int32)
+
+    def take(self, a: Array, order: IntArray | None = None, step: int = 1) -> Array:
+        """Return the rows ``order`` of an array, or each ``step``-th; of 4-byte elements."""
+        return np.ascontiguousarray(a[::step]) if order is None else a[order]
+
+    def scatter(self, a: Array, order: IntArray) -> Array:
+        """Return an array whose row ``order[i]`` is row i of ``a``; undoes ``take``."""
+        out = np.empty_like(a)
+        out[order] = a
+        return out
+
+    def recentre(self, Y: FloatArray) -> None:
+        """Move the mean of the points to the origin."""
+        Y -= Y.mean(axis=0, dtype=np.float64).astype(np.float32)
+
     def mass(self, P: Affinities) -> float:
         """Return the sum of P, in float64: 1 but for rounding."""
         return float(P.data.sum(dtype=np.float64))
@@ -221,6 +239,11 @@ class Ops(ABC):
     @abstractmethod
     def divergence(self, P: Affinities, Y: FloatArray, dof: float) -> float:
         """Return ``sum p_ij (log p_ij - log K_ij)``; KL = this + log Z."""
+
+    def inside(self, potential: FloatArray, shape: Sequence[int]) -> tuple[FloatArray, float]:
+        """Return a copy of the first nodes of every axis, C order, and the largest value there."""
+        kept = np.array(potential[tuple(slice(0, m) for m in shape)], order="C")  # ours to keep
+        return kept, float(kept.max())
 
     @abstractmethod
     def place(

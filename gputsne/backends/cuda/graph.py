@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gputsne.backends.checks import check_form
+from gputsne.backends.cuda import arrays
 from gputsne.backends.cuda.device import Gpu
 from gputsne.backends.cuda.edges import Edges, cut
 from gputsne.base.types import Affinities, Array, FloatArray, IntArray
@@ -20,7 +21,8 @@ from gputsne.base.types import Affinities, Array, FloatArray, IntArray
 __all__ = ["GraphStage"]
 
 MERGE_NUMBERS = 1 << 26  # uint64 of scratch per block of rows: 0.5 GB
-LONG_ROW = 4096  # edges of the transpose that one thread sorts; CuPy sorts longer rows, one by one
+LONG_ROW = 4096  # edges of the transpose that one thread sorts; longer rows are sorted by all
+POINT_AT = 32  # bit at which a packed edge keeps its point
 HALF_TOP = 2.0**15  # what the largest weight becomes in 2 bytes; they end at 2**16
 
 
@@ -45,7 +47,7 @@ class GraphStage:
             gpu.at(given), n, k, gpu.at(wanted), len(wanted), gpu.at(p), gpu.at(missed),
             gpu.stream,
         )  # fmt: skip
-        return p, int(missed.sum())
+        return p, arrays.total(gpu, missed)
 
     def symmetrize(self, indices: IntArray, p: FloatArray) -> tuple[Array, IntArray, FloatArray]:
         """See ``Ops``; the device keeps a copy until ``hold`` asks for it."""
@@ -57,30 +59,34 @@ class GraphStage:
         edges, stream = (gpu.at(ids), gpu.at(weights), n, k), gpu.stream
         # 1. Transpose: count, scan, fill in any order, sort.
         start = gpu.xp.zeros((n + 1,), np.int64)
-        first_bad = gpu.xp.full((1,), -1, np.int64)
+        first_bad = gpu.fill(gpu.empty((1,), np.int64), -1)
         gpu.module.count_incoming(*edges, gpu.at(start), gpu.at(first_bad), stream)
         if (row := int(first_bad[0])) >= 0:
             raise ValueError(
                 f"indices[{row}] or p[{row}] can't be: pass ids of other points in [0, {n}) and "
                 "finite weights of 0 or more"
             )
-        gpu.scan(start)
+        arrays.scan(gpu, start)
         total = int(start[-1])
-        cursor = start[:-1].copy()
+        cursor = arrays.copied(gpu, start, np.int64)
         transpose, scratch = (gpu.empty((total,), np.uint64) for _ in range(2))
         gpu.module.fill_incoming(*edges, gpu.at(cursor), gpu.at(transpose), stream)
         gpu.module.sort_rows(gpu.at(start), n, LONG_ROW, gpu.at(transpose), gpu.at(scratch), stream)
-        bounds = [gpu.xp.flatnonzero(start[1:] - start[:-1] > LONG_ROW) + at for at in (0, 1)]
-        for begin, end in zip(*(gpu.host(start[rows]) for rows in bounds), strict=True):
-            transpose[int(begin) : int(end)].sort()
+        _, begins, ends = arrays.long_rows(gpu, start, LONG_ROW)
+        for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
+            arrays.sort(gpu, transpose[begin:end], POINT_AT, n.bit_length())
         del cursor, scratch
         # 2. Union, row by row.
         indptr = gpu.xp.zeros((n + 1,), np.int64)
         back = (gpu.at(start), gpu.at(transpose))
         gpu.module.row_sizes(*edges, *back, gpu.at(indptr), stream)
-        if n and (worst := int(indptr[:-1].min())) < 0:
-            raise ValueError(f"indices[{-1 - worst}] lists a point twice; pass each neighbour once")
-        gpu.scan(indptr)
+        bad = gpu.first_bad(
+            lambda bad: gpu.module.check_not_negative(gpu.at(indptr), n, bad, stream)
+        )
+        if bad >= 0:
+            twice = -1 - int(indptr[bad])
+            raise ValueError(f"indices[{twice}] lists a point twice; pass each neighbour once")
+        arrays.scan(gpu, indptr)
         nnz = int(indptr[-1])
         columns, data = gpu.empty((nnz,), np.int32), gpu.empty((nnz,), np.float32)
         rows = max(1, min(n, MERGE_NUMBERS // (2 * k + 1)))
@@ -114,7 +120,7 @@ class GraphStage:
         hubs = cut(gpu, indptr)
         if not half or not P.nnz:
             return Edges(indptr, indices, data, P.unreached, hubs=hubs)
-        top = float(data.max())
+        top = arrays.largest(gpu, data)
         scale = 2.0 ** float(np.ceil(np.log2(top / HALF_TOP))) if top > 0 else 1.0
         halves = gpu.empty(data.shape, np.float16)
         gpu.module.to_half(gpu.at(data), P.nnz, 1.0 / scale, gpu.at(halves), gpu.stream)
@@ -125,8 +131,10 @@ class GraphStage:
         gpu = self.gpu
         check_form(P)
         n, nnz = P.n, P.nnz
-        indptr, indices = gpu.copied(P.indptr, np.int64), gpu.copied(P.indices, np.int32)
-        data = gpu.copied(P.data, np.float32)
+        indptr, indices, data = (
+            arrays.copied(gpu, a, dtype)
+            for a, dtype in ((P.indptr, np.int64), (P.indices, np.int32), (P.data, np.float32))
+        )
         bad = gpu.first_bad(
             lambda bad: gpu.module.check_offsets(gpu.at(indptr), n, nnz, bad, gpu.stream)
         )
@@ -140,7 +148,7 @@ class GraphStage:
 
     def mass(self, P: Edges) -> float:
         """See ``Ops``; waits for the device."""
-        return P.scale * float(P.data.sum(dtype=np.float64))
+        return P.scale * arrays.mass(self.gpu, P.data)
 
     def release(self) -> None:
         """Drop the P that nobody has asked for."""

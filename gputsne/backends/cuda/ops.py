@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
+from gputsne.backends.cuda import arrays
 from gputsne.backends.cuda.device import Gpu
 from gputsne.backends.cuda.edges import Edges
 from gputsne.backends.cuda.field import FieldStage, OnDevice
@@ -226,7 +227,28 @@ class CudaOps(Ops):
         """See ``Ops``."""
         return self._order.reorder(self.hold(P), order)
 
+    def order_of(self, codes: Array) -> IntArray:
+        """See ``Ops``."""
+        return arrays.order_of(self.gpu, codes)
+
+    def take(self, a: Array, order: IntArray | None = None, step: int = 1) -> Array:
+        """See ``Ops``."""
+        return arrays.take(self.gpu, a, order, step)
+
+    def scatter(self, a: Array, order: IntArray) -> Array:
+        """See ``Ops``."""
+        return arrays.scatter(self.gpu, a, order)
+
+    def recentre(self, Y: FloatArray) -> None:
+        """See ``Ops``."""
+        arrays.recentre(self.gpu, Y)
+
     # Place
+
+    def inside(self, potential: FloatArray, shape: Sequence[int]) -> tuple[FloatArray, float]:
+        """See ``Ops``; waits for the device."""
+        kept = arrays.crop(self.gpu, potential, tuple(shape))
+        return kept, arrays.largest(self.gpu, kept)
 
     def place(
         self, reference: Reference, indices: IntArray, p: FloatArray, exaggeration: float,
