@@ -30,7 +30,15 @@ from typing import TYPE_CHECKING, Any, Final, SupportsFloat
 import numpy as np
 
 from gputsne.backends.host import convolve
-from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Reference, StepParams
+from gputsne.base.types import (
+    Affinities,
+    Array,
+    FloatArray,
+    IntArray,
+    KNNGraph,
+    Reference,
+    StepParams,
+)
 
 if TYPE_CHECKING:
     from gputsne.base.types import Mesh
@@ -96,6 +104,37 @@ class Ops(ABC):
     @abstractmethod
     def symmetrize(self, indices: IntArray, p: FloatArray) -> tuple[Array, IntArray, FloatArray]:
         """Return the joint P as CSR ``(indptr, indices, data)``."""
+
+    def lengths(self, graph: KNNGraph) -> FloatArray | None:
+        """Return a graph's distances, checked, as an array of ``xp``; None where that is numpy.
+
+        Raises ValueError for one that is below 0 or NaN.
+        """
+        return None
+
+    def equal_weights(self, graph: KNNGraph) -> FloatArray | None:
+        """Return ``p_j|i`` of equal weights, (n, k); None where numpy is the place to do it."""
+        return None
+
+    def fixed_width(self, graph: KNNGraph, sigma: float) -> FloatArray | None:
+        """Return ``p_j|i`` of Gaussians of one width, (n, k); None as in ``equal_weights``."""
+        return None
+
+    def joint(self, graph: KNNGraph, p: FloatArray, unreached: int) -> Affinities:
+        """Return the joint P of a graph's conditionals; a device may keep it until it is read."""
+        indices = np.ascontiguousarray(graph.indices, dtype=np.int32)
+        return Affinities(*self.symmetrize(indices, p), unreached=unreached)
+
+    def given_lists(self, indices: Any, distances: Any) -> Any:
+        """Return lists from outside on the device (backends/cuda/lists.py); None without one."""
+        return None
+
+    def row_sums(self, values: Array) -> Any:
+        """Return what adds up rows of X on the device (backends/cuda/gram.py); None without one."""
+        return None
+
+    def make_room(self) -> None:  # noqa: B027 - a CPU has nothing to move
+        """Move what a device keeps for later into main memory."""
 
     def memory(self) -> tuple[int, int]:
         """Return the bytes that are free on the device, and the device's all; no device: zeros."""

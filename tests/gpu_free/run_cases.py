@@ -17,6 +17,7 @@ from gpu_free import (
     cases_edges,
     cases_fft,
     cases_iteration,
+    cases_lists,
     cases_neighbors,
     cases_setup,
 )
@@ -26,6 +27,7 @@ from gpu_free.emulator import Emulator
 
 FILES = (
     cases_iteration, cases_edges, cases_fft, cases_setup, cases_neighbors, cases_arrays,
+    cases_lists,
 )  # fmt: skip
 CASES = {name: case for file in FILES for name, case in file.CASES.items()}
 

@@ -98,17 +98,6 @@ def test_two_bytes_hold_any_scale_of_weights(cuda):
     assert ops.mass(ops.hold(zero)) == 0.0
 
 
-def test_what_the_set_up_left_is_handed_over_once(cuda):
-    ops = cuda()
-    rng = np.random.default_rng(3)
-    indices = np.argsort(rng.uniform(size=(40, 40)) + 9 * np.eye(40), axis=1)[:, :5]
-    P = Affinities(*ops.symmetrize(indices.astype(np.int32), np.full((40, 5), 0.2, np.float32)))
-    left = ops._graph.waiting[1]
-    assert ops.hold(P).data.data.ptr == left.data.data.ptr
-    assert ops._graph.waiting is None
-    assert ops.hold(P).data.data.ptr != left.data.data.ptr
-
-
 def test_long_rows_are_sorted_as_short_ones_are(cuda, native, monkeypatch):
     rng, n, k = np.random.default_rng(4), 300, 9
     liked = np.where(np.arange(n) < 7, 400.0, 1.0)  # a few points are in most lists

@@ -32,6 +32,8 @@ class Gpu:
     ----------
     sum_scratch : int
         Numbers of the result's type that the scratch of a sum holds.
+    number : int or None
+        Of the GPU that the arrays lie on.
     """
 
     def __init__(self, xp: Any = None, module: Any = None) -> None:
@@ -40,6 +42,7 @@ class Gpu:
         self.xp: Any = xp if xp is not None else _cupy()
         self.module: Any = module if module is not None else kernels()
         self.sum_scratch = int(self.module.sum_scratch())
+        self.number: int | None = None  # of the GPU that the process works on now
 
     @staticmethod
     def check_process() -> None:

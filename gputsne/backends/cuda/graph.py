@@ -1,14 +1,12 @@
 """From neighbours to P on the GPU: perplexity, symmetric CSR, and P held for the iteration.
 
-In the order of csrc/kernels/symmetrize.hpp; kernels: csrc/cuda/graph.cu. Host arrays come in and go
-out; P stays on the device too, until ``hold`` asks for it.
+In the order of csrc/kernels/symmetrize.hpp; kernels: csrc/cuda/graph.cu. P stays on the device
+until somebody reads it.
 """
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +14,7 @@ from gputsne.backends.checks import check_form
 from gputsne.backends.cuda import arrays
 from gputsne.backends.cuda.device import Gpu
 from gputsne.backends.cuda.edges import Edges, cut
+from gputsne.backends.cuda.held import HeldAffinities
 from gputsne.base.types import Affinities, Array, FloatArray, IntArray
 
 __all__ = ["GraphStage"]
@@ -27,12 +26,10 @@ HALF_TOP = 2.0**15  # what the largest weight becomes in 2 bytes; they end at 2*
 
 
 class GraphStage:
-    """conditional, symmetrize, hold and mass of ``Ops``."""
+    """conditional, joint, hold and mass of ``Ops``."""
 
     def __init__(self, gpu: Gpu) -> None:
         self.gpu = gpu
-        # The host's P (weakly) and the same on the device.
-        self.waiting: tuple[Any, Affinities] | None = None
 
     def conditional(
         self, distances: FloatArray, perplexities: Sequence[float]
@@ -49,18 +46,18 @@ class GraphStage:
         )  # fmt: skip
         return p, arrays.total(gpu, missed)
 
-    def symmetrize(self, indices: IntArray, p: FloatArray) -> tuple[Array, IntArray, FloatArray]:
-        """See ``Ops``; the device keeps a copy until ``hold`` asks for it."""
+    def joint(self, indices: IntArray, p: FloatArray, unreached: int) -> HeldAffinities:
+        """See ``Ops``; of arrays in main memory or on the device, where P stays."""
         gpu = self.gpu
         ids, weights = gpu.put(indices, np.int32), gpu.put(p, np.float32)
         if ids.ndim != 2 or ids.shape != weights.shape:
             raise ValueError(f"indices has shape {ids.shape}, p {weights.shape}: pass (n, k) twice")
         n, k = ids.shape
-        edges, stream = (gpu.at(ids), gpu.at(weights), n, k), gpu.stream
+        edges, stream = gpu.module.Directed(gpu.at(ids), gpu.at(weights), n, k), gpu.stream
         # 1. Transpose: count, scan, fill in any order, sort.
         start = gpu.xp.zeros((n + 1,), np.int64)
         first_bad = gpu.fill(gpu.empty((1,), np.int64), -1)
-        gpu.module.count_incoming(*edges, gpu.at(start), gpu.at(first_bad), stream)
+        gpu.module.count_incoming(edges, gpu.at(start), gpu.at(first_bad), stream)
         if (row := int(first_bad[0])) >= 0:
             raise ValueError(
                 f"indices[{row}] or p[{row}] can't be: pass ids of other points in [0, {n}) and "
@@ -70,7 +67,7 @@ class GraphStage:
         total = int(start[-1])
         cursor = arrays.copied(gpu, start, np.int64)
         transpose, scratch = (gpu.empty((total,), np.uint64) for _ in range(2))
-        gpu.module.fill_incoming(*edges, gpu.at(cursor), gpu.at(transpose), stream)
+        gpu.module.fill_incoming(edges, gpu.at(cursor), gpu.at(transpose), stream)
         gpu.module.sort_rows(gpu.at(start), n, LONG_ROW, gpu.at(transpose), gpu.at(scratch), stream)
         _, begins, ends = arrays.long_rows(gpu, start, LONG_ROW)
         for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
@@ -79,7 +76,7 @@ class GraphStage:
         # 2. Union, row by row.
         indptr = gpu.xp.zeros((n + 1,), np.int64)
         back = (gpu.at(start), gpu.at(transpose))
-        gpu.module.row_sizes(*edges, *back, gpu.at(indptr), stream)
+        gpu.module.row_sizes(edges, *back, gpu.at(indptr), stream)
         bad = gpu.first_bad(
             lambda bad: gpu.module.check_not_negative(gpu.at(indptr), n, bad, stream)
         )
@@ -93,28 +90,23 @@ class GraphStage:
         scratch = gpu.empty((rows * (2 * k + 1),), np.uint64)
         for begin in range(0, n, rows):
             gpu.module.merge_rows(
-                *edges, *back, gpu.at(indptr), gpu.at(columns), gpu.at(data), begin,
+                edges, *back, gpu.at(indptr), gpu.at(columns), gpu.at(data), begin,
                 min(n, begin + rows), gpu.at(scratch), stream,
             )  # fmt: skip
         del transpose, scratch, start
         gpu.tidy()  # n k numbers, of no use to the small arrays of an iteration
-        here = Affinities(indptr, columns, data)
-        out = gpu.host(indptr), gpu.host(columns), gpu.host(data)
-        self.waiting = (weakref.ref(out[2]), here)
-        return out
+        return HeldAffinities(indptr, columns, data, gpu.number, gpu.host, unreached)
 
     def hold(self, P: Affinities, half: bool) -> Edges:
         """Return P on the device, in 2-byte floats if ``half``.
 
-        What ``symmetrize`` left there is taken, all else checked.
+        What ``joint`` left there is taken, all else checked.
         """
         gpu = self.gpu
         if isinstance(P, Edges):  # as every call of an iteration finds it
             return P
-        waiting, self.waiting = self.waiting, None
-        if waiting is not None and waiting[0]() is P.data:
-            P = waiting[1]
-            indptr, indices, data = P.indptr, P.indices, P.data
+        if isinstance(P, HeldAffinities) and P.there and P.gpu == gpu.number:
+            indptr, indices, data = (P.there[name] for name in ("indptr", "indices", "data"))
         else:
             indptr, indices, data = self._checked(P)
         hubs = cut(gpu, indptr)
@@ -149,7 +141,3 @@ class GraphStage:
     def mass(self, P: Edges) -> float:
         """See ``Ops``; waits for the device."""
         return P.scale * arrays.mass(self.gpu, P.data)
-
-    def release(self) -> None:
-        """Drop the P that nobody has asked for."""
-        self.waiting = None
