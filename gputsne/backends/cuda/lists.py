@@ -37,6 +37,11 @@ class GivenLists:
         self.gpu = gpu
         self.ids = _sent(gpu, indices, np.int32, np.int64)
         self.distances = _sent(gpu, distances, np.float32, np.float64)
+        # numpy's as they came, for messages: numbers beyond int64 were cut
+        self._as_given = [
+            theirs if type(theirs) is np.ndarray else mine
+            for theirs, mine in ((indices, self.ids), (distances, self.distances))
+        ]
         self.n, self.width = self.ids.shape
         self._given = gpu.module.Given(
             gpu.at(self.ids), self.ids.dtype.itemsize == 8, gpu.at(self.distances),
@@ -71,8 +76,12 @@ class GivenLists:
         return [int(value) for value in gpu.host(report)]
 
     def row(self, i: int) -> tuple[Array, Array]:
-        """Return row i in main memory, ids and distances of shape (1, width)."""
-        return self.gpu.host(self.ids[i : i + 1]), self.gpu.host(self.distances[i : i + 1])
+        """Return row i in main memory as it was given, ids and distances of shape (1, width)."""
+        ids, distances = (a[i : i + 1] for a in self._as_given)
+        return self._down(ids), self._down(distances)
+
+    def _down(self, a: Any) -> Array:
+        return a if type(a) is np.ndarray else self.gpu.host(a)
 
     def sorted(self, k: int, **kept: Any) -> HeldGraph:
         """Return the k nearest others of each point; ``kept``: recall, source and metric."""
