@@ -1,4 +1,4 @@
-"""How P is kept on the emulated GPU: in 2 bytes, with long rows cut, put together by CuPy's help.
+"""How P is kept on the emulated GPU: in 2 bytes, with long rows cut or sorted by all.
 
 The CPU's kernels are the reference; tests/contract holds those against tests/oracle.py.
 """
