@@ -204,7 +204,12 @@ def check_not_negative(values: int, n: int, first_bad: int, stream: int) -> None
 def recentre(Y: int, n: int, c: int, scratch: int, stream: int) -> None: ...
 def mean(one: int, two: int, n: int, wide: bool, stream: int) -> None: ...
 def crop(
-    source: int, strides: Sequence[int], shape: Sequence[int], out: int, stream: int
+    source: int,
+    strides: Sequence[int],
+    shape: Sequence[int],
+    out: int,
+    out_strides: Sequence[int],
+    stream: int,
 ) -> None: ...
 
 # Lists from outside: csrc/cuda/bind_lists.cpp.

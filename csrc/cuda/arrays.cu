@@ -106,14 +106,17 @@ void mean(void *one, const void *two, Index n, bool wide, Stream stream) {
                          Mean<float>{static_cast<float *>(one), static_cast<const float *>(two)});
 }
 
-void crop(const float *from, const Shape &strides, const Shape &shape, float *out, Stream stream) {
+void crop(const float *from, const Shape &strides, const Shape &shape, float *out,
+          const Shape &out_strides, Stream stream) {
   check_axes("strides", strides, Index(shape.size()));
+  check_axes("out_strides", out_strides, Index(shape.size()));
   by_axes(Index(shape.size()), [&](auto axes) {
     constexpr int C = decltype(axes)::value;
-    Crop<C> body{from, out, {}, {}};
+    Crop<C> body{from, out, {}, {}, {}};
     Index nodes = 1;
     for (int a = 0; a < C; ++a) {
       body.stride[a] = strides[a];
+      body.out_stride[a] = out_strides[a];
       body.shape[a] = shape[a];
       nodes *= shape[a];
     }

@@ -44,7 +44,8 @@ void check_not_negative(const Index *values, Index n, Index *first_bad, Stream s
 void recentre(float *Y, Index n, int c, double *scratch, Stream stream);
 /// one (n,) becomes the mean of both: float32, or float64 with wide
 void mean(void *one, const void *two, Index n, bool wide, Stream stream);
-/// out (shape): the part of a grid whose strides are in elements
-void crop(const float *from, const Shape &strides, const Shape &shape, float *out, Stream stream);
+/// The first nodes of every axis, `shape`, from one grid into another; strides are in elements.
+void crop(const float *from, const Shape &strides, const Shape &shape, float *out,
+          const Shape &out_strides, Stream stream);
 
 } // namespace gputsne::cuda

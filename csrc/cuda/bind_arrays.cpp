@@ -116,11 +116,11 @@ scratch (scan_scratch(n + 1),))");
       "one (n,) becomes the mean of both: float32, or float64 with wide.");
   m.def(
       "crop",
-      [](Address from, Shape strides, Shape shape, Address out, Address stream) {
-        crop(from, strides, shape, out, stream);
+      [](Address from, Shape strides, Shape shape, Address out, Shape out_strides, Address stream) {
+        crop(from, strides, shape, out, out_strides, stream);
       },
-      "source"_a, "strides"_a, "shape"_a, "out"_a, "stream"_a,
-      "out (shape): the part of a float32 grid whose strides are in elements.");
+      "source"_a, "strides"_a, "shape"_a, "out"_a, "out_strides"_a, "stream"_a,
+      "The first nodes of every axis of a float32 grid into another; strides are in elements.");
 }
 
 } // namespace gputsne::cuda

@@ -151,19 +151,21 @@ template <class T> struct Mean {
   HD void operator()(Index i) const { one[i] = T(0.5) * (one[i] + two[i]); }
 };
 
-/// The part of a grid that lies in `shape`, without gaps.
+/// The part of a grid that lies in `shape`, into another grid.
 template <int C> struct Crop {
   const float *from;
   float *out;
-  Index stride[C]; // of `from`, in elements
+  Index stride[C], out_stride[C]; // in elements
   Index shape[C];
   HD void operator()(Index e) const {
-    Index at = 0, left = e;
+    Index at = 0, to = 0, left = e;
     UNROLL for (int a = C - 1; a >= 0; --a) {
-      at += left % shape[a] * stride[a];
+      Index here = left % shape[a];
+      at += here * stride[a];
+      to += here * out_stride[a];
       left /= shape[a];
     }
-    out[e] = from[at];
+    out[to] = from[at];
   }
 };
 

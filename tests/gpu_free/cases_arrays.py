@@ -164,8 +164,15 @@ def crop(bench: Bench) -> Outputs:
         grid = np.random.default_rng(37).normal(size=full).astype(np.float32)
         out = bench.empty(kept, np.float32)
         strides = [step // 4 for step in grid.strides]
-        bench.call("crop", bench.put(grid), strides, list(kept), out, 0)
-        assert np.array_equal(bench.get(out), grid[tuple(slice(m) for m in kept)])
+        own = [step // 4 for step in np.empty(kept, np.float32).strides]
+        inside = tuple(slice(m) for m in kept)
+        bench.call("crop", bench.put(grid), strides, list(kept), out, own, 0)
+        assert np.array_equal(bench.get(out), grid[inside])
+        wide = bench.put(np.zeros(full, np.float32))
+        bench.call("crop", out, own, list(kept), wide, strides, 0)
+        want = np.zeros_like(grid)
+        want[inside] = grid[inside]
+        assert np.array_equal(bench.get(wide), want)
     return {}
 
 

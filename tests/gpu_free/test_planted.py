@@ -260,8 +260,8 @@ BUGS |= {
     ),
     "scan-forgets-what-it-carries": Bug(
         SCAN,
-        "    carried += sums[BLOCK - 1];\n",
-        "    carried = sums[BLOCK - 1];\n",
+        "total[at] = carried + before;",
+        "total[at] = before;",
         "arrays.cu",
         "scan-many-tiles",
         WRONG,

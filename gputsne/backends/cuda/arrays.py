@@ -14,8 +14,8 @@ from gputsne.backends.cuda.device import Gpu
 from gputsne.base.types import Array, FloatArray, IntArray
 
 __all__ = [
-    "copied", "crop", "largest", "long_rows", "mass", "mean", "order_of", "recentre", "scan",
-    "scatter", "sort", "take", "total",
+    "copied", "crop", "largest", "long_rows", "mass", "mean", "order_of", "padded", "recentre",
+    "scan", "scatter", "sort", "take", "total",
 ]  # fmt: skip
 
 
@@ -137,6 +137,17 @@ def mean(gpu: Gpu, one: Array, two: Array) -> None:
 def crop(gpu: Gpu, grid: FloatArray, shape: tuple[int, ...]) -> FloatArray:
     """Return the first nodes of every axis, in C order."""
     out = gpu.empty(shape, np.float32)
-    strides = [step // grid.itemsize for step in grid.strides]
-    gpu.module.crop(gpu.at(grid), strides, list(shape), gpu.at(out), gpu.stream)
+    _across(gpu, grid, shape, out)
     return out
+
+
+def padded(gpu: Gpu, grid: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """Return a larger grid with zeros beyond the nodes of this one."""
+    out: FloatArray = gpu.xp.zeros(shape, np.float32)
+    _across(gpu, grid, grid.shape, out)
+    return out
+
+
+def _across(gpu: Gpu, grid: FloatArray, shape: tuple[int, ...], out: FloatArray) -> None:
+    steps, to = ([step // a.itemsize for step in a.strides] for a in (grid, out))
+    gpu.module.crop(gpu.at(grid), steps, list(shape), gpu.at(out), to, gpu.stream)
