@@ -2,13 +2,15 @@
 
 What a fit makes there is read there again; a copy in main memory, at 3 GB/s, would be most of the
 set-up of a million points. It is made for whoever reads ``indices`` or ``data``, saves or pickles,
-or when the GPU has no room left.
+when the GPU has no room left, and before a fork, whose child has no GPU.
 """
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from gputsne.base.types import Affinities, Array, KNNGraph
@@ -22,6 +24,16 @@ def spill() -> None:
     """Let everything that is kept on a GPU go to main memory."""
     for kept in list(_KEPT):
         kept.spill()
+
+
+def _before_fork() -> None:
+    for kept in list(_KEPT):
+        with suppress(Exception):  # a GPU that has failed; the child says what it misses
+            kept.read()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork)
 
 
 class _Held:
@@ -57,10 +69,14 @@ class _Held:
         vars(self)[name] = array
         return array
 
-    def spill(self) -> None:
-        """Free the GPU's memory."""
+    def read(self) -> None:
+        """Bring everything to main memory; it stays on the GPU, too."""
         for name in self.there:
             getattr(self, name)
+
+    def spill(self) -> None:
+        """Free the GPU's memory."""
+        self.read()
         vars(self)["there"] = {}
 
     def __repr__(self) -> str:
