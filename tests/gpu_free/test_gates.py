@@ -17,7 +17,10 @@ pytestmark = pytest.mark.nvcc
 TABLE = Path(__file__).with_name("registers.txt")
 # What runs in every iteration; sums are in float64 by design.
 HOT = re.compile(r"lanes_k<\d, Deposit|each_k<(StoreResult<Gather|Pad|Multiply)|rows_k<|sum_k<")
-ON_EXACT_SUMS = re.compile(r"sum_k<double|Exact|Placement|Conditional|MergeSlice")
+ON_EXACT_SUMS = re.compile(
+    r"sum_k<(double|Coordinates)|Exact|Placement|Conditional|MergeSlice|Recentre|Mean<double>"
+    r"|gram_k|ChunkSums|AddParts|AddSymmetric|Scores|EqualWeights|FixedWidth"
+)
 
 
 @pytest.fixture(scope="module")
