@@ -43,8 +43,9 @@ void scan(Index *values, Index n, Index *scratch, Stream stream) {
 
 void sort(uint64_t *words, uint64_t *other, Index n, int low, int bits, Index *scratch,
           Stream stream) {
-  if (low < 0 || bits < 1 || low + bits > 64)
-    refuse("bits ", low, " to ", low + bits, " of a word of 64 can't be sorted by");
+  if (low < 0 || low > 64 || bits < 1 || bits > 64 || low + (bits + 7) / 8 * 8 > 64)
+    refuse("words of 64 bits can't be sorted by ", bits, " of them from bit ", low,
+           " on, rounded up to bytes");
   sort_words(words, other, n, low, bits, scratch, on(stream));
 }
 
