@@ -153,6 +153,18 @@ def test_the_held_types_have_the_fields_of_those_they_stand_for(ops):
             getattr(held, field.name)
 
 
+def test_rows_in_main_memory_are_sent_before_they_are_moved(ops):
+    """As every operation takes them: a map is numpy's when its field is made for transform."""
+    rows = np.random.default_rng(4).normal(size=(31, 2)).astype(np.float32)
+    order = np.random.default_rng(5).permutation(31).astype(np.int32)
+    there = ops.xp.asarray(order)
+    np.testing.assert_array_equal(ops.host(ops.take(rows, step=4)), rows[::4])
+    np.testing.assert_array_equal(ops.host(ops.take(rows, there)), rows[order])
+    back = np.empty_like(rows)
+    back[order] = rows
+    np.testing.assert_array_equal(ops.host(ops.scatter(rows, there)), back)
+
+
 # Lists that the user brings
 
 

@@ -35,6 +35,7 @@ def take(gpu: Gpu, a: Array, order: IntArray | None = None, step: int = 1) -> Ar
 
     The caller has checked ``order``.
     """
+    a = gpu.put(a, a.dtype)
     n = -(-len(a) // step) if order is None else len(order)
     out = gpu.empty((n, *a.shape[1:]), a.dtype)
     at = 0 if order is None else gpu.at(order)
@@ -44,6 +45,7 @@ def take(gpu: Gpu, a: Array, order: IntArray | None = None, step: int = 1) -> Ar
 
 def scatter(gpu: Gpu, a: Array, order: IntArray) -> Array:
     """Return an array whose row ``order[i]`` is row i of ``a``; as in ``take``."""
+    a = gpu.put(a, a.dtype)
     out = gpu.empty(a.shape, a.dtype)
     gpu.module.scatter(gpu.at(a), len(a), _columns(a), gpu.at(order), gpu.at(out), gpu.stream)
     return out
