@@ -8,6 +8,7 @@ from gpu_free.benches import HostBench
 from gpu_free.run_cases import CASES
 from gpu_free.short_meshes import short_meshes
 
+from gputsne.backends.cuda.ops import CudaOps
 from gputsne.engine import mesh
 
 
@@ -16,9 +17,6 @@ def few_fibers(monkeypatch: pytest.MonkeyPatch) -> None:
     """A GPU's meshes as short as they may be: 1024 nodes per axis cost it what 64 do, not us."""
     for name, value in short_meshes.items():
         monkeypatch.setattr(mesh, name, value)
-
-
-from gputsne.backends.cuda.ops import CudaOps
 
 
 @pytest.fixture(scope="session")
