@@ -20,23 +20,20 @@ def use_device(device: int) -> None: ...
 def conditional(
     distances: int, n: int, k: int, perplexities: int, count: int, p: int, missed: int, stream: int
 ) -> None: ...
-def count_incoming(
-    indices: int, p: int, n: int, k: int, incoming: int, first_bad: int, stream: int
-) -> None: ...
-def fill_incoming(
-    indices: int, p: int, n: int, k: int, cursor: int, transpose: int, stream: int
-) -> None: ...
+
+class Directed:
+    """The directed graph that P is made of."""
+
+    def __init__(self, indices: int, p: int, n: int, k: int) -> None: ...
+
+def count_incoming(edges: Directed, incoming: int, first_bad: int, stream: int) -> None: ...
+def fill_incoming(edges: Directed, cursor: int, transpose: int, stream: int) -> None: ...
 def sort_rows(
     start: int, n: int, longest: int, transpose: int, scratch: int, stream: int
 ) -> None: ...
-def row_sizes(
-    indices: int, p: int, n: int, k: int, start: int, transpose: int, size: int, stream: int
-) -> None: ...
+def row_sizes(edges: Directed, start: int, transpose: int, size: int, stream: int) -> None: ...
 def merge_rows(
-    indices: int,
-    p: int,
-    n: int,
-    k: int,
+    edges: Directed,
     start: int,
     transpose: int,
     indptr: int,
@@ -154,29 +151,114 @@ def move_edges(
 ) -> None: ...
 
 # New points: csrc/cuda/bind_place.cpp.
-def place(
-    Y: int,
-    n: int,
-    c: int,
-    dof: float,
-    potential: int,
-    center: Sequence[float],
-    inv_h: float,
-    order: int,
+class Fitted:
+    """A fitted map and its field: ``gputsne.base.types.Reference``."""
+
+    def __init__(
+        self,
+        Y: int,
+        n: int,
+        c: int,
+        dof: float,
+        potential: int,
+        center: Sequence[float],
+        inv_h: float,
+        order: int,
+        shape: Sequence[int],
+        far: float,
+        floor: float,
+        low: Sequence[float],
+        high: Sequence[float],
+    ) -> None: ...
+
+class Query:
+    """New points: fitted neighbours and their conditional probabilities."""
+
+    def __init__(
+        self, indices: int, p: int, m: int, k: int, exaggeration: float, max_iter: int
+    ) -> None: ...
+
+def place(map: Fitted, query: Query, out: int, stream: int) -> None: ...
+
+# Whole arrays: csrc/cuda/bind_arrays.cpp.
+def fill(out: int, count: int, bytes: int, value: int, stream: int) -> None: ...
+def take(
+    source: int, n: int, columns: int, order: int, step: int, out: int, stream: int
+) -> None: ...
+def scatter(source: int, n: int, columns: int, order: int, out: int, stream: int) -> None: ...
+def scan_scratch(n: int) -> int: ...
+def sort_scratch(n: int) -> int: ...
+def scan(values: int, n: int, scratch: int, stream: int) -> None: ...
+def sort(
+    words: int, other: int, n: int, low: int, bits: int, scratch: int, stream: int
+) -> None: ...
+def order_of(code: int, n: int, words: int, scratch: int, order: int, stream: int) -> None: ...
+def long_rows(indptr: int, n: int, longest: int, place: int, scratch: int, stream: int) -> None: ...
+def list_long_rows(
+    indptr: int, place: int, n: int, row: int, begin: int, end: int, stream: int
+) -> None: ...
+def count(flags: int, n: int, scratch: int, out: int, stream: int) -> None: ...
+def mass(values: int, n: int, half: bool, scratch: int, out: int, stream: int) -> None: ...
+def largest(values: int, n: int, scratch: int, out: int, stream: int) -> None: ...
+def check_not_negative(values: int, n: int, first_bad: int, stream: int) -> None: ...
+def recentre(Y: int, n: int, c: int, scratch: int, stream: int) -> None: ...
+def mean(one: int, two: int, n: int, wide: bool, stream: int) -> None: ...
+def crop(
+    source: int,
+    strides: Sequence[int],
     shape: Sequence[int],
-    far: float,
-    floor: float,
-    low: Sequence[float],
-    high: Sequence[float],
-    indices: int,
-    p: int,
-    count: int,
-    k: int,
-    exaggeration: float,
-    max_iter: int,
     out: int,
+    out_strides: Sequence[int],
     stream: int,
 ) -> None: ...
+
+# Lists from outside: csrc/cuda/bind_lists.cpp.
+class Given:
+    """Neighbour lists as they were given."""
+
+    def __init__(
+        self, ids: int, wide_ids: bool, distances: int, wide_distances: bool, n: int, k: int
+    ) -> None: ...
+
+def farthest(lists: Given, scratch: int, out: int, stream: int) -> None: ...
+def check_lists(
+    lists: Given, slack: float, begin: int, end: int, scratch: int, report: int, stream: int
+) -> None: ...
+def sort_lists(
+    lists: Given,
+    keep: int,
+    begin: int,
+    end: int,
+    scratch: int,
+    ids: int,
+    lengths: int,
+    stream: int,
+) -> None: ...
+def check_lengths(distances: int, count: int, first_bad: int, stream: int) -> None: ...
+def equal_weights(distances: int, n: int, k: int, p: int, stream: int) -> None: ...
+def fixed_width(distances: int, n: int, k: int, sigma: float, p: int, stream: int) -> None: ...
+
+# PCA's sums over rows: csrc/cuda/bind_gram.cpp.
+class Rows:
+    """Rows of X and how they are centred."""
+
+    def __init__(
+        self,
+        X: int,
+        wide: bool,
+        n: int,
+        d: int,
+        fill: int,
+        mean: int,
+        scale: int,
+        factor: float,
+    ) -> None: ...
+
+def column_scratch(n: int, d: int) -> int: ...
+def gram_scratch(n: int, d: int) -> int: ...
+def add_columns(rows: Rows, scratch: int, sum: int, stream: int) -> None: ...
+def add_gram(rows: Rows, scratch: int, gram: int, stream: int) -> None: ...
+def scores(rows: Rows, axes: int, c: int, out: int, stream: int) -> None: ...
 
 # Neighbours: csrc/cuda/bind_neighbors.cpp, csrc/kernels/neighbors.hpp. Groups of arrays are tuples
 # in the order of csrc/cuda/launch_neighbors.hpp: queries and database Columns, lists ListsOf.

@@ -20,6 +20,9 @@ void bind_step(pybind11::module_ &m);
 void bind_order(pybind11::module_ &m);
 void bind_place(pybind11::module_ &m);
 void bind_neighbors(pybind11::module_ &m);
+void bind_arrays(pybind11::module_ &m);
+void bind_lists(pybind11::module_ &m);
+void bind_gram(pybind11::module_ &m);
 
 } // namespace gputsne::cuda
 

@@ -9,6 +9,12 @@ namespace py = pybind11;
 using namespace py::literals;
 
 void bind_graph(py::module_ &m) {
+  py::class_<Directed>(m, "Directed", py::module_local(),
+                       "The directed graph that P is made of; arrays that the caller keeps alive.")
+      .def(py::init([](Address indices, Address p, Index n, Index k) {
+             return Directed{indices, p, n, k};
+           }),
+           "indices"_a, "p"_a, "n"_a, "k"_a, "indices (n, k) int32, p (n, k) float32.");
   m.def(
       "conditional",
       [](Address distances, Index n, Index k, Address perplexities, Index count, Address p,
@@ -20,15 +26,17 @@ void bind_graph(py::module_ &m) {
 missed (n,) uint8: 1 where an entropy was out of reach.)");
   m.def(
       "count_incoming",
-      [](Address indices, Address p, Index n, Index k, Address incoming, Address first_bad,
-         Address stream) { count_incoming({indices, p, n, k}, incoming, first_bad, stream); },
-      "indices"_a, "p"_a, "n"_a, "k"_a, "incoming"_a, "first_bad"_a, "stream"_a,
+      [](const Directed &edges, Address incoming, Address first_bad, Address stream) {
+        count_incoming(edges, incoming, first_bad, stream);
+      },
+      "edges"_a, "incoming"_a, "first_bad"_a, "stream"_a,
       "Adds in-degrees to incoming (n,) int64; first_bad (1,) int64, -1 before: first bad row.");
   m.def(
       "fill_incoming",
-      [](Address indices, Address p, Index n, Index k, Address cursor, Address transpose,
-         Address stream) { fill_incoming({indices, p, n, k}, cursor, transpose, stream); },
-      "indices"_a, "p"_a, "n"_a, "k"_a, "cursor"_a, "transpose"_a, "stream"_a,
+      [](const Directed &edges, Address cursor, Address transpose, Address stream) {
+        fill_incoming(edges, cursor, transpose, stream);
+      },
+      "edges"_a, "cursor"_a, "transpose"_a, "stream"_a,
       "transpose uint64, rows in any order; cursor (n,) int64 moves from starts to ends.");
   m.def(
       "sort_rows",
@@ -38,21 +46,19 @@ missed (n,) uint8: 1 where an entropy was out of reach.)");
       "Sorts each row of at most longest edges by source; scratch is as long as transpose.");
   m.def(
       "row_sizes",
-      [](Address indices, Address p, Index n, Index k, Address start, Address transpose,
-         Address size,
-         Address stream) { row_sizes({indices, p, n, k}, start, transpose, size, stream); },
-      "indices"_a, "p"_a, "n"_a, "k"_a, "start"_a, "transpose"_a, "size"_a, "stream"_a,
+      [](const Directed &edges, Address start, Address transpose, Address size, Address stream) {
+        row_sizes(edges, start, transpose, size, stream);
+      },
+      "edges"_a, "start"_a, "transpose"_a, "size"_a, "stream"_a,
       "size (n,) int64: degrees in P; -1 - j where point j lists this one twice.");
   m.def(
       "merge_rows",
-      [](Address indices, Address p, Index n, Index k, Address start, Address transpose,
-         Address indptr, Address columns, Address data, Index begin, Index end, Address scratch,
-         Address stream) {
-        merge_rows({indices, p, n, k}, start, transpose, indptr, columns, data, begin, end, scratch,
-                   stream);
+      [](const Directed &edges, Address start, Address transpose, Address indptr, Address columns,
+         Address data, Index begin, Index end, Address scratch, Address stream) {
+        merge_rows(edges, start, transpose, indptr, columns, data, begin, end, scratch, stream);
       },
-      "indices"_a, "p"_a, "n"_a, "k"_a, "start"_a, "transpose"_a, "indptr"_a, "columns"_a, "data"_a,
-      "begin"_a, "end"_a, "scratch"_a, "stream"_a,
+      "edges"_a, "start"_a, "transpose"_a, "indptr"_a, "columns"_a, "data"_a, "begin"_a, "end"_a,
+      "scratch"_a, "stream"_a,
       "Rows [begin, end) of P; scratch ((end - begin) (2 k + 1),) uint64.");
   m.def(
       "check_offsets",

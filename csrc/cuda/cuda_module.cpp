@@ -33,4 +33,7 @@ PYBIND11_MODULE(GPUTSNE_MODULE, m) {
   cuda::bind_order(m);
   cuda::bind_place(m);
   cuda::bind_neighbors(m);
+  cuda::bind_arrays(m);
+  cuda::bind_lists(m);
+  cuda::bind_gram(m);
 }

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gputsne.affinities.weights import SetupOps, check_distances, symmetric
+from gputsne.affinities.weights import SetupOps, lengths, symmetric
 from gputsne.base.messages import warn_user
 from gputsne.base.types import Affinities, KNNGraph
 
@@ -61,8 +61,7 @@ def perplexity(
     4
     """
     wanted = perplexities_of(perplexity).tolist()
-    distances = check_distances(graph)
-    return symmetric(graph, lambda ops: ops.conditional(distances, wanted), ops)
+    return symmetric(graph, lambda ops: ops.conditional(lengths(graph, ops), wanted), ops)
 
 
 def perplexities_of(perplexity: float | Sequence[float]) -> npt.NDArray[np.float64]:

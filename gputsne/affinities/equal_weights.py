@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gputsne.affinities.weights import SetupOps, symmetric
-from gputsne.base.types import Affinities, KNNGraph
+from gputsne.base.types import Affinities, FloatArray, KNNGraph
 
 __all__ = ["N_NEIGHBORS", "uniform"]
 
@@ -37,6 +37,13 @@ def uniform(graph: KNNGraph, *, ops: SetupOps | None = None) -> Affinities:
     >>> gputsne.affinities.uniform(graph).to_csr().toarray().astype(float).round(2).tolist()
     [[0.0, 0.33, 0.0], [0.33, 0.0, 0.17], [0.0, 0.17, 0.0]]
     """
+    return symmetric(graph, lambda ops: (_conditional(graph, ops), 0), ops)
+
+
+def _conditional(graph: KNNGraph, ops: SetupOps) -> FloatArray:
+    there = ops.equal_weights(graph)
+    if there is not None:
+        return there
     known = np.isfinite(graph.distances)
-    p = (known / np.maximum(1, known.sum(axis=1, keepdims=True))).astype(np.float32)
-    return symmetric(graph, lambda _: (p, 0), ops)
+    p: FloatArray = (known / np.maximum(1, known.sum(axis=1, keepdims=True))).astype(np.float32)
+    return p

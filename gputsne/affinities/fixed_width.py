@@ -51,8 +51,12 @@ def fixed_sigma(graph: KNNGraph, sigma: float, *, ops: SetupOps | None = None) -
     3
     """
     width = _positive(sigma)
-    distances = check_distances(graph)
-    return symmetric(graph, lambda _: (_conditional(distances, width), 0), ops)
+
+    def conditional(ops: SetupOps) -> tuple[FloatArray, int]:
+        there = ops.fixed_width(graph, width)
+        return (_conditional(check_distances(graph), width) if there is None else there), 0
+
+    return symmetric(graph, conditional, ops)
 
 
 def _positive(sigma: Any) -> float:

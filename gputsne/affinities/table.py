@@ -92,7 +92,7 @@ def joint(
     graph : KNNGraph
         Neighbour lists, shape (n, k).
     ops : object or None
-        A backend with ``conditional`` and ``symmetrize``; None takes the best there is here.
+        A backend; None takes the best there is here.
     kind : str
         A name of ``AFFINITIES`` that reads a graph.
     **options : dict

@@ -8,23 +8,32 @@ from typing import Protocol
 import numpy as np
 
 from gputsne.base.rows import row_blocks
-from gputsne.base.types import Affinities, Array, FloatArray, IntArray, KNNGraph
+from gputsne.base.types import Affinities, FloatArray, KNNGraph
 
-__all__ = ["BLOCK_ENTRIES", "SetupOps", "check_distances", "symmetric"]
+__all__ = ["BLOCK_ENTRIES", "SetupOps", "check_distances", "lengths", "symmetric"]
 
 BLOCK_ENTRIES = 1 << 21  # float64 work arrays of 16 MB; a Ctrl-C waits for one block at most
 
 
 class SetupOps(Protocol):
-    """The two operations a backend lends to this stage."""
+    """The operations a backend lends to this stage."""
+
+    def lengths(self, graph: KNNGraph) -> FloatArray | None:
+        """Return the distances, checked, where the backend keeps arrays; None for main memory."""
+
+    def equal_weights(self, graph: KNNGraph) -> FloatArray | None:
+        """Return 1 / neighbours for each; None where main memory is the place to do it."""
+
+    def fixed_width(self, graph: KNNGraph, sigma: float) -> FloatArray | None:
+        """Return the weights of Gaussians of one width; None as in ``equal_weights``."""
 
     def conditional(
         self, distances: FloatArray, perplexities: Sequence[float]
     ) -> tuple[FloatArray, int]:
         """Return p_j|i, shape (n, k), and the number of rows that missed their entropy."""
 
-    def symmetrize(self, indices: IntArray, p: FloatArray) -> tuple[Array, IntArray, FloatArray]:
-        """Return (p_j|i + p_i|j) / 2n as the three arrays of a CSR matrix."""
+    def joint(self, graph: KNNGraph, p: FloatArray, unreached: int) -> Affinities:
+        """Return (p_j|i + p_i|j) / 2n."""
 
 
 def symmetric(
@@ -42,7 +51,7 @@ def symmetric(
         Given the backend, returns p_j|i of shape (n, k), float32, rows summing to 1, and how many
         rows missed what was asked for.
     ops : object or None
-        A backend with ``conditional`` and ``symmetrize``; None takes the best there is here.
+        A backend; None takes the best there is here.
 
     Returns
     -------
@@ -54,8 +63,13 @@ def symmetric(
 
         ops = choose("auto").ops
     p, unreached = conditional(ops)
-    indices = np.ascontiguousarray(graph.indices, dtype=np.int32)
-    return Affinities(*ops.symmetrize(indices, p), unreached=unreached)
+    return ops.joint(graph, p, unreached)
+
+
+def lengths(graph: KNNGraph, ops: SetupOps) -> FloatArray:
+    """Return the distances where the backend reads them, or say where one is negative or NaN."""
+    there = ops.lengths(graph)
+    return check_distances(graph) if there is None else there
 
 
 def check_distances(graph: KNNGraph) -> FloatArray:

@@ -30,7 +30,15 @@ from typing import TYPE_CHECKING, Any, Final, SupportsFloat
 import numpy as np
 
 from gputsne.backends.host import convolve
-from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Reference, StepParams
+from gputsne.base.types import (
+    Affinities,
+    Array,
+    FloatArray,
+    IntArray,
+    KNNGraph,
+    Reference,
+    StepParams,
+)
 
 if TYPE_CHECKING:
     from gputsne.base.types import Mesh
@@ -96,6 +104,37 @@ class Ops(ABC):
     @abstractmethod
     def symmetrize(self, indices: IntArray, p: FloatArray) -> tuple[Array, IntArray, FloatArray]:
         """Return the joint P as CSR ``(indptr, indices, data)``."""
+
+    def lengths(self, graph: KNNGraph) -> FloatArray | None:
+        """Return a graph's distances, checked, as an array of ``xp``; None where that is numpy.
+
+        Raises ValueError for one that is below 0 or NaN.
+        """
+        return None
+
+    def equal_weights(self, graph: KNNGraph) -> FloatArray | None:
+        """Return ``p_j|i`` of equal weights, (n, k); None where numpy is the place to do it."""
+        return None
+
+    def fixed_width(self, graph: KNNGraph, sigma: float) -> FloatArray | None:
+        """Return ``p_j|i`` of Gaussians of one width, (n, k); None as in ``equal_weights``."""
+        return None
+
+    def joint(self, graph: KNNGraph, p: FloatArray, unreached: int) -> Affinities:
+        """Return the joint P of a graph's conditionals; a device may keep it until it is read."""
+        indices = np.ascontiguousarray(graph.indices, dtype=np.int32)
+        return Affinities(*self.symmetrize(indices, p), unreached=unreached)
+
+    def given_lists(self, indices: Any, distances: Any) -> Any:
+        """Return lists from outside on the device (backends/cuda/lists.py); None without one."""
+        return None
+
+    def row_sums(self, values: Array) -> Any:
+        """Return what adds up rows of X on the device (backends/cuda/gram.py); None without one."""
+        return None
+
+    def make_room(self) -> None:  # noqa: B027 - a CPU has nothing to move
+        """Move what a device keeps for later into main memory."""
 
     def memory(self) -> tuple[int, int]:
         """Return the bytes that are free on the device, and the device's all; no device: zeros."""
@@ -214,6 +253,24 @@ class Ops(ABC):
     def reorder(self, P: Affinities, order: IntArray) -> Affinities:
         """Return P with row and column ``i`` those of ``order[i]``; columns no longer ascend."""
 
+    def order_of(self, codes: Array) -> IntArray:
+        """Return the places of codes in ascending order, shape (n,), int32, equals in theirs."""
+        return np.argsort(codes, kind="stable").astype(np.int32)
+
+    def take(self, a: Array, order: IntArray | None = None, step: int = 1) -> Array:
+        """Return the rows ``order`` of an array, or each ``step``-th; of 4-byte elements."""
+        return np.ascontiguousarray(a[::step]) if order is None else a[order]
+
+    def scatter(self, a: Array, order: IntArray) -> Array:
+        """Return an array whose row ``order[i]`` is row i of ``a``; undoes ``take``."""
+        out = np.empty_like(a)
+        out[order] = a
+        return out
+
+    def recentre(self, Y: FloatArray) -> None:
+        """Move the mean of the points to the origin."""
+        Y -= Y.mean(axis=0, dtype=np.float64).astype(np.float32)
+
     def mass(self, P: Affinities) -> float:
         """Return the sum of P, in float64: 1 but for rounding."""
         return float(P.data.sum(dtype=np.float64))
@@ -221,6 +278,11 @@ class Ops(ABC):
     @abstractmethod
     def divergence(self, P: Affinities, Y: FloatArray, dof: float) -> float:
         """Return ``sum p_ij (log p_ij - log K_ij)``; KL = this + log Z."""
+
+    def inside(self, potential: FloatArray, shape: Sequence[int]) -> tuple[FloatArray, float]:
+        """Return a copy of the first nodes of every axis, C order, and the largest value there."""
+        kept = np.array(potential[tuple(slice(0, m) for m in shape)], order="C")  # ours to keep
+        return kept, float(kept.max())
 
     @abstractmethod
     def place(

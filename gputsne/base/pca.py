@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["covariance_axes", "positive_sign"]
+__all__ = ["axes_of", "covariance_axes", "positive_sign"]
 
 F64 = npt.NDArray[np.float64]
 
@@ -35,6 +35,11 @@ def covariance_axes(blocks: Iterable[F64], d: int) -> tuple[F64, F64]:
     covariance = np.zeros((d, d))
     for block in blocks:
         covariance += block.T @ block
+    return axes_of(covariance)
+
+
+def axes_of(covariance: F64) -> tuple[F64, F64]:
+    """Return the eigenvalues and eigenvectors of a covariance, as ``covariance_axes`` does."""
     largest = covariance.max(initial=0.0)  # a diagonal element
     values, vectors = np.linalg.eigh(covariance / largest if largest > 0 else covariance)
     return values[::-1], vectors[:, ::-1]

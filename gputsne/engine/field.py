@@ -225,7 +225,7 @@ class Field:
         assert mesh is not None
         if mesh.h < meshes.CLEAN * meshes.width(self.dof):
             return 0.0
-        some = self.ops.xp.array(Y[:: max(1, len(Y) // SAMPLE)], dtype=np.float32, order="C")
+        some = self.ops.take(Y, step=max(1, len(Y) // SAMPLE))
         phi, grad = self.ops.xp.empty(len(some), np.float32), self.ops.xp.empty_like(some)
         found = []
         for shift in PAIR if self.pair else SINGLE:

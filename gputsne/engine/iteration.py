@@ -46,7 +46,8 @@ class Engine:
         self.iteration = state.iteration
         xp = self.ops.xp
         self.Y, self.velocity, self.gains = (
-            xp.array(a, dtype=np.float32, order="C") for a in (state.Y, state.velocity, state.gains)
+            xp.asarray(np.array(a, dtype=np.float32, order="C"))
+            for a in (state.Y, state.velocity, state.gains)
         )
         self._Y_next = xp.empty_like(self.Y)
         self._phi = xp.empty(len(self.Y), np.float32)
@@ -143,7 +144,7 @@ class Engine:
 
     def recentre(self) -> None:
         """Move the map's mean to the origin; forces don't change, float32 keeps its digits."""
-        self.Y -= self.Y.mean(axis=0, dtype=np.float64).astype(np.float32)
+        self.ops.recentre(self.Y)
         self._Z = None
         self.field.invalidate()
 
@@ -151,21 +152,21 @@ class Engine:
         """Put points and P in Morton order of the map, where the backend gains by it."""
         if len(self.Y) < self.ops.relabel_from:
             return
-        morton_codes = self.ops.curve(self.Y, self.ops.extent(self.Y))
-        order: IntArray = self.ops.xp.argsort(morton_codes, kind="stable").astype(np.int32)
-        self.P = self.ops.reorder(self.P, order)
-        self.Y, self.velocity, self.gains = (a[order] for a in (self.Y, self.velocity, self.gains))
-        self._order = order if self._order is None else self._order[order]
+        ops = self.ops
+        order = ops.order_of(ops.curve(self.Y, ops.extent(self.Y)))
+        self.P = ops.reorder(self.P, order)
+        self.Y, self.velocity, self.gains = (
+            ops.take(a, order) for a in (self.Y, self.velocity, self.gains)
+        )
+        self._order = order if self._order is None else ops.take(self._order, order)
         self._arrays = object()
         self._Z = None
 
     def _callers(self, a: FloatArray) -> FloatArray:
         """Return a copy of a row-wise array in the caller's order, in main memory."""
-        if self._order is None:
-            return self.ops.host(a.copy())
-        out = self.ops.xp.empty_like(a)
-        out[self._order] = a
-        return self.ops.host(out)
+        out: FloatArray = a if self._order is None else self.ops.scatter(a, self._order)
+        here = self.ops.host(out)
+        return here.copy() if here is a else here
 
     def embedding(self) -> FloatArray:
         """Return a copy of the map, shape (n, c), float32."""

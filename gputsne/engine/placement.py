@@ -79,10 +79,9 @@ def reference(
     # potential: one finer mesh instead of a pair.
     field = Field(ops, dof=dof, max_nodes=max_nodes, pairs=False)
     mesh = field.fit_for_good(Y, box, as_points, room=room)
-    inside = tuple(slice(0, m) for m in mesh.shape)
-    potential = ops.xp.array(field.potential(Y)[inside], order="C")  # a copy, ours to keep
+    potential, largest = ops.inside(field.potential(Y), mesh.shape)
     offset = mesh.offset * len(Y)
-    rounding_floor = ROUNDING * (offset + float(potential.max()))
+    rounding_floor = ROUNDING * (offset + largest)
     return Reference(
         Y,
         float(dof),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gputsne.base.pca import covariance_axes, positive_sign
+from gputsne.base.pca import axes_of, covariance_axes, positive_sign
 from gputsne.base.random import generator
 from gputsne.base.rows import row_blocks
 from gputsne.base.types import Array, FloatArray
@@ -19,7 +19,9 @@ BLOCK_NUMBERS = 1 << 22  # float64 rows of one block of the covariance: 32 MB
 COVARIANCE_FLOPS = 1e10  # n d^2 above this: randomised SVD, which needs n d times a few dozen
 
 
-def pca(X: Array, n_components: int = 2, *, random_state: Any = None) -> FloatArray:
+def pca(
+    X: Array, n_components: int = 2, *, random_state: Any = None, ops: Any = None
+) -> FloatArray:
     """Return a first map of the leading principal components.
 
     Parameters
@@ -31,6 +33,8 @@ def pca(X: Array, n_components: int = 2, *, random_state: Any = None) -> FloatAr
     random_state : int, RandomState, Generator or None
         Seeds the noise that keeps coincident points apart; axes beyond the rank of X hold nothing
         else.
+    ops : Ops or None
+        A backend whose device adds up the covariance, where it has one.
 
     Returns
     -------
@@ -48,10 +52,11 @@ def pca(X: Array, n_components: int = 2, *, random_state: Any = None) -> FloatAr
     >>> pca(X, random_state=0).shape
     (100, 2)
     """
-    return scaled(_scores(np.asarray(X), n_components), n_components, generator(random_state))
+    scores = _scores(np.asarray(X), n_components, ops)
+    return scaled(scores, n_components, generator(random_state))
 
 
-def _scores(X: Array, c: int) -> F64:
+def _scores(X: Array, c: int, ops: Any = None) -> F64:
     """Return the scores on the leading components, as many as the rank allows.
 
     With one BLAS thread, so that sums are taken in the same order for every n_jobs.
@@ -66,19 +71,30 @@ def _scores(X: Array, c: int) -> F64:
         for rows in row_blocks(n, d, BLOCK_NUMBERS):
             yield rows, X[rows].astype(np.float64)
 
+    sums = None if ops is None else ops.row_sums(X)
     with threadpool_limits(1, user_api="blas"):
+        if sums is not None:
+            mean = sums.mean()
+            vectors = _leading(*axes_of(sums.gram(None, mean, None, 1.0)), c)
+            scored: F64 = sums.scores(mean, vectors.T)
+            return scored
         mean = sum((block.sum(axis=0) for _, block in blocks()), np.zeros(d)) / n
         if n * float(d) ** 2 <= COVARIANCE_FLOPS or d <= 2 * c:
             values, vectors = covariance_axes((block - mean for _, block in blocks()), d)
         else:
             values, vectors = _sketched_axes(X, mean, c)
-        # float32 data carry noise of eps in every feature: directions below it are not data.
-        rank = int((values[:c] > values[0] * np.finfo(np.float32).eps ** 2).sum())
-        vectors = positive_sign(vectors[:, :rank])
-        scores = np.empty((n, rank))
+        vectors = _leading(values, vectors, c)
+        scores = np.empty((n, vectors.shape[1]))
         for rows, block in blocks():
             scores[rows] = (block - mean) @ vectors
     return scores
+
+
+def _leading(values: F64, vectors: F64, c: int) -> F64:
+    """Return the leading axes, shape (d, r), without those that are noise."""
+    # float32 data carry noise of eps in every feature: directions below it are not data.
+    rank = int((values[:c] > values[0] * np.finfo(np.float32).eps ** 2).sum())
+    return positive_sign(vectors[:, :rank])
 
 
 def _sketched_axes(X: Array, mean: F64, c: int) -> tuple[F64, F64]:

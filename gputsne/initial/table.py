@@ -34,16 +34,19 @@ class Start:
         What it starts from: ``"X"``, ``"P"``, or ``"n"``, the number of points.
     meaning : str
         One line for help texts.
+    by_device : bool
+        Whether ``make`` takes ``ops``, the backend that may do part of it.
     """
 
     make: Callable[..., FloatArray]
     source: str
     meaning: str
+    by_device: bool = False
 
 
 STARTS: MappingProxyType[str, Start] = MappingProxyType(
     {
-        "pca": Start(pca, "X", "the leading principal components"),
+        "pca": Start(pca, "X", "the leading principal components", by_device=True),
         "spectral": Start(spectral, "P", "the leading eigenvectors of the graph's Laplacian"),
         "random": Start(random, "n", "normal noise"),
     }
@@ -57,6 +60,7 @@ def initial(
     init: str | npt.ArrayLike = "pca",
     n_components: int = 2,
     random_state: Any = None,
+    ops: Any = None,
 ) -> FloatArray:
     """Return the map that the optimisation starts from.
 
@@ -73,6 +77,8 @@ def initial(
         Map axes ``c``.
     random_state : int, RandomState, Generator or None
         Seeds the noise; one seed gives the same bytes for any number of threads.
+    ops : Ops or None
+        The backend; its device does what it can.
 
     Returns
     -------
@@ -101,4 +107,5 @@ def initial(
         what = {"X": "data, not distances or P", "P": "P"}[start.source]
         others = [repr(name) for name, other in STARTS.items() if other.source != start.source]
         raise ValueError(f"init={init!r} needs {what}: use {' or '.join(others)}")
-    return start.make(source, n_components, random_state=random_state)
+    machine = {"ops": ops} if start.by_device else {}
+    return start.make(source, n_components, random_state=random_state, **machine)

@@ -87,6 +87,7 @@ def _run(X: Any, stages: _Stages) -> None:
             init=params.init,
             n_components=params.n_components,
             random_state=seeds.initial,
+            ops=stages.ops,
         )
     field = field_of(params, stages.ops, float(params.dof), others=stages.others)
     _optimize(P, initial_state(Y0), field, params.schedule_for(P.n), stages)
@@ -136,6 +137,7 @@ def _prepare(X: Any, stages: _Stages, seeds: Seeds) -> FloatArray:
             recentre=not metric.origin_matters,
             rescale=metric.scale_power is not None,
             units_matter=metric.units_matter,
+            ops=stages.ops,
         )
         untouched = learned.factor == 1.0 and all(
             part is None for part in (learned.fill, learned.mean, learned.scale, learned.components)
@@ -220,7 +222,7 @@ def _graph(X: Any, stages: _Stages, seeds: Seeds) -> KNNGraph:
     with timer.stage("neighbors", n) as report:
         by = params.neighbors if isinstance(params.neighbors, str) else "auto"
         if params.neighbors is not None and by == "auto":
-            graph = neighbors.from_user(params.neighbors, n, params.n_neighbors)
+            graph = neighbors.from_user(params.neighbors, n, params.n_neighbors, ops=stages.ops)
             _check_reach(graph, stages)
             return graph
         if k == 0:
@@ -284,6 +286,8 @@ def _check_memory(n: int, d: int, k: int, stages: _Stages, entries: int | None =
         device=stages.fit.device, affinity_dtype=params.affinity_dtype, metric=params.metric,
         affinity=params.affinity_name, init=params.init, entries=entries or None,
     )  # fmt: skip
+    if plan.device_bytes > stages.ops.memory()[0]:
+        stages.ops.make_room()
     plan.check(params.memory_limit, device_limit=stages.ops.memory()[0])
     stages.others = plan.others
 

@@ -73,6 +73,7 @@ class Fit:
 
 def read_only(P: Affinities) -> Affinities:
     """Return P with arrays that can't be written to."""
-    for array in (P.indptr, P.indices, P.data):
-        array.flags.writeable = False
+    for name in ("indptr", "indices", "data"):
+        if name in vars(P):  # what a device still holds is nobody's to write to
+            vars(P)[name].flags.writeable = False
     return P

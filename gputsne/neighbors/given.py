@@ -15,7 +15,7 @@ __all__ = ["from_user"]
 BLOCK = 65536  # rows handled at once: 50 MB at k = 90
 
 
-def from_user(neighbors: Any, n: int, k: int | None = None) -> KNNGraph:
+def from_user(neighbors: Any, n: int, k: int | None = None, *, ops: Any = None) -> KNNGraph:
     """Check neighbours that the user brings, drop each point from its own list, sort.
 
     Parameters
@@ -30,6 +30,8 @@ def from_user(neighbors: Any, n: int, k: int | None = None) -> KNNGraph:
         Number of points.
     k : int or None
         Neighbours to keep, the nearest; None keeps all.
+    ops : Ops or None
+        A backend whose device checks and sorts the lists, where it has one; None for the CPU.
 
     Returns
     -------
@@ -50,6 +52,10 @@ def from_user(neighbors: Any, n: int, k: int | None = None) -> KNNGraph:
         kept = {a: getattr(neighbors, a) for a in ("recall", "source", "metric")}
         neighbors = (neighbors.indices, neighbors.distances)
     indices, distances = _two_arrays(neighbors, n)
+    there = None if ops is None else ops.given_lists(indices, distances)
+    if there is not None:
+        return _on_device(there, rounding_of(distances.dtype), n, k, kept)
+    indices, distances = np.asarray(host(indices)), np.asarray(host(distances))
     blocks = [slice(start, min(n, start + BLOCK)) for start in range(0, n, BLOCK)]
     slack = rounding_of(distances.dtype) * max(
         (_farthest(distances[block]) for block in blocks), default=0.0
@@ -57,17 +63,36 @@ def from_user(neighbors: Any, n: int, k: int | None = None) -> KNNGraph:
     for block in blocks:
         _check_block(indices[block], distances[block], block.start, n, slack)
     own = any((indices[b] == np.arange(b.start, b.stop)[:, None]).any() for b in blocks)
-    width = indices.shape[1] - own
+    k = _checked_k(k, indices.shape[1] - own)
+    ids, lengths = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
+    for block in blocks:
+        ids[block], lengths[block] = _sorted(indices[block], distances[block], block.start, k)
+    return KNNGraph(ids, lengths, **kept)
+
+
+def _checked_k(k: int | None, width: int) -> int:
     k = width if k is None else k
     if not 1 <= k <= width:
         raise ValueError(
             f"neighbors: the lists hold {width} neighbours besides the point itself, but k={k} are "
             "needed: bring longer lists, or lower perplexity or n_neighbors"
         )
-    ids, lengths = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
-    for block in blocks:
-        ids[block], lengths[block] = _sorted(indices[block], distances[block], block.start, k)
-    return KNNGraph(ids, lengths, **kept)
+    return k
+
+
+def _on_device(
+    lists: Any, rounding: float, n: int, k: int | None, kept: dict[str, Any]
+) -> KNNGraph:
+    """Let the device check and sort; what it finds wrong is told from the row itself."""
+    slack = rounding * lists.farthest()
+    *faults, alone, own = lists.check(slack)
+    for row in faults:
+        if row >= 0:
+            indices, distances = lists.row(row)
+            _check_block(indices, distances, row, n, slack, alone)
+    k = _checked_k(k, lists.width - own)
+    graph: KNNGraph = lists.sorted(k, **kept)
+    return graph
 
 
 def _from_matrix(D: Any, n: int, k: int | None) -> KNNGraph:
@@ -80,6 +105,11 @@ def _from_matrix(D: Any, n: int, k: int | None) -> KNNGraph:
     return KNNGraph(graph.indices, graph.distances)
 
 
+def _on_gpu(a: Any) -> bool:
+    """Tell whether an array is a device's, of CuPy's kind; PyTorch's are read by way of a copy."""
+    return hasattr(a, "__cuda_array_interface__") and isinstance(a.dtype, np.dtype)
+
+
 def _two_arrays(neighbors: Any, n: int) -> tuple[Array, Array]:
     """Return indices and distances, or raise for what can't be a pair of lists of n points."""
     if not isinstance(neighbors, tuple | list) or len(neighbors) != 2:
@@ -87,7 +117,7 @@ def _two_arrays(neighbors: Any, n: int) -> tuple[Array, Array]:
             "neighbors must be a KNNGraph, a pair (indices, distances) or a sparse matrix of "
             f"distances, got {type(neighbors).__name__}"
         )
-    indices, distances = (np.asarray(host(part)) for part in neighbors)
+    indices, distances = (a if _on_gpu(a) else np.asarray(host(a)) for a in neighbors)
     if indices.dtype.kind not in "iu":
         swapped = indices.dtype.kind == "f" and distances.dtype.kind in "iu"
         hint = (
@@ -110,10 +140,13 @@ def _farthest(distances: Array) -> float:
     return float(np.max(distances, initial=0.0, where=np.isfinite(distances)))
 
 
-def _check_block(indices: Array, distances: Array, first: int, n: int, slack: float) -> None:
+def _check_block(
+    indices: Array, distances: Array, first: int, n: int, slack: float, lonely: int = 0
+) -> None:
     """Raise ValueError naming the first row that can't be a list of neighbours.
 
-    Distances below 0 by no more than ``slack`` are rounding, as in ``1 - cosine``.
+    Distances below 0 by no more than ``slack`` are rounding, as in ``1 - cosine``. ``lonely`` rows
+    are known to list nobody.
     """
     absent = np.isposinf(distances)
     beyond = ((indices < 0) | (indices >= n)) & ~absent
@@ -148,7 +181,8 @@ def _check_block(indices: Array, distances: Array, first: int, n: int, slack: fl
     alone = (absent | itself).all(axis=1)
     if indices.shape[1] and alone.any():
         raise ValueError(
-            f"neighbors: row {first + int(np.argmax(alone))} lists no neighbour, and {alone.sum()} "
+            f"neighbors: row {first + int(np.argmax(alone))} lists no neighbour, and "
+            f"{max(lonely, int(alone.sum()))} "
             "rows do: each needs one, drop such rows"
         )
 

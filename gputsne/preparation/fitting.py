@@ -11,7 +11,7 @@ import numpy as np
 
 from gputsne.base import threads
 from gputsne.base.messages import warn_user
-from gputsne.base.pca import covariance_axes, positive_sign
+from gputsne.base.pca import axes_of, covariance_axes, positive_sign
 from gputsne.base.random import draw_seed
 from gputsne.base.rows import row_blocks
 from gputsne.base.spread import power_of_two, spreads_of
@@ -67,6 +67,7 @@ def prepare(
     recentre: bool = True,
     rescale: bool = True,
     units_matter: bool = True,
+    ops: Any = None,
 ) -> tuple[FloatArray, Preparation]:
     """Turn X into finite float32 rows, and remember how.
 
@@ -92,6 +93,8 @@ def prepare(
     units_matter : bool, default True
         Warn where a few columns outweigh all others. Pass False for metrics that weigh the columns
         themselves (seuclidean, mahalanobis, canberra, hamming) or that are the user's own.
+    ops : Ops or None
+        A backend whose device adds up PCA's covariance, where it has one.
 
     Returns
     -------
@@ -125,7 +128,7 @@ def prepare(
     if table.sparse:
         learned = _fit_sparse(table, learned, scale, pca, random_state, metric)
     else:
-        learned = _fit_dense(table, learned, scale, pca, random_state, metric)
+        learned = _fit_dense(table, learned, scale, pca, random_state, metric, ops)
     rows = learned.transform_table(table)
     if n > 1 and _all_equal(rows):
         warn_user(
@@ -180,7 +183,7 @@ def _fill_values(table: Table, impute: str | float) -> Array:
 
 def _fit_dense(
     table: Table, learned: Preparation, scale: bool, pca: int | None, random_state: Any,
-    metric: MetricTraits,
+    metric: MetricTraits, ops: Any = None,
 ) -> Preparation:  # fmt: skip
     stats = _columns(table, learned)
     with np.errstate(over="ignore"):  # columns from -1e308 to 1e308 spread to infinity
@@ -208,11 +211,13 @@ def _fit_dense(
     if metric.rescale:
         factor = power_of_two(reach, spreads.rest, lambda: largest_value(table, learned.scale))
         learned = replace(learned, factor=factor)
-    return learned if pca is None else _with_pca(table, learned, stats.mean, int(pca), random_state)
+    if pca is None:
+        return learned
+    return _with_pca(table, learned, stats.mean, int(pca), random_state, ops)
 
 
 def _with_pca(
-    table: Table, learned: Preparation, mean: Array, pca: int, random_state: Any
+    table: Table, learned: Preparation, mean: Array, pca: int, random_state: Any, ops: Any = None
 ) -> Preparation:
     """Add the leading principal axes; few columns exactly, many by scikit-learn's choice."""
     n, d = table.shape
@@ -225,9 +230,14 @@ def _with_pca(
             yield flat.dense_block(table.values[rows])
 
     # BLAS adds in another order with another number of threads; equal rows have shares of 0 / 0
+    sums = None if ops is None else ops.row_sums(table.values)
     with threads.limit(1), np.errstate(invalid="ignore", divide="ignore"):
-        if d <= EXACT_COLUMNS:
-            axes = positive_sign(covariance_axes(blocks(), d)[1][:, :pca])
+        if sums is not None or d <= EXACT_COLUMNS:
+            if sums is None:
+                found = covariance_axes(blocks(), d)
+            else:
+                found = axes_of(sums.gram(learned.fill, mean, learned.scale, learned.factor))
+            axes = positive_sign(found[1][:, :pca])
             return replace(learned, pca_mean=centre, components=np.ascontiguousarray(axes.T))
 
         from sklearn.decomposition import PCA

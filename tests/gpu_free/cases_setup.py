@@ -59,19 +59,23 @@ def graph(n: int = 291, k: int = 13) -> tuple[np.ndarray, np.ndarray]:
     return np.array(lists, np.int32), p
 
 
+def directed_of(bench: Bench, indices: np.ndarray, p: np.ndarray) -> Any:
+    return bench.call("Directed", bench.put(indices), bench.put(p), *indices.shape)
+
+
 def symmetrize(bench: Bench) -> Outputs:
     indices, p = graph()
     n, k = indices.shape
-    directed = (bench.put(indices), bench.put(p), n, k)
+    directed = directed_of(bench, indices, p)
     start, bad = bench.put(np.zeros(n + 1, np.int64)), bench.put(np.array([-1]))
-    bench.call("count_incoming", *directed, start, bad, 0)
+    bench.call("count_incoming", directed, start, bad, 0)
     start = scan(bench, start)
     assert bench.get(bad)[0] == -1
     total = int(bench.get(start)[-1])
     assert total == np.count_nonzero(p)
     cursor = bench.put(bench.get(start)[:n].copy())
     transpose, scratch = (bench.empty((total,), np.uint64) for _ in range(2))
-    bench.call("fill_incoming", *directed, cursor, transpose, 0)
+    bench.call("fill_incoming", directed, cursor, transpose, 0)
     longest = int(np.sort(np.diff(bench.get(start)))[-2])  # all but the longest row
     bench.call("sort_rows", start, n, longest, transpose, scratch, 0)
     hub = int(np.diff(bench.get(start)).argmax())
@@ -80,7 +84,7 @@ def symmetrize(bench: Bench) -> Outputs:
     whole[begin:end].sort()
     transpose = bench.put(whole)
     sizes = bench.put(np.zeros(n + 1, np.int64))
-    bench.call("row_sizes", *directed, start, transpose, sizes, 0)
+    bench.call("row_sizes", directed, start, transpose, sizes, 0)
     assert bench.get(sizes).min() == 0  # nobody is listed twice
     sizes = scan(bench, sizes)
     indptr = bench.get(sizes)
@@ -89,7 +93,7 @@ def symmetrize(bench: Bench) -> Outputs:
     own = bench.empty((200 * (2 * k + 1),), np.uint64)
     for begin in range(0, n, 200):  # in slices, as memory allows
         span = (begin, min(begin + 200, n))
-        bench.call("merge_rows", *directed, start, transpose, sizes, columns, data, *span, own, 0)
+        bench.call("merge_rows", directed, start, transpose, sizes, columns, data, *span, own, 0)
     row = np.repeat(np.arange(n), np.diff(indptr))
     found, P = bench.get(columns), oracle.joint(indices, p.astype(np.float64))
     assert (np.diff(found)[row[1:] == row[:-1]] > 0).all()  # ascending, each column once
@@ -101,18 +105,18 @@ def symmetrize(bench: Bench) -> Outputs:
 def symmetrize_faults(bench: Bench) -> Outputs:
     """The first impossible row is named; a point that is listed twice is found."""
     indices, p = graph()
-    n, k = indices.shape
+    n = len(indices)
     broken = indices.copy()
     broken[250, 1], broken[30, 4], broken[200, 0] = n, 30, -1
     incoming, bad = bench.put(np.zeros(n, np.int64)), bench.put(np.array([-1]))
-    bench.call("count_incoming", bench.put(broken), bench.put(p), n, k, incoming, bad, 0)
+    bench.call("count_incoming", directed_of(bench, broken, p), incoming, bad, 0)
     assert bench.get(bad)[0] == 30
     start = np.zeros(n + 1, np.int64)
     start[8:] = 2
     twice = np.array([5, 5], np.uint64) << np.uint64(32)  # point 5 lists point 7 twice
     sizes = bench.empty((n,), np.int64)
-    directed = (bench.put(indices), bench.put(p), n, k)
-    bench.call("row_sizes", *directed, bench.put(start), bench.put(twice), sizes, 0)
+    directed = directed_of(bench, indices, p)
+    bench.call("row_sizes", directed, bench.put(start), bench.put(twice), sizes, 0)
     assert np.flatnonzero(bench.get(sizes) < 0).tolist() == [7]
     assert bench.get(sizes)[7] == -1 - 5
     return {}
@@ -208,8 +212,9 @@ def place(bench: Bench, c: int, order: int, by_definition: bool) -> Outputs:
     out = bench.empty((m, c), np.float32)
     given: Any = 0 if by_definition else bench.put(potential)
     mesh = (given, [0.0] * c, 1 / H, order, list(shape), 2.0, 1e-4, *map(list, box))
-    query = (bench.put(indices), bench.put(p), m, k, 1.5, 60, out, 0)
-    bench.call("place", bench.put(Y), n, c, 1.0, *mesh, *query)
+    fitted = bench.call("Fitted", bench.put(Y), n, c, 1.0, *mesh)
+    query = bench.call("Query", bench.put(indices), bench.put(p), m, k, 1.5, 60)
+    bench.call("place", fitted, query, out, 0)
     want = twin(reference, indices, p, 1.5, 60)
     # the search ends at steps below 1e-4 h, and a flat minimum is known to sqrt(rounding of F)
     near(bench.get(out), want, atol=5e-3)

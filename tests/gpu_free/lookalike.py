@@ -2,20 +2,52 @@
 
 Arrays are a type of their own: they don't mix with numpy's, ``numpy.asarray`` refuses them, and
 they come back by ``get`` alone. Every call is written down, for test_cupy_api.py.
+
+What CuPy computes it compiles while the process runs, 0.2 s a kernel in a fresh container. So the
+package may ask it for memory, copies, views and plans of FFTs, ``ALLOWED``, and a call of anything
+else from a file of the package raises ``Compiles``. Tests may call what they like.
 """
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import scipy.fft
 
+import gputsne
+
+PACKAGE = Path(gputsne.__file__).resolve().parent
+ALLOWED = {
+    "xp.empty", "xp.empty_like", "xp.zeros", "xp.asarray", "fft.get_fft_plan",
+    "array.get", "array.set", "array.view", "array.reshape", "array[view]",
+}  # fmt: skip
 CONSTRUCTORS = ("array", "asarray")  # what takes numpy's arrays; CuPy's ascontiguousarray doesn't
 REFUSING = (*CONSTRUCTORS, "ascontiguousarray")  # of numpy, when they are given a device's array
 _asarray = np.asarray
+
+
+class Compiles(AssertionError):
+    """The package asks CuPy for something that it would have to compile first."""
+
+
+def asked(name: str) -> None:
+    """Raise where a file of the package asks for what is not ``ALLOWED``."""
+    if name in ALLOWED:
+        return
+    frame = sys._getframe(1)
+    while frame is not None:
+        path = Path(frame.f_code.co_filename)
+        if path.is_relative_to(PACKAGE):
+            raise Compiles(f"{path.name}, line {frame.f_lineno}: CuPy would compile {name}")
+        ours = path.parent == Path(__file__).parent and not path.name.startswith("test_")
+        if not ours and not {"numpy", "scipy"} & set(path.parts):
+            return
+        frame = frame.f_back
 
 
 class Call(NamedTuple):
@@ -34,13 +66,14 @@ class Array(np.ndarray):
     captured: ClassVar[bool] = False  # nothing runs, so there is nothing to get
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **keywords):
+        asked(f"ufunc {ufunc.__name__}")
         for a in (*inputs, *(out or ())):
             if type(a) is np.ndarray and a.ndim:
                 raise TypeError(f"{ufunc.__name__} of an array of the device and one of numpy")
-        plain = [_plain(a) for a in inputs]
+        host = [plain(a) for a in inputs]
         if out is not None:
-            keywords["out"] = tuple(_plain(a) for a in out)
-        result = getattr(ufunc, method)(*plain, **keywords)
+            keywords["out"] = tuple(plain(a) for a in out)
+        result = getattr(ufunc, method)(*host, **keywords)
         if out is not None:
             return out[0]
         return _device(result)
@@ -52,22 +85,25 @@ class Array(np.ndarray):
         for part in index if isinstance(index, tuple) else (index,):
             if type(part) is np.ndarray:
                 raise TypeError("an array of numpy as index of one of the device")
-        return _device(_plain(self)[_keys(index)])
+            asked("array[array]" if isinstance(part, np.ndarray | list) else "array[view]")
+        return _device(plain(self)[_keys(index)])
 
     def __setitem__(self, index, value):
+        asked("array[...] = value")
         if type(value) is np.ndarray and value.ndim:
             raise TypeError("an array of numpy put into one of the device")
-        _plain(self)[_keys(index)] = _plain(value)
+        plain(self)[_keys(index)] = plain(value)
 
     def get(self):
         if Array.captured:
             raise RuntimeError("an array is copied while a stream is captured")
-        return _plain(self).copy()
+        asked("array.get" if self.flags.c_contiguous else "array.get of a view with gaps")
+        return plain(self).copy()
 
     def set(self, a):
         if type(a) is not np.ndarray or a.dtype != self.dtype or a.shape != self.shape:
             raise TypeError("CuPy sets an array from one of numpy's of the same type and shape")
-        _plain(self)[...] = a
+        plain(self)[...] = a
 
     @property
     def data(self):
@@ -76,17 +112,23 @@ class Array(np.ndarray):
 
 def _method(name):
     def call(self, *given, **keywords):
+        asked(f"array.{name}")
         Array.calls.add(Call("array", name, len(given), tuple(sorted(keywords))))
-        return _device(getattr(_plain(self), name)(*map(_plain, given), **keywords))
+        return _device(getattr(plain(self), name)(*map(plain, given), **keywords))
 
     return call
 
 
-for _name in ("astype", "copy", "max", "mean", "min", "reshape", "sort", "sum"):
+for _name in (
+    "all", "any", "argmax", "argmin", "argpartition", "argsort", "astype", "choose", "clip",
+    "compress", "copy", "cumprod", "cumsum", "diagonal", "dot", "fill", "flatten", "max", "mean",
+    "min", "nonzero", "partition", "prod", "put", "repeat", "reshape", "round", "searchsorted",
+    "sort", "std", "sum", "take", "trace", "var",
+):  # fmt: skip
     setattr(Array, _name, _method(_name))
 
 
-def _plain(a):
+def plain(a):
     return a.view(np.ndarray) if isinstance(a, Array) else a
 
 
@@ -97,7 +139,7 @@ def _device(a: Any) -> Any:
 
 
 def _keys(index):
-    return tuple(map(_plain, index)) if isinstance(index, tuple) else _plain(index)
+    return tuple(map(plain, index)) if isinstance(index, tuple) else plain(index)
 
 
 class Module:
@@ -120,18 +162,21 @@ class Module:
             return found
 
         def call(*given, **keywords):
+            other = name == "asarray" and isinstance(given[0], Array) and keywords
+            converts = other and given[0].dtype != np.dtype(keywords.get("dtype", given[0].dtype))
+            asked(f"{self._where}.{name}" + " to another dtype" * bool(converts))
             self.calls.add(Call(self._where, name, len(given), tuple(sorted(keywords))))
             if name not in CONSTRUCTORS:
                 for group in given:
                     for a in group if isinstance(group, tuple | list) else (group,):
                         if type(a) is np.ndarray and a.ndim:
                             raise TypeError(f"{self._where}.{name} of an array of numpy")
-            plain = [
-                tuple(map(_plain, a)) if isinstance(a, tuple | list) else _plain(a) for a in given
+            sent = [
+                tuple(map(plain, a)) if isinstance(a, tuple | list) else plain(a) for a in given
             ]
-            result = _device(found(*plain, **{k: _plain(v) for k, v in keywords.items()}))
+            result = _device(found(*sent, **{k: plain(v) for k, v in keywords.items()}))
             if name in CONSTRUCTORS and type(given[0]) is np.ndarray:
-                return _device(_plain(result).copy())  # it was sent to the device
+                return _device(plain(result).copy())  # it was sent to the device
             return result
 
         return call
@@ -197,10 +242,10 @@ class Plan(NamedTuple):
         half = (*self.shape[:-1], self.shape[-1] // 2 + 1)
         assert (a.shape, out.shape)[::-direction] == (self.shape, half)
         if self.kind == "R2C":
-            out[...] = _device(scipy.fft.rfftn(_plain(a)))
+            plain(out)[...] = scipy.fft.rfftn(plain(a))
         else:
-            out[...] = _device(scipy.fft.irfftn(_plain(a), s=self.shape, norm="forward"))
-            a[...] = np.nan  # cuFFT works in it
+            plain(out)[...] = scipy.fft.irfftn(plain(a), s=self.shape, norm="forward")
+            plain(a)[...] = np.nan  # cuFFT works in it
 
 
 class Fft(Module):

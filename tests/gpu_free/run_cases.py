@@ -12,18 +12,24 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from gpu_free import cases_edges, cases_fft, cases_iteration, cases_neighbors, cases_setup
+from gpu_free import (
+    cases_arrays,
+    cases_edges,
+    cases_fft,
+    cases_iteration,
+    cases_lists,
+    cases_neighbors,
+    cases_setup,
+)
 from gpu_free.benches import HostBench
 from gpu_free.cases_iteration import Outputs
 from gpu_free.emulator import Emulator
 
-CASES = {
-    **cases_iteration.CASES,
-    **cases_edges.CASES,
-    **cases_fft.CASES,
-    **cases_setup.CASES,
-    **cases_neighbors.CASES,
-}
+FILES = (
+    cases_iteration, cases_edges, cases_fft, cases_setup, cases_neighbors, cases_arrays,
+    cases_lists,
+)  # fmt: skip
+CASES = {name: case for file in FILES for name, case in file.CASES.items()}
 
 
 def digest(outputs: Outputs) -> str:

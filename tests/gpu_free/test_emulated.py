@@ -19,7 +19,7 @@ from gpu_free.cases_iteration import SHAPES, H, N, points
 from gpu_free.emulator import Emulator
 from gpu_free.run_cases import CASES, digest
 
-KERNEL = re.compile(r"_ZN7gputsne\d+(?:each|lanes|rows|pieces|blocks|sum|tiles|warps)_kI\w+")
+KERNEL = re.compile(r"_ZN7gputsne\d+[a-z]+_kI\w+")
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -108,6 +108,23 @@ def test_arguments_that_make_no_sense_are_refused(emulated: Emulator):
         emulated.cuda.extent(Y.ctypes.data + 4, N - 1, 2, 0, 0, 0)
     with pytest.raises(TypeError):
         bench.call("exact", 1.5, N, 2, 1.0, Y, Y, Y, 0)
+    with pytest.raises(ValueError, match="bytes=2 per value; 4 and 8 are compiled"):
+        bench.call("fill", Y, N, 2, 0, 0)
+    with pytest.raises(ValueError, match="4 axes; 1, 2 and 3 are compiled"):
+        bench.call("take", Y, N, 4, 0, 1, Y, 0)
+    for low, bits in ((60, 8), (-1, 8), (0, 0), (8, 2**31 - 1), (60, 4)):
+        with pytest.raises(ValueError, match="can't be sorted by"):
+            bench.call("sort", charge, charge, 5, low, bits, charge, 0)
+    with pytest.raises(ValueError, match=r"at most 2\^31 can be put in order"):
+        bench.call("order_of", charge, 2**31, charge, charge, charge, 0)
+    with pytest.raises(ValueError, match="out_strides has 1 numbers; the map has 2 axes"):
+        bench.call("crop", Y, [4, 1], [2, 2], Y, [1], 0)
+    given = bench.call("Given", charge, False, Y, False, 5, 3)
+    for keep in (0, 4):
+        with pytest.raises(ValueError, match=f"keep={keep} of lists of 3 neighbours; pass 1 to 3"):
+            bench.call("sort_lists", given, keep, 0, 5, charge, charge, Y, 0)
+    with pytest.raises(TypeError):
+        bench.call("place", given, given, Y, 0)
 
 
 def test_nothing_to_do_launches_nothing(emulated: Emulator):

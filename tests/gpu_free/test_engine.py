@@ -155,11 +155,11 @@ def test_memory_is_checked_before_and_freed_after(cuda):
     with pytest.raises(OverMemory, match=r"GPU's memory .* 1\.0 kB are free"):
         gputsne.TSNE(device="cuda", **SETTINGS).fit(X[:N])
     ops.xp.pool.free, emptied = 1 << 40, ops.xp.pool.emptied
-    real = ops.symmetrize
-    ops.symmetrize = lambda *_: (_ for _ in ()).throw(lookalike.OutOfMemory("no block"))
+    real = ops.joint
+    ops.joint = lambda *_: (_ for _ in ()).throw(lookalike.OutOfMemory("no block"))
     with pytest.raises(OverMemory, match="ran out"):
         gputsne.TSNE(device="cuda", **SETTINGS).fit(X[:N])
     assert ops.xp.pool.emptied > emptied
-    ops.symmetrize = real
+    ops.joint = real
     model = gputsne.TSNE(device="cuda", **SETTINGS | {"max_iter": 3}).fit(X[:N])
     assert np.isfinite(model.embedding_).all()

@@ -102,6 +102,19 @@ def test_a_fitted_model_goes_on_without_the_gpu(made):
     np.testing.assert_array_equal(model.transform(new), here)  # the parent keeps its GPU
 
 
+def test_p_is_brought_down_before_the_fork(made):
+    """It lies on the GPU until somebody reads it, and the child can't."""
+    model = gputsne.TSNE(device="cuda", **SETTINGS).fit(X)
+    assert "data" not in vars(model.affinities_)
+
+    def work():
+        return model.affinities_.to_csr(), model.optimize(2).n_iter_
+
+    P, iterations = in_child(work, made)
+    assert (model.affinities_.to_csr() != P).nnz == 0
+    assert iterations == SETTINGS["max_iter"] + 2
+
+
 def test_operations_of_the_parent_are_refused_before_any_call(made):
     ops = backends.choose("cuda", 1).ops
 

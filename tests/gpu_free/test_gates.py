@@ -19,7 +19,10 @@ TABLE = Path(__file__).with_name("registers.txt")
 HOT = re.compile(
     r"lanes_k<\d, Deposit|each_k<(StoreResult<Gather|Pad|Multiply)|rows_k<|blocks_k<Fft|sum_k<"
 )
-ON_EXACT_SUMS = re.compile(r"sum_k<double|EvenLines|Exact|Placement|Conditional|MergeSlice")
+ON_EXACT_SUMS = re.compile(
+    r"sum_k<(double|Coordinates)|Exact|Placement|Conditional|MergeSlice|Recentre|Mean<double>"
+    r"|gram_k|ChunkSums|AddParts|AddSymmetric|Scores|EqualWeights|FixedWidth|EvenLines"
+)
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,7 @@ from gpu_free.run_cases import CASES, digest
 MACHINE = "kernels/gpu_machine.hpp"
 TILES = "kernels/gpu_neighbors.hpp"
 RANK = "kernels/neighbors.hpp"
+SCAN = "kernels/gpu_scan.hpp"
 
 
 TREE = """    if (threadIdx.x < d)
@@ -188,6 +189,74 @@ BUGS = {
     ),
 }
 BUGS |= FFT_BUGS
+BUGS |= {
+    "scan-reads-what-another-adds": Bug(
+        SCAN,
+        "    T more = t >= d ? shared[t - d] : T(0);\n    __syncthreads();\n",
+        "    T more = t >= d ? shared[t - d] : T(0);\n",
+        "arrays.cu",
+        "scan",
+        WRONG,
+        "",
+    ),
+    "scan-goes-on-before-all-have-added": Bug(
+        SCAN,
+        "    shared[t] = shared[t] + more;\n    __syncthreads();\n",
+        "    shared[t] = shared[t] + more;\n",
+        "arrays.cu",
+        "scan",
+        WRONG,
+        "",
+    ),
+    "scan-forgets-what-it-carries": Bug(
+        SCAN,
+        "total[at] = carried + before;",
+        "total[at] = before;",
+        "arrays.cu",
+        "scan-many-tiles",
+        WRONG,
+        WRONG,
+    ),
+    "scan-writes-sums-that-are-still-read": Bug(
+        SCAN,
+        "    __syncthreads(); // before the next round writes sums\n",
+        "",
+        "arrays.cu",
+        "scan-many-tiles",
+        WRONG,
+        "",
+    ),
+    "gram-multiplies-the-next-strip": Bug(
+        "kernels/gram.hpp",
+        "          sum[u][v] += a[u] * b[v];\n    }\n    __syncthreads();\n",
+        "          sum[u][v] += a[u] * b[v];\n    }\n",
+        "gram.cu",
+        "gram-float",
+        WRONG,
+        "",
+    ),
+}
+# Words then go to places that nobody checked, so a process of its own meets these.
+RISKY = {
+    "sort-ranks-before-all-have-counted": Bug(
+        SCAN,
+        "  count_digits(digits, first, own);\n  __syncthreads();\n",
+        "  count_digits(digits, first, own);\n",
+        "arrays.cu",
+        "sort",
+        WRONG,
+        "",
+    ),
+    "sort-moves-before-the-base-is-known": Bug(
+        SCAN,
+        "T(own[threadIdx.x * BLOCK]);\n  __syncthreads();\n",
+        "T(own[threadIdx.x * BLOCK]);\n",
+        "arrays.cu",
+        "sort",
+        WRONG,
+        "",
+    ),
+}
 NO_BOUNDS = Bug(
     MACHINE,
     "  if (t < n)\n    f(first + t);\n",
@@ -260,6 +329,17 @@ def test_the_emulator_sees(name: str, emulated: Emulator, tmp_path: Path):
     in_two_orders(emulated, bug.case)  # and nothing without the bug
     broken = Emulator(emulating.build(planted=plant(bug, tmp_path)))
     assert re.search(bug.ring_2, complaint(lambda: in_two_orders(broken, bug.case)))
+
+
+@pytest.mark.parametrize("name", RISKY)
+def test_a_process_of_its_own_sees(name: str, emulated: Emulator, tmp_path: Path):
+    bug = RISKY[name]
+    in_two_orders(emulated, bug.case)
+    module = emulating.build(planted=plant(bug, tmp_path))
+    command = [sys.executable, str(emulating.HERE / "run_cases.py"), str(module), bug.case]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert done.returncode < 0 or re.search(bug.ring_2, done.stderr)
 
 
 def test_address_sanitizer_sees_a_missing_bounds_check(emulated: Emulator, tmp_path: Path):

@@ -1,6 +1,7 @@
 """The GPU as the stages see it: arrays of CuPy, their addresses, a stream, and ``gputsne._cuda``.
 
 CuPy owns memory; the kernels get addresses. One ``Gpu`` is shared by all stages of one backend.
+CuPy allocates, copies and takes views, and computes nothing: see arrays.py.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Gpu:
     ----------
     sum_scratch : int
         Numbers of the result's type that the scratch of a sum holds.
+    number : int or None
+        Of the GPU that the arrays lie on.
     """
 
     def __init__(self, xp: Any = None, module: Any = None) -> None:
@@ -39,6 +42,7 @@ class Gpu:
         self.xp: Any = xp if xp is not None else _cupy()
         self.module: Any = module if module is not None else kernels()
         self.sum_scratch = int(self.module.sum_scratch())
+        self.number: int | None = None  # of the GPU that the process works on now
 
     @staticmethod
     def check_process() -> None:
@@ -76,11 +80,11 @@ class Gpu:
             out = self.xp.asarray(a, dtype=dtype, order="C")
         return out
 
-    def copied(self, a: Any, dtype: Any) -> Array:
-        """Return a copy on the device that nobody else knows."""
-        if type(a) is np.ndarray:
-            return self.put(a, dtype)
-        out: Array = self.xp.array(a, dtype=dtype, order="C")
+    def fill(self, out: Array, value: Any) -> Array:
+        """Set every element of an array of 4 or 8 bytes each to ``value``; return the array."""
+        size = out.dtype.itemsize
+        bits = int(np.array([value], out.dtype).view(f"u{size}")[0])
+        self.module.fill(self.at(out), out.size, size, bits, self.stream)
         return out
 
     def host(self, a: Any) -> Array:
@@ -88,15 +92,9 @@ class Gpu:
         out: Array = a.get()
         return out
 
-    def scan(self, values: Array) -> None:
-        """Sum up in place: each value becomes the sum of those before it."""
-        if len(values) > 1:
-            values[1:] = self.xp.cumsum(values[:-1])
-        values[:1] = 0
-
     def first_bad(self, judge: Callable[[int], None]) -> int:
         """Return what ``judge`` wrote at the address that it was given; waits for the device."""
-        found = self.xp.full((1,), -1, np.int64)
+        found = self.fill(self.empty((1,), np.int64), -1)
         judge(self.at(found))
         return int(found[0])
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gputsne.backends.cuda import arrays
 from gputsne.backends.cuda.device import Gpu
 from gputsne.base.types import Affinities, Array
 
@@ -70,12 +71,10 @@ class Edges(Affinities):
 
 def cut(gpu: Gpu, indptr: Array) -> Hubs | None:
     """Cut the rows that are too long for one warp; waits for the device."""
-    degree = indptr[1:] - indptr[:-1]
-    long = gpu.xp.flatnonzero(degree > PIECE)
-    if not long.size:
+    rows, begins, ends = arrays.long_rows(gpu, indptr, PIECE)
+    if not len(rows):
         return None
-    pieces = -(-gpu.host(degree[long]) // PIECE)
-    first = np.concatenate([[0], np.cumsum(pieces)])
+    first = np.concatenate([[0], np.cumsum(-(-(ends - begins) // PIECE))])
     total = int(first[-1])
     sums = gpu.empty((total, 3), np.float32)
-    return Hubs(gpu.put(long, np.int32), gpu.put(first, np.int32), total, sums)
+    return Hubs(rows, gpu.put(first, np.int32), total, sums)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from gputsne.backends.cuda import arrays
 from gputsne.backends.cuda.device import Gpu
 from gputsne.backends.protocol import PLAN_BYTES
 from gputsne.base.types import Array, FloatArray, Mesh
@@ -105,9 +106,7 @@ class Convolution:
         gpu, G = self.gpu, mesh.fft_shape
         octant = self.octant(mesh, last_first=False)
         if charge.shape != G:
-            padded = gpu.xp.zeros(G, np.float32)
-            padded[tuple(slice(m) for m in charge.shape)] = charge
-            charge = padded
+            charge = arrays.padded(gpu, charge, G)
         A = self._buffer("complex", (*G[:-1], G[-1] // 2 + 1), np.complex64)
         out = self._buffer("padded potential", G, np.float32)
         self._plan(G, "R2C", charge).fft(charge, out=A, direction=CUFFT_FORWARD)

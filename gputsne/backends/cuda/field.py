@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from gputsne.backends.cuda import arrays
 from gputsne.backends.cuda.device import Gpu
 from gputsne.backends.cuda.fft import Convolution
 from gputsne.backends.cuda.numbers import Numbers
@@ -116,7 +117,7 @@ class FieldStage:
         seen = gpu.host(self.watch.array)
         escaped = bool(seen[Watch.FLAG :].view(np.int32)[0])
         if escaped:
-            self.watch.array[Watch.FLAG :] = 0
+            gpu.fill(self.watch.array[Watch.FLAG :], 0.0)
         low, high = seen[:c], seen[c : 2 * c]
         return [(float(a), float(b)) for a, b in zip(low, high, strict=True)], escaped
 
@@ -147,7 +148,7 @@ class FieldStage:
             self._fixed = gpu.xp.zeros(mesh.shape, np.uint64)
             self._replaced()
         elif self._mixed:
-            self._fixed[...] = 0
+            gpu.fill(self._fixed, 0)
         self._mixed = True
         Y = gpu.put(Y, np.float32)
         n, c = Y.shape
@@ -214,8 +215,7 @@ class FieldStage:
         """See ``Ops``; Z stays on the device."""
         fields = [(phi, grad, Z.value) for phi, grad, Z in (one, two)]
         for a, b in zip(*fields, strict=True):
-            a += b
-            a *= 0.5
+            arrays.mean(self.gpu, a, b)
         return one[2]
 
     def exact(self, Y: FloatArray, dof: float, phi: FloatArray, grad: FloatArray) -> OnDevice:

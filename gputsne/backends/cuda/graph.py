@@ -1,36 +1,35 @@
 """From neighbours to P on the GPU: perplexity, symmetric CSR, and P held for the iteration.
 
-In the order of csrc/kernels/symmetrize.hpp; kernels: csrc/cuda/graph.cu. Host arrays come in and go
-out; P stays on the device too, until ``hold`` asks for it.
+In the order of csrc/kernels/symmetrize.hpp; kernels: csrc/cuda/graph.cu. P stays on the device
+until somebody reads it.
 """
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from gputsne.backends.checks import check_form
+from gputsne.backends.cuda import arrays
 from gputsne.backends.cuda.device import Gpu
 from gputsne.backends.cuda.edges import Edges, cut
+from gputsne.backends.cuda.held import HeldAffinities
 from gputsne.base.types import Affinities, Array, FloatArray, IntArray
 
 __all__ = ["GraphStage"]
 
 MERGE_NUMBERS = 1 << 26  # uint64 of scratch per block of rows: 0.5 GB
-LONG_ROW = 4096  # edges of the transpose that one thread sorts; CuPy sorts longer rows, one by one
+LONG_ROW = 4096  # edges of the transpose that one thread sorts; longer rows are sorted by all
+POINT_AT = 32  # bit at which a packed edge keeps its point
 HALF_TOP = 2.0**15  # what the largest weight becomes in 2 bytes; they end at 2**16
 
 
 class GraphStage:
-    """conditional, symmetrize, hold and mass of ``Ops``."""
+    """conditional, joint, hold and mass of ``Ops``."""
 
     def __init__(self, gpu: Gpu) -> None:
         self.gpu = gpu
-        # The host's P (weakly) and the same on the device.
-        self.waiting: tuple[Any, Affinities] | None = None
 
     def conditional(
         self, distances: FloatArray, perplexities: Sequence[float]
@@ -45,76 +44,75 @@ class GraphStage:
             gpu.at(given), n, k, gpu.at(wanted), len(wanted), gpu.at(p), gpu.at(missed),
             gpu.stream,
         )  # fmt: skip
-        return p, int(missed.sum())
+        return p, arrays.total(gpu, missed)
 
-    def symmetrize(self, indices: IntArray, p: FloatArray) -> tuple[Array, IntArray, FloatArray]:
-        """See ``Ops``; the device keeps a copy until ``hold`` asks for it."""
+    def joint(self, indices: IntArray, p: FloatArray, unreached: int) -> HeldAffinities:
+        """See ``Ops``; of arrays in main memory or on the device, where P stays."""
         gpu = self.gpu
         ids, weights = gpu.put(indices, np.int32), gpu.put(p, np.float32)
         if ids.ndim != 2 or ids.shape != weights.shape:
             raise ValueError(f"indices has shape {ids.shape}, p {weights.shape}: pass (n, k) twice")
         n, k = ids.shape
-        edges, stream = (gpu.at(ids), gpu.at(weights), n, k), gpu.stream
+        edges, stream = gpu.module.Directed(gpu.at(ids), gpu.at(weights), n, k), gpu.stream
         # 1. Transpose: count, scan, fill in any order, sort.
         start = gpu.xp.zeros((n + 1,), np.int64)
-        first_bad = gpu.xp.full((1,), -1, np.int64)
-        gpu.module.count_incoming(*edges, gpu.at(start), gpu.at(first_bad), stream)
+        first_bad = gpu.fill(gpu.empty((1,), np.int64), -1)
+        gpu.module.count_incoming(edges, gpu.at(start), gpu.at(first_bad), stream)
         if (row := int(first_bad[0])) >= 0:
             raise ValueError(
                 f"indices[{row}] or p[{row}] can't be: pass ids of other points in [0, {n}) and "
                 "finite weights of 0 or more"
             )
-        gpu.scan(start)
+        arrays.scan(gpu, start)
         total = int(start[-1])
-        cursor = start[:-1].copy()
+        cursor = arrays.copied(gpu, start, np.int64)
         transpose, scratch = (gpu.empty((total,), np.uint64) for _ in range(2))
-        gpu.module.fill_incoming(*edges, gpu.at(cursor), gpu.at(transpose), stream)
+        gpu.module.fill_incoming(edges, gpu.at(cursor), gpu.at(transpose), stream)
         gpu.module.sort_rows(gpu.at(start), n, LONG_ROW, gpu.at(transpose), gpu.at(scratch), stream)
-        bounds = [gpu.xp.flatnonzero(start[1:] - start[:-1] > LONG_ROW) + at for at in (0, 1)]
-        for begin, end in zip(*(gpu.host(start[rows]) for rows in bounds), strict=True):
-            transpose[int(begin) : int(end)].sort()
+        _, begins, ends = arrays.long_rows(gpu, start, LONG_ROW)
+        for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
+            arrays.sort(gpu, transpose[begin:end], POINT_AT, n.bit_length())
         del cursor, scratch
         # 2. Union, row by row.
         indptr = gpu.xp.zeros((n + 1,), np.int64)
         back = (gpu.at(start), gpu.at(transpose))
-        gpu.module.row_sizes(*edges, *back, gpu.at(indptr), stream)
-        if n and (worst := int(indptr[:-1].min())) < 0:
-            raise ValueError(f"indices[{-1 - worst}] lists a point twice; pass each neighbour once")
-        gpu.scan(indptr)
+        gpu.module.row_sizes(edges, *back, gpu.at(indptr), stream)
+        bad = gpu.first_bad(
+            lambda bad: gpu.module.check_not_negative(gpu.at(indptr), n, bad, stream)
+        )
+        if bad >= 0:
+            twice = -1 - int(indptr[bad])
+            raise ValueError(f"indices[{twice}] lists a point twice; pass each neighbour once")
+        arrays.scan(gpu, indptr)
         nnz = int(indptr[-1])
         columns, data = gpu.empty((nnz,), np.int32), gpu.empty((nnz,), np.float32)
         rows = max(1, min(n, MERGE_NUMBERS // (2 * k + 1)))
         scratch = gpu.empty((rows * (2 * k + 1),), np.uint64)
         for begin in range(0, n, rows):
             gpu.module.merge_rows(
-                *edges, *back, gpu.at(indptr), gpu.at(columns), gpu.at(data), begin,
+                edges, *back, gpu.at(indptr), gpu.at(columns), gpu.at(data), begin,
                 min(n, begin + rows), gpu.at(scratch), stream,
             )  # fmt: skip
         del transpose, scratch, start
         gpu.tidy()  # n k numbers, of no use to the small arrays of an iteration
-        here = Affinities(indptr, columns, data)
-        out = gpu.host(indptr), gpu.host(columns), gpu.host(data)
-        self.waiting = (weakref.ref(out[2]), here)
-        return out
+        return HeldAffinities(indptr, columns, data, gpu.number, gpu.host, unreached)
 
     def hold(self, P: Affinities, half: bool) -> Edges:
         """Return P on the device, in 2-byte floats if ``half``.
 
-        What ``symmetrize`` left there is taken, all else checked.
+        What ``joint`` left there is taken, all else checked.
         """
         gpu = self.gpu
         if isinstance(P, Edges):  # as every call of an iteration finds it
             return P
-        waiting, self.waiting = self.waiting, None
-        if waiting is not None and waiting[0]() is P.data:
-            P = waiting[1]
-            indptr, indices, data = P.indptr, P.indices, P.data
+        if isinstance(P, HeldAffinities) and P.there and P.gpu == gpu.number:
+            indptr, indices, data = (P.there[name] for name in ("indptr", "indices", "data"))
         else:
             indptr, indices, data = self._checked(P)
         hubs = cut(gpu, indptr)
         if not half or not P.nnz:
             return Edges(indptr, indices, data, P.unreached, hubs=hubs)
-        top = float(data.max())
+        top = arrays.largest(gpu, data)
         scale = 2.0 ** float(np.ceil(np.log2(top / HALF_TOP))) if top > 0 else 1.0
         halves = gpu.empty(data.shape, np.float16)
         gpu.module.to_half(gpu.at(data), P.nnz, 1.0 / scale, gpu.at(halves), gpu.stream)
@@ -125,8 +123,10 @@ class GraphStage:
         gpu = self.gpu
         check_form(P)
         n, nnz = P.n, P.nnz
-        indptr, indices = gpu.copied(P.indptr, np.int64), gpu.copied(P.indices, np.int32)
-        data = gpu.copied(P.data, np.float32)
+        indptr, indices, data = (
+            arrays.copied(gpu, a, dtype)
+            for a, dtype in ((P.indptr, np.int64), (P.indices, np.int32), (P.data, np.float32))
+        )
         bad = gpu.first_bad(
             lambda bad: gpu.module.check_offsets(gpu.at(indptr), n, nnz, bad, gpu.stream)
         )
@@ -140,8 +140,4 @@ class GraphStage:
 
     def mass(self, P: Edges) -> float:
         """See ``Ops``; waits for the device."""
-        return P.scale * float(P.data.sum(dtype=np.float64))
-
-    def release(self) -> None:
-        """Drop the P that nobody has asked for."""
-        self.waiting = None
+        return P.scale * arrays.mass(self.gpu, P.data)

@@ -6,15 +6,22 @@ the stream, and turns a lack of memory into ``OverMemory``.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
+import numpy as np
+
+from gputsne.backends.cuda import arrays
 from gputsne.backends.cuda.device import Gpu
 from gputsne.backends.cuda.edges import Edges
 from gputsne.backends.cuda.field import FieldStage, OnDevice
+from gputsne.backends.cuda.gram import MOST_COLUMNS, RowSums
 from gputsne.backends.cuda.graph import GraphStage
 from gputsne.backends.cuda.graphs import Graphs
+from gputsne.backends.cuda.held import HeldAffinities, spill
+from gputsne.backends.cuda.lists import GivenLists, ListStage
 from gputsne.backends.cuda.neighbors import NeighborStage
 from gputsne.backends.cuda.order import OrderStage
 from gputsne.backends.cuda.place import PlaceStage
@@ -22,7 +29,16 @@ from gputsne.backends.cuda.step import StepStage
 from gputsne.backends.protocol import Ops
 from gputsne.base.errors import OverMemory
 from gputsne.base.sizes import size_text
-from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Mesh, Reference, StepParams
+from gputsne.base.types import (
+    Affinities,
+    Array,
+    FloatArray,
+    IntArray,
+    KNNGraph,
+    Mesh,
+    Reference,
+    StepParams,
+)
 
 __all__ = ["CudaOps"]
 
@@ -63,9 +79,12 @@ class CudaOps(Ops):
         self.gpu = Gpu(xp, module)
         self.xp: Any = self.gpu.xp
         self.device: int | None = int(self.xp.cuda.Device().id)
+        self.gpu.number = self.device
         self.gpu.module.use_device(self.device)
         self.graphs: Graphs | None = None
         self._graph = GraphStage(self.gpu)
+        self._lists = ListStage(self.gpu)
+        self._P: Callable[[], HeldAffinities | None] = lambda: None  # the one that was made last
         self._field = FieldStage(self.gpu, fft, self._forget_graphs, own_fft)
         if graphs:
             self.graphs = Graphs(self.xp, self._field.numbers)
@@ -91,6 +110,7 @@ class CudaOps(Ops):
         try:
             with self.xp.cuda.Device(self.device), stream:
                 self.gpu.module.use_device(self.device)
+                self.gpu.number = self.device
                 self._field.move_to(self.device)
                 yield
         except (self.xp.cuda.memory.OutOfMemoryError, self.gpu.module.CudaError) as error:
@@ -119,7 +139,6 @@ class CudaOps(Ops):
         self._field.release(self.device)
         if self.graphs is not None:
             self.graphs.release()
-        self._graph.release()
         self._place.release()
         self.gpu.tidy()
 
@@ -142,8 +161,43 @@ class CudaOps(Ops):
         return self._graph.conditional(distances, perplexities)
 
     def symmetrize(self, indices: IntArray, p: FloatArray) -> tuple[Array, IntArray, FloatArray]:
-        """See ``Ops``; the device keeps a copy until ``hold`` asks for it."""
-        return self._graph.symmetrize(indices, p)
+        """See ``Ops``; ``joint`` leaves the arrays on the device."""
+        P = self._graph.joint(indices, p, 0)
+        return P.indptr, P.indices, P.data
+
+    def joint(self, graph: KNNGraph, p: FloatArray, unreached: int) -> HeldAffinities:
+        """See ``Ops``; P stays on the device until it is read."""
+        P = self._graph.joint(self._lists.indices(graph), p, unreached)
+        self._P = weakref.ref(P)
+        return P
+
+    def lengths(self, graph: KNNGraph) -> FloatArray:
+        """See ``Ops``; waits for the device."""
+        return self._lists.lengths(graph)
+
+    def equal_weights(self, graph: KNNGraph) -> FloatArray:
+        """See ``Ops``; on the device."""
+        return self._lists.equal_weights(graph)
+
+    def fixed_width(self, graph: KNNGraph, sigma: float) -> FloatArray:
+        """See ``Ops``; on the device."""
+        return self._lists.fixed_width(graph, sigma)
+
+    def given_lists(self, indices: Any, distances: Any) -> GivenLists | None:
+        """See ``Ops``; None where there is no row or no neighbour to look at."""
+        empty = 0 in indices.shape
+        return None if empty else GivenLists(self.gpu, indices, distances)
+
+    def row_sums(self, values: Array) -> RowSums | None:
+        """See ``Ops``; None for what is sparse, empty or too wide."""
+        dense = isinstance(values, np.ndarray) and values.dtype.kind in "biuf"
+        fits = dense and 0 < values.shape[1] <= MOST_COLUMNS and len(values)
+        return RowSums(self.gpu, values, self.memory()[0]) if fits else None
+
+    def make_room(self) -> None:
+        """See ``Ops``: P of finished fits goes to main memory."""
+        spill()
+        self.gpu.tidy()
 
     def hold(self, P: Affinities) -> Edges:
         """See ``Ops``; on the device."""
@@ -223,10 +277,34 @@ class CudaOps(Ops):
         return self._order.curve(Y, box)
 
     def reorder(self, P: Affinities, order: IntArray) -> Edges:
+        """See ``Ops``; where three of P don't fit, the one that is kept for later goes first."""
+        held, first = self.hold(P), self._P()
+        if first is not None and self.memory()[0] < 2 * 8 * held.nnz:
+            first.spill()
+        return self._order.reorder(held, order)
+
+    def order_of(self, codes: Array) -> IntArray:
         """See ``Ops``."""
-        return self._order.reorder(self.hold(P), order)
+        return arrays.order_of(self.gpu, codes)
+
+    def take(self, a: Array, order: IntArray | None = None, step: int = 1) -> Array:
+        """See ``Ops``."""
+        return arrays.take(self.gpu, a, order, step)
+
+    def scatter(self, a: Array, order: IntArray) -> Array:
+        """See ``Ops``."""
+        return arrays.scatter(self.gpu, a, order)
+
+    def recentre(self, Y: FloatArray) -> None:
+        """See ``Ops``."""
+        arrays.recentre(self.gpu, Y)
 
     # Place
+
+    def inside(self, potential: FloatArray, shape: Sequence[int]) -> tuple[FloatArray, float]:
+        """See ``Ops``; waits for the device."""
+        kept = arrays.crop(self.gpu, potential, tuple(shape))
+        return kept, arrays.largest(self.gpu, kept)
 
     def place(
         self, reference: Reference, indices: IntArray, p: FloatArray, exaggeration: float,

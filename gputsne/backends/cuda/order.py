@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gputsne.backends.cuda import arrays
 from gputsne.backends.cuda.device import Gpu
 from gputsne.backends.cuda.edges import Edges, cut
 from gputsne.base.types import Array, FloatArray, IntArray
@@ -38,16 +39,21 @@ class OrderStage:
         n, stream = P.n, gpu.stream
         if order.shape != (n,):
             raise ValueError(f"order has shape {order.shape}, needs ({n},)")
-        order = gpu.copied(order, np.int32)
+        order = arrays.copied(gpu, order, np.int32)
         gpu.check_points("order", order, n)
-        inverse, indptr = gpu.xp.full((n,), -1, np.int32), gpu.xp.zeros((n + 1,), np.int64)
+        inverse = gpu.fill(gpu.empty((n,), np.int32), -1)
+        indptr = gpu.xp.zeros((n + 1,), np.int64)
         indices, data = (gpu.empty(a.shape, a.dtype) for a in (P.indices, P.data))
         at_order, old = gpu.at(order), gpu.at(P.indptr)
         gpu.module.invert(at_order, n, gpu.at(inverse), stream)
-        if n and int(inverse.min()) < 0:  # a place that no point came to: another came twice
+        # a place that no point came to: another came twice
+        if (
+            gpu.first_bad(lambda bad: gpu.module.check_points(gpu.at(inverse), n, n, bad, stream))
+            >= 0
+        ):
             raise ValueError(f"order lists a point twice; it must hold each of 0 .. {n - 1} once")
         gpu.module.moved_degrees(old, at_order, n, gpu.at(indptr), stream)
-        gpu.scan(indptr)
+        arrays.scan(gpu, indptr)
         gpu.module.move_edges(
             old, gpu.at(P.indices), gpu.at(P.data), P.half, at_order, gpu.at(inverse), n,
             gpu.at(indptr), gpu.at(indices), gpu.at(data), stream,

@@ -38,7 +38,7 @@ class PlaceStage:
         ids, weights = gpu.put(indices, np.int32), gpu.put(p, np.float32)
         gpu.check_points("indices", ids, n)
         out = gpu.empty((len(ids), c), np.float32)
-        gpu.module.place(
+        fitted = gpu.module.Fitted(
             gpu.at(Y),
             n,
             c,
@@ -52,14 +52,9 @@ class PlaceStage:
             reference.rounding_floor,
             list(reference.low),
             list(reference.high),
-            gpu.at(ids),
-            gpu.at(weights),
-            *ids.shape,
-            exaggeration,
-            max_iter,
-            gpu.at(out),
-            gpu.stream,
         )
+        query = gpu.module.Query(gpu.at(ids), gpu.at(weights), *ids.shape, exaggeration, max_iter)
+        gpu.module.place(fitted, query, gpu.at(out), gpu.stream)
         return gpu.host(out)
 
     def release(self) -> None:

@@ -42,7 +42,7 @@ class StepStage:
         """See ``Ops``; raises a flag on the device where a point leaves the mesh."""
         gpu = self.gpu
         n, c = Y.shape
-        at_Z = Z.value if isinstance(Z, OnDevice) else gpu.xp.full(1, float(Z), np.float64)
+        at_Z = Z.value if isinstance(Z, OnDevice) else gpu.put([float(Z)], np.float64)
         low, high = self.watch.box or ([-INFINITY] * c, [INFINITY] * c)
         now, changed = self.numbers.step((params, tuple(low), tuple(high), P.scale, dof))
         gpu.module.attract_and_step(
