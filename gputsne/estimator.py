@@ -211,8 +211,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         memory_limit: int | str | None = None,
     ) -> None:
         given = dict(locals())
-        for name in self._get_param_names():  # stored as given; fit checks them
-            setattr(self, name, given[name])
+        for row in TABLE:  # stored as given; fit checks them
+            setattr(self, row.name, given[row.name])
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Embed X.
@@ -246,7 +246,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         UserWarning
             When all iterations were in the early phase: such a map isn't finished.
         """
-        params = Parameters.of(self.get_params(deep=False))
+        # By name: the parameters of a subclass may be fewer, and others besides.
+        params = Parameters.of({row.name: getattr(self, row.name) for row in TABLE})
         X = admitted(matrix_of(X))
         for name in [a for a in vars(self) if a in PRIVATE or a.endswith("_")]:
             delattr(self, name)  # an old map must not outlive a fit that fails, nor its memory
@@ -431,7 +432,10 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
             There is no such file, or it can't be read.
         """
         parameters, fit, palette = persistence.read(path, device)
-        model = cls(**parameters)
+        known = cls._get_param_names()
+        model = cls(**{name: value for name, value in parameters.items() if name in known})
+        for name, value in parameters.items():  # those, too, that a subclass chooses itself
+            setattr(model, name, value)
         model._keep(fit)
         if palette:
             model.palette_ = palette

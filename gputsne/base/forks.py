@@ -7,10 +7,13 @@ do not exist in it and waiting for them would never end.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["Owner", "in_child", "note_threads", "single_if_forked"]
+__all__ = ["Lock", "Owner", "in_child", "note_threads", "single_if_forked"]
 
 _threads_used = False  # a run of this process has used more than one thread
 _forked = False  # this process was forked from such a one
@@ -49,9 +52,37 @@ class Owner:
         return self._pid is not None and self._pid != os.getpid()
 
 
+class Lock:
+    """A lock that its holder may take again, and that nobody else holds in a forked process.
+
+    A fork copies a lock as it is. Where another thread holds it, that thread doesn't exist in the
+    child, and whoever waits for the lock there waits for ever; so every lock of this package is one
+    of these. What it guards must be put in place in one assignment, since a child may find it at
+    any stage.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        _locks.add(self)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lock inside the block."""
+        with self._lock:  # read once: a child that began the block leaves the lock it has taken
+            yield
+
+    def _renew(self) -> None:
+        self._lock = threading.RLock()
+
+
+_locks: weakref.WeakSet[Lock] = weakref.WeakSet()
+
+
 def _after_fork() -> None:
     global _forked
     _forked = _forked or _threads_used
+    for lock in list(_locks):
+        lock._renew()
 
 
 in_child(_after_fork)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -27,7 +26,7 @@ MORE_THAN_CORES = 64
 POOLS = 4  # sets of threads that one run may keep: FAISS's, its BLAS's, scikit-learn's and ours
 DIRECT = 2**31 - 1  # rows of a query from which FAISS takes BLAS: never
 
-_lock = threading.Lock()
+_lock = forks.Lock()
 _run_before = False  # a run of more than one thread has ended
 
 
@@ -124,7 +123,7 @@ def _limit_of_caller() -> int | None:
     openmp = [int(lib.num_threads) for lib in libraries if lib.user_api == "openmp"]
     if openmp:
         return max(1, min(openmp))
-    with _lock:
+    with _lock.held():
         blas = [_blas.before.get(lib.filepath, lib.num_threads) for lib in libraries]
     return max(1, min(blas)) if blas else None
 
@@ -200,7 +199,7 @@ def limit(n: int) -> Iterator[None]:
     run = object()
     if n > 1:
         forks.note_threads()
-    with _lock:
+    with _lock.held():
         _blas.enter(run, n, libraries)
     try:
         for library in openmp:
@@ -209,7 +208,7 @@ def limit(n: int) -> Iterator[None]:
             _set_dynamic(library, False)
         yield
     finally:
-        with _lock:
+        with _lock.held():
             _blas.leave(run, libraries)
             _run_before = _run_before or n > 1
         for library, (number, dynamic) in zip(openmp, before, strict=True):
@@ -241,7 +240,7 @@ class _Shared:
     ) -> Iterator[None]:
         """Keep the setting at ``value`` until the last user leaves."""
         user = object()
-        with _lock:
+        with _lock.held():
             if not self.users:
                 self.before = get()
                 put(value)
@@ -249,7 +248,7 @@ class _Shared:
         try:
             yield
         finally:
-            with _lock:
+            with _lock.held():
                 self.users.discard(user)
                 if not self.users:
                     put(self.before)
@@ -281,8 +280,6 @@ def run_before() -> bool:
 
 def _after_fork() -> None:
     """Take back in a forked process what threads of its parent would have put back."""
-    global _lock
-    _lock = threading.Lock()  # another thread of the parent may have held it
     faiss: Any = sys.modules.get("faiss")
     _blas.asked.clear()
     if _faiss_threshold.users:  # the threads that were to put it back do not exist here

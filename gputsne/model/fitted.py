@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import numbers
 import os
-import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +17,7 @@ import numpy as np
 
 from gputsne import affinities
 from gputsne.backends import Choice, choose
-from gputsne.base import threads
+from gputsne.base import forks, threads
 from gputsne.base.errors import BackendUnavailable
 from gputsne.base.memory import available_memory
 from gputsne.base.types import FloatArray, Reference
@@ -35,10 +34,9 @@ _OUT_OF_REACH: list[object] = []  # what lies on a GPU of a parent: to free it w
 
 
 class _Lazy:
-    """What is made at the first use; after a fork the lock and all on a GPU are made again.
+    """What is made at the first use, under a lock; after a fork all on a GPU is made again.
 
-    A fork while another thread holds the lock would leave it held for ever in the child, and what a
-    parent has on a GPU can't be used there.
+    What a parent has on a GPU can't be used in a process forked from it.
     """
 
     def __init__(self) -> None:
@@ -46,16 +44,18 @@ class _Lazy:
         self.index: ReferenceIndex | None = None
         self.searched: set[int] = set()  # numbers of neighbours that the index is ready for
         self.reference: Reference | None = None
-        self._pid, self._lock = os.getpid(), threading.RLock()
+        self._pid, self._lock = os.getpid(), forks.Lock()
 
-    @property
-    def lock(self) -> threading.RLock:
-        if self._pid != os.getpid():
-            self._pid, self._lock = os.getpid(), threading.RLock()
-            if any(choice.ops.device is not None for choice in self.choices.values()):
-                _OUT_OF_REACH.append((self.choices, self.reference))
-                self.choices, self.reference = {}, None
-        return self._lock
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock inside the block, having dropped what lies on a GPU of a parent."""
+        with self._lock.held():
+            if self._pid != os.getpid():
+                self._pid = os.getpid()
+                if any(choice.ops.device is not None for choice in self.choices.values()):
+                    _OUT_OF_REACH.append((self.choices, self.reference))
+                    self.choices, self.reference = {}, None
+            yield
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +114,7 @@ class FittedMap:
             params.memory_limit,
         )
         if before is not None and before.rows is made.rows:
-            with before._lazy.lock:
+            with before._lazy.locked():
                 made._lazy.index = before._lazy.index
                 made._lazy.searched |= before._lazy.searched
         return made
@@ -177,18 +177,18 @@ class FittedMap:
 
     def backend(self, n_jobs: int | None = None) -> Choice:
         """Return the backend that places rows with so many threads, and why it is that one."""
-        with self._lazy.lock:
+        with self._lazy.locked():
             if n_jobs not in self._lazy.choices:
                 self._lazy.choices[n_jobs] = rechoose(self.device, n_jobs)
             return self._lazy.choices[n_jobs]
 
     def _alone(self, ops: Any) -> AbstractContextManager[Any]:
         """Return a lock where calls share a GPU's buffers; on a CPU threads need none."""
-        return nullcontext() if ops.device is None else self._lazy.lock
+        return nullcontext() if ops.device is None else self._lazy.locked()
 
     def _index(self, k: int, n_jobs: int) -> ReferenceIndex:
         lazy = self._lazy
-        with lazy.lock:
+        with lazy.locked():
             if lazy.index is None:
                 lazy.index = ReferenceIndex(
                     self.rows,
@@ -204,7 +204,7 @@ class FittedMap:
 
     def _reference(self, ops: Any) -> Reference:
         lazy = self._lazy
-        with lazy.lock:
+        with lazy.locked():
             if lazy.reference is None:
                 nodes = max_nodes(self.Y.shape[1], ops, self.memory_limit)
                 lazy.reference = placement.reference(self.Y, ops, dof=self.dof, max_nodes=nodes)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from gputsne.base import threads
+from gputsne.base import forks, threads
 from gputsne.base.random import draw_seed
 from gputsne.base.types import Array, FloatArray, IntArray
 from gputsne.neighbors.choose import Chosen, Wish, choose_search
@@ -69,7 +68,7 @@ class ReferenceIndex:
 
     def _clear(self) -> None:
         """Forget what is built from the rows at the first query."""
-        self._lock = threading.RLock()
+        self._lock = forks.Lock()
         self._pairs: Pairwise | None = None
         self._vectors: tuple[VectorMetric, FarQueries] | None = None
         self._lists: InvertedLists | None = None
@@ -142,7 +141,7 @@ class ReferenceIndex:
 
     def _by_pairs(self, k: int, jobs: int) -> tuple[_BlockSearch, int]:
         """Return a search for one block of new rows, and how many rows make a block."""
-        with self._lock:
+        with self._lock.held():
             if self._pairs is None:
                 known = metric_for(self.metric, self.metric_params)
                 self._pairs = Pairwise(self._rows.values, known, jobs)
@@ -151,7 +150,7 @@ class ReferenceIndex:
 
     def _by_vectors(self, k: int, known: VectorMetric) -> tuple[_BlockSearch, int]:
         """Return a search for one block of new rows, and how many rows make a block."""
-        with self._lock:
+        with self._lock.held():
             if self._vectors is None:
                 metric = known.learn(self._rows.values)
                 self._vectors = metric, FarQueries(metric.to_vectors(self._rows.values))

@@ -174,6 +174,30 @@ def test_pickle_from_a_machine_with_another_backend(X, fitted, monkeypatch):
     assert np.abs(model.transform(X[:9] + 0.1) - places).max() < 0.01 * np.ptp(fitted.embedding_)
 
 
+class Quick(TSNE):
+    """A subclass with fewer parameters, and one besides, as scikit-learn lets them be made."""
+
+    def __init__(self, perplexity=5.0, name="quick"):
+        super().__init__(perplexity=perplexity, max_iter=60, random_state=0)
+        self.name = name
+
+
+def test_a_subclass_chooses_its_parameters(X, fitted, tmp_path):
+    model = clone(Quick(name="mine")).fit(X)
+    assert model.get_params() == {"perplexity": 5.0, "name": "mine"}
+    np.testing.assert_array_equal(model.embedding_, fitted.embedding_)
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(model)).transform(X), fitted.transform(X)
+    )
+    model.save(tmp_path / "m.npz", affinities=True)
+    again = Quick.load(tmp_path / "m.npz")
+    assert isinstance(again, Quick)
+    assert again.max_iter == 60
+    np.testing.assert_array_equal(again.transform(X), fitted.transform(X))
+    np.testing.assert_array_equal(again.optimize(5).embedding_, model.optimize(5).embedding_)
+    np.testing.assert_array_equal(again.fit(X).embedding_, fitted.embedding_)
+
+
 def test_what_needs_a_fit(X):
     for call in (TSNE().transform, lambda X: TSNE().optimize(5), lambda X: TSNE().save("nowhere")):
         with pytest.raises(NotFittedError):

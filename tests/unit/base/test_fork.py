@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
+import select
+import signal
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
+
+import gputsne
+from gputsne.base import forks
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
@@ -132,3 +140,65 @@ raise SystemExit(os.waitstatus_to_exitcode(status))
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr[-2000:]
+
+
+def _answer_of_a_fork(work) -> bytes:
+    """Fork, and return what ``work`` returns in the child; b"" where it ends in an exception."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(write, work())
+        finally:
+            os._exit(0)
+    os.close(write)
+    try:
+        ready = select.select([read], [], [], 60)[0]
+        if not ready:
+            os.kill(child, signal.SIGKILL)
+        assert ready, "the child waits for a thread that it doesn't have"
+        return os.read(read, 100)
+    finally:
+        os.close(read)
+        os.waitpid(child, 0)
+
+
+def test_a_lock_is_free_in_a_fork_whoever_held_it():
+    theirs, mine, held, done = forks.Lock(), forks.Lock(), threading.Event(), threading.Event()
+
+    def hold():
+        with theirs.held():
+            held.set()
+            done.wait()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+
+    def take() -> bytes:
+        with theirs.held(), theirs.held():
+            return b"taken"
+
+    def leave() -> bytes:
+        with mine.held():  # as its parent did, whose block ends in the child, too
+            return take()
+
+    try:
+        with mine.held():
+            assert _answer_of_a_fork(leave) == b"taken"
+        assert _answer_of_a_fork(leave) == b"taken"
+        assert not theirs._lock.acquire(blocking=False), "the parent's thread holds it still"
+    finally:
+        done.set()
+        holder.join()
+
+
+def test_the_package_has_no_other_locks():
+    package = Path(gputsne.__file__).parent
+    made = re.compile(r"\b(threading|multiprocessing)\.(R?Lock|Condition|\w*Semaphore)\(")
+    found = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if made.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == {"base/forks.py"}

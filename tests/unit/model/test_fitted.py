@@ -14,6 +14,7 @@ import pytest
 
 import gputsne
 from gputsne import TSNE
+from gputsne.base import threads
 from gputsne.base.threads import resolve_n_jobs
 from gputsne.model.fitted import FittedMap
 from gputsne.plotting.caption import caption_of
@@ -105,15 +106,23 @@ def test_transform_beside_optimize(placed):
     assert not np.array_equal(model.transform(NEW), placed), "the model itself has gone on"
 
 
-def test_a_lock_that_is_held_while_the_process_forks_hinders_nobody(model, placed):
-    if not hasattr(os, "fork"):
-        pytest.skip("this system has no fork")
+LOCKS = {
+    "map": lambda fitted: fitted._lazy.locked(),
+    "index": lambda fitted: fitted._lazy.index._lock.held(),
+    "threads": lambda fitted: threads._lock.held(),
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_that_is_held_while_the_process_forks_hinders_nobody(model, placed, lock):
     fresh = pickle.loads(pickle.dumps(model.fitted_map_))
+    fresh.transform(NEW[:1], n_neighbors=40)  # makes the index, which then builds for another k
     results = multiprocessing.get_context("fork").Queue()
     held, done = threading.Event(), threading.Event()
 
     def hold():
-        with fresh._lazy.lock:
+        with LOCKS[lock](fresh):
             held.set()
             done.wait()
 
