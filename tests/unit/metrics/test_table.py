@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -236,3 +238,14 @@ def test_distances_must_be_distances():
     )
     with pytest.raises(ValueError, match="negative"):
         evaluate(-D, np.arange(30.0), metric="precomputed", k=5)
+
+
+def test_the_page_of_metrics_lists_every_row():
+    page = (Path(__file__).resolve().parents[3] / "docs" / "metrics.md").read_text("utf-8")
+    listed = {
+        name
+        for line in page.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`(\w+)`", line.split("|")[1])
+    }
+    assert listed == set(METRICS)
