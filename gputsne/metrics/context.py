@@ -70,7 +70,7 @@ class Context:
         Y: Any = None,
         labels: Any = None,
         *,
-        sample: int | None = None,
+        sample: Any = None,
         random_state: int | None = 0,
         metric: Any = "euclidean",
         metric_params: dict[str, Any] | None = None,

@@ -257,3 +257,14 @@ def test_few_points_are_asked_where_sorting_all_is_too_much(monkeypatch):
     got = METRICS["rnx"].estimate(Context(X, Y), k=5)
     assert len(got.rows) == 40
     assert 0 < abs(got.value - want) < 4 * got.error
+
+
+def test_fewer_points_are_asked_of_very_many(monkeypatch):
+    from gputsne.metrics import evaluation
+
+    monkeypatch.setattr(evaluation, "COMPARED", 30 * 90)
+    monkeypatch.setattr(evaluation, "LEAST_SAMPLE", 20)
+    assert evaluate(X, Y, LABELS) == pytest.approx(
+        evaluate(X, Y, LABELS, sample=30), nan_ok=True, **EXACT
+    )
+    assert "rnx_se" not in evaluate(X, Y, LABELS, sample=None)
