@@ -128,3 +128,105 @@ def joint(indices, p):
     for i in range(n):
         P[i, indices[i]] = p[i]
     return (P + P.T) / (2.0 * n)
+
+
+# Quality metrics, each from its paper, over all points and in plain loops.
+
+
+def pair_distances(A):
+    """Euclidean distances (n, n), inf from a point to itself."""
+    D = np.sqrt((differences(A) ** 2).sum(axis=2))
+    np.fill_diagonal(D, np.inf)
+    return D
+
+
+def rank_matrix(D):
+    """1 for the nearest other, n for the point itself; the lower index first among equals."""
+    order = np.argsort(D, axis=1, kind="stable")
+    ranks = np.empty(D.shape, int)
+    for i, row in enumerate(order):
+        ranks[i, row] = np.arange(1, len(D) + 1)
+    return ranks
+
+
+def jaccard(DX, DY, k):
+    """Mean of |intersection| / |union| of neighbourhoods."""
+    sets = [[set(np.argsort(r, kind="stable")[:k]) for r in D] for D in (DX, DY)]
+    return np.mean([len(a & b) / len(a | b) for a, b in zip(*sets, strict=True)])
+
+
+def intrusion(D, D_near, k):
+    """Venna & Kaski 2001: trustworthiness with D of the data, continuity with D of the map."""
+    n, ranks, near = len(D), rank_matrix(D), rank_matrix(D_near)
+    total = 0
+    for i in range(n):
+        for j in range(n):
+            if near[i, j] <= k and ranks[i, j] > k:
+                total += ranks[i, j] - k
+    return 1 - 2 / (n * k * (2 * n - 3 * k - 1)) * total
+
+
+def relative_rank_error(D, D_near, k):
+    """Lee & Verleysen 2007, taken from 1, normalised as ZADU has it."""
+    n, ranks, near = len(D), rank_matrix(D), rank_matrix(D_near)
+    total = 0.0
+    for i in range(n):
+        for j in range(n):
+            if near[i, j] <= k:
+                total += abs(ranks[i, j] - near[i, j]) / near[i, j]
+    return 1 - total / n / sum(abs(n - 2 * v + 1) / v for v in range(1, k + 1))
+
+
+def rnx_curve(DX, DY):
+    """R_NX(K), K = 1 ... n - 2, from the co-ranking matrix (Lee et al. 2015)."""
+    n = len(DX)
+    coranking = np.zeros((n - 1, n - 1), int)
+    a, b = rank_matrix(DX), rank_matrix(DY)
+    for i in range(n):
+        for j in range(n):
+            if i != j:
+                coranking[a[i, j] - 1, b[i, j] - 1] += 1
+    Q = np.array([coranking[:K, :K].sum() / (K * n) for K in range(1, n - 1)])
+    K = np.arange(1, n - 1)
+    return ((n - 1) * Q - K) / (n - 1 - K)
+
+
+def rnx_area(DX, DY):
+    """Area of R_NX over 1 / K."""
+    curve = rnx_curve(DX, DY)
+    K = np.arange(1, len(curve) + 1)
+    return (curve / K).sum() / (1 / K).sum()
+
+
+def stress(DX, DY):
+    """Smelser et al. 2024: the least of normalised stress over 10^5 scales about the best one."""
+    i, j = np.triu_indices(len(DX), 1)
+    a, b = DX[i, j], DY[i, j]
+    middle = np.median(a) / np.median(b)
+    scales = middle * np.geomspace(0.1, 10, 100_001)
+    sums = (a**2).sum() - 2 * scales * (a * b).sum() + scales**2 * (b**2).sum()
+    return np.sqrt(sums.min() / (a**2).sum())
+
+
+def class_neighbors(X, Y, labels, k):
+    """Kobak & Berens 2019, KNC: share of the k nearest class means that are kept."""
+    names = sorted(set(labels))
+    near = []
+    for A in (X, Y):
+        means = np.array([A[[c == name for c in labels]].mean(axis=0) for name in names])
+        near.append(rank_matrix(pair_distances(means)) <= k)
+    return (near[0] & near[1]).sum() / (k * len(names))
+
+
+def silhouettes(D, labels):
+    """Rousseeuw 1987, one per point."""
+    out = []
+    for i, own in enumerate(labels):
+        means = {}
+        for c in set(labels):
+            others = [D[i, j] for j in range(len(D)) if labels[j] == c and j != i]
+            means[c] = np.mean(others) if others else None
+        inside = means.pop(own)
+        outside = min(means.values())
+        out.append(0.0 if inside is None else (outside - inside) / max(inside, outside))
+    return np.array(out)

@@ -6,7 +6,8 @@
         ├── BadInput             (ValueError)    a file has not what was asked of it
         ├── DeadlineExceeded     (RuntimeError)  the time that was set for a run is over
         ├── DependencyMissing    (ImportError)   an optional package is not installed
-        └── OverMemory           (MemoryError)   the plan needs more memory than is allowed
+        ├── OverMemory           (MemoryError)   the plan needs more memory than is allowed
+        └── UndefinedMetric      (ValueError)    a metric has no value for these points or labels
     KeyboardInterrupt
     └── FitInterrupted                           Ctrl-C during a fit
 
@@ -27,6 +28,7 @@ __all__ = [
     "FitInterrupted",
     "GputsneError",
     "OverMemory",
+    "UndefinedMetric",
 ]
 
 
@@ -52,6 +54,13 @@ class DependencyMissing(GputsneError, ImportError):
 
 class OverMemory(GputsneError, MemoryError):
     """The plan needs more memory than is allowed; raised before anything large is allocated."""
+
+
+class UndefinedMetric(GputsneError, ValueError):
+    """A quality metric has no value for these points or labels: a silhouette of one class.
+
+    Called alone the metric raises it; ``metrics.evaluate`` writes NaN beside those that have one.
+    """
 
 
 class FitInterrupted(KeyboardInterrupt):

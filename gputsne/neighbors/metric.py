@@ -262,13 +262,17 @@ class Cosine(VectorMetric):
     power = 0
 
     def to_vectors(self, X: Array) -> Array:
-        """Return unit vectors, float32.
+        """Return unit vectors, float32."""
+        return self.unit_rows(X, np.float32)
+
+    def unit_rows(self, X: Array, dtype: type[np.floating[Any]]) -> Array:
+        """Return unit vectors, shape (n, d + 1), of the dtype asked for.
 
         A row without direction gets a coordinate of its own: at distance 1 from every row with one,
         as scikit-learn has it, and at distance 0 from its like.
         """
         n, d = X.shape
-        out = np.zeros((n, d + 1), dtype=np.float32)
+        out = np.zeros((n, d + 1), dtype=dtype)
         for part in _blocks(X):
             rows = X[part].astype(np.float64)
             top = np.abs(rows).max(axis=1, keepdims=True)
