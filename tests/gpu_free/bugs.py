@@ -1,4 +1,4 @@
-"""Bugs for the rings to see: what one is, and those of the FFT, where threads meet most often."""
+"""Bugs for the rings to see: what one is, and those of the FFT and of work on whole arrays."""
 
 from __future__ import annotations
 
@@ -67,4 +67,74 @@ FFT_BUGS = {
         "uninitialised shared read",
     ),
     "charges-stay": Bug(FFT, "    *at = 0;\n", "", "fft.cu", "convolve-64x64", WRONG, WRONG),
+}
+
+SCAN = "kernels/gpu_scan.hpp"
+ARRAY_BUGS = {
+    "scan-reads-what-another-adds": Bug(
+        SCAN,
+        "    T more = t >= d ? shared[t - d] : T(0);\n    __syncthreads();\n",
+        "    T more = t >= d ? shared[t - d] : T(0);\n",
+        "arrays.cu",
+        "scan",
+        WRONG,
+        "",
+    ),
+    "scan-goes-on-before-all-have-added": Bug(
+        SCAN,
+        "    shared[t] = shared[t] + more;\n    __syncthreads();\n",
+        "    shared[t] = shared[t] + more;\n",
+        "arrays.cu",
+        "scan",
+        WRONG,
+        "",
+    ),
+    "scan-forgets-what-it-carries": Bug(
+        SCAN,
+        "total[at] = carried + before;",
+        "total[at] = before;",
+        "arrays.cu",
+        "scan-many-tiles",
+        WRONG,
+        WRONG,
+    ),
+    "scan-writes-sums-that-are-still-read": Bug(
+        SCAN,
+        "    __syncthreads(); // before the next round writes sums\n",
+        "",
+        "arrays.cu",
+        "scan-many-tiles",
+        WRONG,
+        "",
+    ),
+    "gram-multiplies-the-next-strip": Bug(
+        "kernels/gram.hpp",
+        "          sum[u][v] += a[u] * b[v];\n    }\n    __syncthreads();\n",
+        "          sum[u][v] += a[u] * b[v];\n    }\n",
+        "gram.cu",
+        "gram-float",
+        WRONG,
+        "",
+    ),
+}
+# Words then go to places that nobody checked, so a process of its own meets these.
+RISKY = {
+    "sort-ranks-before-all-have-counted": Bug(
+        SCAN,
+        "  count_digits(digits, first, own);\n  __syncthreads();\n",
+        "  count_digits(digits, first, own);\n",
+        "arrays.cu",
+        "sort",
+        WRONG,
+        "",
+    ),
+    "sort-moves-before-the-base-is-known": Bug(
+        SCAN,
+        "T(own[threadIdx.x * BLOCK]);\n  __syncthreads();\n",
+        "T(own[threadIdx.x * BLOCK]);\n",
+        "arrays.cu",
+        "sort",
+        WRONG,
+        "",
+    ),
 }

@@ -19,7 +19,7 @@ import pytest
 from gpu_free import compiled
 from gpu_free import emulator as emulating
 from gpu_free.benches import HostBench, PtxBench
-from gpu_free.bugs import FFT_BUGS, WRONG, Bug
+from gpu_free.bugs import ARRAY_BUGS, FFT_BUGS, RISKY, WRONG, Bug
 from gpu_free.cases_iteration import SHAPES, H, N, points
 from gpu_free.emulator import Emulator
 from gpu_free.ptx import Program
@@ -29,7 +29,6 @@ from gpu_free.run_cases import CASES, digest
 MACHINE = "kernels/gpu_machine.hpp"
 TILES = "kernels/gpu_neighbors.hpp"
 RANK = "kernels/neighbors.hpp"
-SCAN = "kernels/gpu_scan.hpp"
 
 
 TREE = """    if (threadIdx.x < d)
@@ -188,75 +187,8 @@ BUGS = {
         "uninitialised|" + WRONG,
     ),
 }
-BUGS |= FFT_BUGS
-BUGS |= {
-    "scan-reads-what-another-adds": Bug(
-        SCAN,
-        "    T more = t >= d ? shared[t - d] : T(0);\n    __syncthreads();\n",
-        "    T more = t >= d ? shared[t - d] : T(0);\n",
-        "arrays.cu",
-        "scan",
-        WRONG,
-        "",
-    ),
-    "scan-goes-on-before-all-have-added": Bug(
-        SCAN,
-        "    shared[t] = shared[t] + more;\n    __syncthreads();\n",
-        "    shared[t] = shared[t] + more;\n",
-        "arrays.cu",
-        "scan",
-        WRONG,
-        "",
-    ),
-    "scan-forgets-what-it-carries": Bug(
-        SCAN,
-        "total[at] = carried + before;",
-        "total[at] = before;",
-        "arrays.cu",
-        "scan-many-tiles",
-        WRONG,
-        WRONG,
-    ),
-    "scan-writes-sums-that-are-still-read": Bug(
-        SCAN,
-        "    __syncthreads(); // before the next round writes sums\n",
-        "",
-        "arrays.cu",
-        "scan-many-tiles",
-        WRONG,
-        "",
-    ),
-    "gram-multiplies-the-next-strip": Bug(
-        "kernels/gram.hpp",
-        "          sum[u][v] += a[u] * b[v];\n    }\n    __syncthreads();\n",
-        "          sum[u][v] += a[u] * b[v];\n    }\n",
-        "gram.cu",
-        "gram-float",
-        WRONG,
-        "",
-    ),
-}
-# Words then go to places that nobody checked, so a process of its own meets these.
-RISKY = {
-    "sort-ranks-before-all-have-counted": Bug(
-        SCAN,
-        "  count_digits(digits, first, own);\n  __syncthreads();\n",
-        "  count_digits(digits, first, own);\n",
-        "arrays.cu",
-        "sort",
-        WRONG,
-        "",
-    ),
-    "sort-moves-before-the-base-is-known": Bug(
-        SCAN,
-        "T(own[threadIdx.x * BLOCK]);\n  __syncthreads();\n",
-        "T(own[threadIdx.x * BLOCK]);\n",
-        "arrays.cu",
-        "sort",
-        WRONG,
-        "",
-    ),
-}
+BUGS |= FFT_BUGS | ARRAY_BUGS
+
 NO_BOUNDS = Bug(
     MACHINE,
     "  if (t < n)\n    f(first + t);\n",
