@@ -106,10 +106,10 @@ def embed(ctx: click.Context, /, sources: tuple[Path, ...], output: Path, **give
     check_inputs(sources, given["input_format"])
     check_map(output, given["output_format"], sources, given["input_format"])
     check_plots(plots)
-    check_model(model)
     init = Path(given["init"]) if str(given["init"]).endswith(".npy") else None
     also_read = [label_file(given["labels"]), init, ctx.meta.get("gputsne.config")]
     check_targets(targets, [*sources, *also_read])
+    check_model(model)
     style = style_of(given, sources[0])
     parameters = tsne_parameters(given)
     check_parameters(parameters)

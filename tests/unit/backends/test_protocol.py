@@ -52,8 +52,9 @@ def test_the_operations_say_who_searches(monkeypatch):
 
     asked = []
 
-    def on_device(X, k, ops, **settings):
+    def on_device(X, k, ops, by, **settings):
         asked.append(ops)
+        assert by == "auto"
         return neighbors.knn(X, k, **settings)
 
     monkeypatch.setattr(neighbors, "on_device", on_device)
