@@ -148,11 +148,11 @@ WRONG = {
     "NaN": (np.where(ROWS > 2, np.nan, ROWS), r"X contains \d+ NaN values, in \d of 6 columns"),
     "inf": (np.where(ROWS > 2, np.inf, ROWS), "infinity"),
     "strings": (np.array([["a", "b"], ["c", "d"]]), "strings"),
-    "a string": ("text", "strings"),
+    "a string": ("text", "is text and no table"),
     "objects": ([[object()]], "number"),
     "complex": (ROWS + 1j, "Complex data not supported"),
     "dates": (np.array([["2020-01-01"]], "datetime64[D]"), "datetime64"),
-    "a dict": ({"a": 1}, "number"),
+    "a dict": ({"a": 1}, "is a mapping"),
     "None": (None, "array"),
 }
 
