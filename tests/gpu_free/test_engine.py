@@ -14,6 +14,7 @@ import gputsne
 from gputsne import affinities, backends
 from gputsne.backends.cuda.field import OnDevice
 from gputsne.backends.cuda.ops import CudaOps
+from gputsne.backends.native.ops import NativeOps
 from gputsne.base.errors import OverMemory
 from gputsne.base.types import Affinities, StepParams
 from gputsne.engine.field import Field
@@ -68,7 +69,9 @@ def off(a, b):
 
 
 @pytest.mark.slow
-def test_the_map_is_the_cpus_and_itself(cuda, emulated, tmp_path):
+def test_the_map_is_the_cpus_and_itself(cuda, emulated, tmp_path, monkeypatch):
+    for choice in ("epoch", "few_meshes", "node_pairs"):  # the same meshes for both
+        monkeypatch.setattr(NativeOps, choice, getattr(CudaOps, choice))
     maps = {}
     for name, device, seed in (("native", "cpu", 0), ("one", "cuda", 1), ("other", "cuda", 99)):
         emulated.shuffle(seed)
@@ -83,10 +86,12 @@ def test_the_map_is_the_cpus_and_itself(cuda, emulated, tmp_path):
     assert one.mesh_["rebuilds"] > 5
     assert one._fit.prepared.graph_source == "tiles-device"
     assert one.neighbors_recall_ == 1.0
-    # 3. The CPU's map. numpy's and the native backend's own differ by 6e-3 on this data: meshes of
-    # 1 % accuracy, and roundings that grow while the map unfolds from 1e-4. When the early phase
-    # ends they grow again, tenfold in ten iterations, and only the divergence still compares.
-    for iteration in (10, 50, EARLY):
+    # 3. The CPU's map on the same meshes. Roundings, 1e-5 after ten iterations, grow a thousandfold
+    # in the ten that follow, where the map unfolds: numpy's and the native backend's own maps
+    # differ by 6e-3 on this data. When the early phase ends they grow again, tenfold in ten
+    # iterations, and only the divergence still compares.
+    assert off(got[10], want[10]) < 1e-3
+    for iteration in (50, EARLY):
         assert off(got[iteration], want[iteration]) < 2e-2
     assert one.kl_divergence_ == pytest.approx(native.kl_divergence_, rel=0.05)
     assert off(one.embedding_, native.embedding_) > 0
