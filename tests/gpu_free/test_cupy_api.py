@@ -78,7 +78,7 @@ def test_every_name_on_every_path_exists_in_cupy():
         "end_capture", "using_allocator", "malloc", "mem_info", "OutOfMemoryError",
         "free_bytes", "compute_capability", "getDeviceCount", "pointerGetAttributes", "from_dlpack",
     }  # fmt: skip
-    assert len(seen) > 40
+    assert len(seen) > 30
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from click.testing import CliRunner
 from gpu_free import lookalike
 
 import gputsne
+from gputsne.backends.cuda.edges import Edges
 from gputsne.backends.cuda.ops import CudaOps
-from gputsne.base.types import Affinities, State, StepParams
+from gputsne.base.types import State, StepParams
 from gputsne.cli import main
 from gputsne.engine.field import Field
 from gputsne.engine.iteration import Engine
@@ -79,9 +80,9 @@ def iteration():
     silent = Silent()
     ops = Watched(1, xp=silent.xp, module=silent)
     indices = rng.integers(0, n, 2 * n * k).astype(np.int32)
-    P = Affinities(
-        np.arange(n + 1, dtype=np.int64) * 2 * k, indices, np.full(len(indices), 1e-6, np.float32)
-    )
+    indptr = np.arange(n + 1, dtype=np.int64) * 2 * k
+    data = np.full(len(indices), 1e-6, np.float32)
+    P = Edges(*map(silent.xp.asarray, (indptr, indices, data)))  # silent kernels check none
     Y = rng.normal(size=(n, 2)).astype(np.float32)
     engine = Engine(P, State(Y, Y * 0, Y * 0 + 1, 0), Field(ops))
     params = StepParams(1.0, 0.8, 100.0)
