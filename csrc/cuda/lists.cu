@@ -7,13 +7,13 @@
 
 namespace gputsne::cuda {
 
-/// Calls f(Lists) for the types of ids and distances.
+/// Calls f(GivenLists) for the types of ids and distances.
 template <class F> static void by_types(const Given &given, F f) {
   auto with = [&](auto id, auto distance) {
     using Id = decltype(id);
     using Distance = decltype(distance);
-    f(Lists<Id, Distance>{static_cast<const Id *>(given.ids),
-                          static_cast<const Distance *>(given.distances), given.n, given.k});
+    f(GivenLists<Id, Distance>{static_cast<const Id *>(given.ids),
+                               static_cast<const Distance *>(given.distances), given.n, given.k});
   };
   if (given.wide_ids)
     given.wide_distances ? with(int64_t(), double()) : with(int64_t(), float());

@@ -8,10 +8,10 @@
 namespace gputsne {
 
 constexpr int EACH = 8; // consecutive values of a thread: 64 bytes, two sectors
-constexpr int TILE_SHIFT = 11, TILE = BLOCK * EACH;
-static_assert(TILE == 1 << TILE_SHIFT, "AddBefore shifts");
+constexpr int SCAN_SHIFT = 11, SCAN_TILE = BLOCK * EACH;
+static_assert(SCAN_TILE == 1 << SCAN_SHIFT, "AddBefore shifts");
 constexpr int DIGIT = 4, DIGITS = 1 << DIGIT; // bits of a pass; 16 counters for each thread
-inline Index tiles(Index n) { return (n + TILE - 1) / TILE; }
+inline Index tiles(Index n) { return (n + SCAN_TILE - 1) / SCAN_TILE; }
 /// Numbers of Index that scan and sort need beside their values.
 inline Index scan_numbers(Index n) { return tiles(n) + 1; }
 inline Index sort_numbers(Index n) { return DIGITS * tiles(n) + scan_numbers(DIGITS * tiles(n)); }
@@ -34,7 +34,7 @@ template <class T> ON_GPU T block_before(T own, T *shared) {
 /// Each value of a tile becomes the sum of those before it in the tile; total[tile] that of all.
 template <class T> __global__ void __launch_bounds__(BLOCK) tile_k(Index n, T *values, T *total) {
   __shared__ T sums[BLOCK];
-  Index first = Index(blockIdx.x) * TILE + Index(threadIdx.x) * EACH;
+  Index first = Index(blockIdx.x) * SCAN_TILE + Index(threadIdx.x) * EACH;
   T own[EACH], sum = 0;
   UNROLL for (int e = 0; e < EACH; ++e) {
     own[e] = first + e < n ? values[first + e] : T(0);
@@ -95,7 +95,7 @@ ON_GPU unsigned run_sum(const unsigned *own) {
 template <class T>
 __global__ void __launch_bounds__(BLOCK) digits_k(Digits digits, Index tiles, T *count) {
   __shared__ unsigned own[DIGITS * BLOCK], runs[BLOCK];
-  count_digits(digits, Index(blockIdx.x) * TILE + Index(threadIdx.x) * EACH, own);
+  count_digits(digits, Index(blockIdx.x) * SCAN_TILE + Index(threadIdx.x) * EACH, own);
   __syncthreads();
   runs[threadIdx.x] = run_sum(own);
   __syncthreads();
@@ -113,7 +113,7 @@ __global__ void __launch_bounds__(BLOCK)
     place_k(Digits digits, Index tiles, const T *before, uint64_t *to) {
   __shared__ unsigned own[DIGITS * BLOCK], runs[BLOCK];
   __shared__ T base[DIGITS];
-  const Index first = Index(blockIdx.x) * TILE + Index(threadIdx.x) * EACH;
+  const Index first = Index(blockIdx.x) * SCAN_TILE + Index(threadIdx.x) * EACH;
   count_digits(digits, first, own);
   __syncthreads();
   unsigned rank = block_before(run_sum(own), runs);
@@ -150,7 +150,7 @@ inline void scan(Index n, Index *values, Index *scratch, cudaStream_t stream) {
   auto across = totals_k<Index>;
   LAUNCH(across, 1, BLOCK, stream, int(count), scratch);
   check(cudaGetLastError(), "scan");
-  Gpu{stream}.each(n, AddBefore<TILE_SHIFT>{values, scratch});
+  Gpu{stream}.each(n, AddBefore<SCAN_SHIFT>{values, scratch});
 }
 
 /// Sorts words by their bits [low, low + bits), equals in their order; `bits` is rounded up to

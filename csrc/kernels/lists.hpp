@@ -9,7 +9,7 @@
 namespace gputsne {
 
 /// Lists as they were given: (n, k), ids of 4 or 8 bytes, distances of 4 or 8.
-template <class Id, class Distance> struct Lists {
+template <class Id, class Distance> struct GivenLists {
   const Id *ids;
   const Distance *distances;
   Index n, k;
@@ -28,7 +28,7 @@ struct ListReport {
 
 /// Notes what is wrong with row first + r; `scratch` has 2 k places for each row.
 template <class Id, class Distance> struct CheckList {
-  Lists<Id, Distance> lists;
+  GivenLists<Id, Distance> lists;
   double slack; // distances below 0 by no more are rounding
   Index first;
   uint64_t *scratch;
@@ -74,7 +74,7 @@ template <class Id, class Distance> struct CheckList {
 /// Writes the `keep` nearest of row first + r, the point itself left out; places without a
 /// neighbour come last, at infinity, and name the nearest. As numpy's stable sort in float64.
 template <class Id, class Distance> struct SortList {
-  Lists<Id, Distance> lists;
+  GivenLists<Id, Distance> lists;
   Index first, keep;
   uint64_t *scratch; // 2 k places for each row
   int32_t *ids;      // (n, keep)
