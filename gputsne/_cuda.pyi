@@ -49,17 +49,21 @@ def check_points(points: int, count: int, n: int, first_bad: int, stream: int) -
 def to_half(data: int, nnz: int, scale: float, half: int, stream: int) -> None: ...
 
 # Field: csrc/cuda/bind_field.cpp. Y, grad: (n, c); phi, z: (n,).
-def deposit(
-    Y: int,
-    n: int,
-    c: int,
-    center: Sequence[float],
-    inv_h: float,
-    order: int,
-    shape: Sequence[int],
-    charge: int,
-    stream: int,
-) -> None: ...
+class Mesh:
+    """A mesh of a field, and where a captured launch reads it anew."""
+
+    def __init__(
+        self,
+        center: Sequence[float],
+        inv_h: float,
+        order: int,
+        shape: Sequence[int],
+        offset: float = 0.0,
+        self_terms: Sequence[float] = ...,
+        now: int = 0,
+    ) -> None: ...
+
+def deposit(Y: int, n: int, c: int, mesh: Mesh, charge: int, stream: int) -> None: ...
 def pack(
     charge: int, shape: Sequence[int], out: int, padded: Sequence[int], stream: int
 ) -> None: ...
@@ -68,14 +72,9 @@ def gather(
     Y: int,
     n: int,
     c: int,
-    center: Sequence[float],
-    inv_h: float,
-    order: int,
-    shape: Sequence[int],
+    mesh: Mesh,
     potential: int,
     strides: Sequence[int],
-    offset: float,
-    self_terms: Sequence[float],
     phi: int,
     grad: int,
     z: int,
@@ -111,6 +110,8 @@ def attract_and_step(
     low: Sequence[float],
     high: Sequence[float],
     escaped: int,
+    now: int,
+    write: bool,
     stream: int,
 ) -> None: ...
 def divergence(
@@ -315,3 +316,33 @@ def add_to_cells(
 ) -> None: ...
 def count_cells(cell: int, rows: int, n: int, count: int, stream: int) -> None: ...
 def fill_cells(cell: int, rows: int, n: int, next: int, order: int, stream: int) -> None: ...
+
+# Field: the own FFT, and the numbers that captured launches read. csrc/cuda/bind_field.cpp.
+def convolve(
+    shape: Sequence[int],
+    fft_shape: Sequence[int],
+    turns: Sequence[int],
+    rows: int,
+    octant: int,
+    charge: int,
+    potential: int,
+    stream: int,
+) -> None: ...
+def fft_fits(fft_shape: Sequence[int], spectrum: bool) -> bool: ...
+def fft_pitch(length: int) -> int: ...
+def numbers_size() -> int: ...
+def spectrum(
+    fft_shape: Sequence[int],
+    turns: Sequence[int],
+    h: float,
+    dof: float,
+    offset: float,
+    transfer: Sequence[float],
+    scratch: int,
+    other: int,
+    octant: int,
+    across: bool,
+    stream: int,
+) -> None: ...
+def spectrum_scratch(fft_shape: Sequence[int]) -> int: ...
+def write_numbers(mesh: Mesh, n: int, stream: int) -> None: ...

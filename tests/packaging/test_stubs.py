@@ -14,7 +14,7 @@ import pytest
 import gputsne
 from gputsne._build import build
 
-CLASSES = ("Edges", "Fitted", "Mesh", "Query", "StepInto")
+CLASSES = ("Directed", "Edges", "Fitted", "Given", "Mesh", "Query", "Rows", "StepInto")
 
 
 @pytest.fixture(params=["_native", "_cuda"])
