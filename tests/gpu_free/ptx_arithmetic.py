@@ -9,7 +9,8 @@ import numpy as np
 from gpu_free.ptx_parse import TYPES, Instruction
 
 KNOWN = {
-    *("global", "shared", "local", "param", "to", "v2", "v4", "nc", "cs", "relaxed", "gpu"),
+    *("global", "shared", "local", "param", "to", "v2", "v4", "nc", "cs"),
+    *("relaxed", "volatile", "gpu"),
     *("rn", "rz", "rni", "rmi", "rpi", "rzi", "approx", "full", "ftz", "lo", "hi", "wide"),
     *("eq", "ne", "lt", "le", "gt", "ge", "equ", "neu", "ltu", "leu", "gtu", "geu", "num", "nan"),
     *("and", "or", "xor", "uni", "sync", "bfly", "add", "min"),
