@@ -1,5 +1,5 @@
-// Mirrors Edges in csrc/cpu/edges.hpp: offsets and ids from outside are checked before any kernel
-// follows them; csrc/kernels/check.hpp.
+// Checks of offsets and ids from outside, before any kernel follows them: csrc/kernels/check.hpp.
+// On the CPU: Edges in csrc/cpu/edges.hpp.
 #include "launch.hpp"
 #include "../kernels/gpu_machine.hpp"
 #include "../kernels/check.hpp"

@@ -1,5 +1,5 @@
-// Mirrors csrc/cpu/deposit_bands.hpp: charges onto the mesh, P lanes per point, 64-bit integer
-// additions, no shared memory. With -fmad=false, so that the grid is that of the CPU to the bit.
+// Charges onto the mesh: P lanes per point, 64-bit integer additions, no shared memory. With
+// -fmad=false, so that the grid is that of the CPU (csrc/cpu/deposit_bands.hpp) to the bit.
 #include "launch.hpp"
 #include "../kernels/gpu_machine.hpp"
 #include "../kernels/spectrum.hpp"

@@ -1,5 +1,5 @@
-// Mirrors gputsne/backends/host.py: charges to potential by an FFT of our own, in three launches;
-// and _spectrum of gputsne/engine/mesh.py.
+// Charges to potential by an FFT of our own, in three launches, and the kernel's spectrum. On the
+// CPU: gputsne/backends/host.py, and _spectrum of gputsne/engine/mesh.py.
 #include "fft.hpp"
 #include "../kernels/gpu_fft.hpp"
 

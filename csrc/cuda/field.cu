@@ -1,5 +1,5 @@
-// Mirrors csrc/cpu/bind_field.cpp: gather, sums by definition, extent; also totals and the kernel
-// spectrum. Its deposit is in deposit.cu.
+// Gather, sums by definition, extent, totals; padding and products for cuFFT. The deposit is in
+// deposit.cu. On the CPU: csrc/cpu/bind_field.cpp.
 #include "launch.hpp"
 #include "../kernels/gpu_machine.hpp"
 #include "../kernels/attract.hpp"

@@ -1,5 +1,6 @@
-// Mirrors csrc/cpu/bind_graph.cpp: perplexity, transpose, sort and union, row by row; P in half
-// floats. What is between (running sums, rows too long for one thread) is arrays.cu's.
+// From neighbours to P: perplexity, transpose, sort and union, row by row; P in half floats. What
+// is between (running sums, rows too long for one thread) is arrays.cu's. On the CPU:
+// cpu/bind_graph.cpp.
 #include "launch.hpp"
 #include "../kernels/gpu_machine.hpp"
 #include "../kernels/half.hpp"

@@ -1,4 +1,4 @@
-// Mirrors csrc/cpu/bind_order.cpp: the curve, and P in another order; csrc/kernels/relabel.hpp.
+// The curve, and P in another order: csrc/kernels/relabel.hpp. On the CPU: csrc/cpu/bind_order.cpp.
 #include "launch.hpp"
 #include "../kernels/gpu_machine.hpp"
 #include "../kernels/relabel.hpp"

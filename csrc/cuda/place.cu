@@ -1,5 +1,5 @@
-// Mirrors csrc/cpu/bind_place.cpp: new points on a map that does not move, one thread per point;
-// csrc/kernels/placement.hpp.
+// New points on a map that does not move, one thread per point: csrc/kernels/placement.hpp. On the
+// CPU: csrc/cpu/bind_place.cpp.
 #include "launch.hpp"
 #include "../kernels/gpu_machine.hpp"
 #include "../kernels/placement.hpp"

@@ -1,4 +1,4 @@
-// Mirrors csrc/cpu/bind_step.cpp: attract-and-step in one kernel, one warp per row; the divergence.
+// Attract-and-step in one kernel, one warp per row; the divergence. On the CPU: cpu/bind_step.cpp.
 #include "launch.hpp"
 #include "../kernels/gpu_machine.hpp"
 #include "../kernels/attract.hpp"
