@@ -61,13 +61,14 @@ ROWS: tuple[tuple[str, Any, dict[str, Any], tuple[int, ...]], ...] = (
     ("400 groups of 30", lambda s: groups(400, 30, s), {}, SEEDS),
     ("1,000 groups of 20", lambda s: groups(1000, 20, s), {}, SEEDS),
     ("20 groups of 30, three axes", lambda s: groups(20, 30, s), {"n_components": 3}, SEEDS),
+    ("80 groups of 30, three axes", lambda s: groups(80, 30, s), {"n_components": 3}, SEEDS),
 )
 
 
 def main() -> None:
     """Fit, compare, time; write the JSON after every row."""
     parser = options(__doc__.splitlines()[0])
-    parser.add_argument("--rows", help="numbers of the rows, 0 to 7, by commas [all]")
+    parser.add_argument("--rows", help="numbers of the rows, 0 to 8, by commas [all]")
     parser.add_argument("--seeds", type=int, default=len(SEEDS), help="seeds of each row [3]")
     parser.add_argument("--no-cost", action="store_true", help="leave the cost on MNIST out")
     asked = parser.parse_args()
