@@ -68,7 +68,7 @@ def read_affinities(path: str | Path) -> Any:
     return sparse.load_npz(path)
 
 
-GIVEN = {"X": np.load, "Y0": np.load, "new": np.load, "P": read_affinities}
+GIVEN = {"X": np.load, "y": np.load, "Y0": np.load, "new": np.load, "P": read_affinities}
 
 
 def model(call: Call, **more: Any) -> Any:
@@ -179,6 +179,17 @@ def million(call: Call) -> dict[str, Any]:
     facts["preservation"] = gputsne.metrics.knn_preservation(grown, Y, k=10, sample=2000)
     planned = gputsne.plan(*grown.shape, perplexity=call["perplexity"])
     return {**facts, "planned_bytes": planned.host_bytes}
+
+
+def evaluate(call: Call) -> dict[str, Any]:
+    """Every quality metric of a map of many rows: their first two columns."""
+    import gputsne
+
+    grown = gputsne.datasets.enlarge(call.pop("X"), call["y"], n=call["n"])
+    began = time.perf_counter()
+    values = gputsne.metrics.evaluate(grown.X, grown.X[:, :2], labels=grown.labels)
+    seconds = {"total": time.perf_counter() - began}
+    return {"peak_bytes": peak_bytes(), "seconds": seconds, "values": values}
 
 
 def transform(call: Call) -> dict[str, Any]:

@@ -21,6 +21,8 @@ import oracle
 import pytest
 from scipy import sparse
 
+import gputsne
+
 ROOT = Path(__file__).resolve().parents[2]
 BENCH = ROOT / "bench"
 pytestmark = pytest.mark.skipif(not BENCH.is_dir(), reason="bench/ is in the repository only")
@@ -77,6 +79,12 @@ def test_million(tmp_path: Path):
     assert record["peak_bytes"] > 50_000_000  # python with its libraries is more
     assert 0 < record["preservation"] < 1
     assert set(record["targets"]) == {"minutes", "gigabytes"}
+
+
+def test_evaluation(tmp_path: Path):
+    record = quick("evaluation", tmp_path)
+    assert set(record["values"]) >= set(gputsne.metrics.METRICS)
+    assert 0 < record["values"]["trustworthiness"] < 1
 
 
 def test_transform(tmp_path: Path):
