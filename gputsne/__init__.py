@@ -9,6 +9,7 @@ from gputsne._version import __version__
 
 if TYPE_CHECKING:
     from gputsne import affinities, initial, metrics
+    from gputsne import inspection as inspect
     from gputsne.data import datasets, read
     from gputsne.estimator import TSNE, load
     from gputsne.neighbors import knn
@@ -22,6 +23,7 @@ __all__ = [
     "datasets",
     "errors",
     "initial",
+    "inspect",
     "knn",
     "load",
     "metrics",
@@ -44,6 +46,7 @@ _MODULES = {
     "datasets": "gputsne.data.datasets",
     "errors": "gputsne.base.errors",
     "initial": "gputsne.initial",
+    "inspect": "gputsne.inspection",
     "metrics": "gputsne.metrics",
     "types": "gputsne.base.types",
 }

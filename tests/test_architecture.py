@@ -32,11 +32,12 @@ LEVELS: list[set[str]] = [
     {"cli"},
     {"__main__"},
 ]
-# A tower beside the stages: what judges or explains a map needs no fit, only points and neighbours.
+# A tower beside the stages: what judges or explains a map needs no fit, only points and neighbours;
+# what inspects or compares maps asks the metrics, too.
 SIDE = {"metrics", "inspection", "change"}
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
-LEVEL |= dict.fromkeys(SIDE, LEVEL["engine"])
-SIDE_MAY = {"base", "neighbors", "_version"}
+LEVEL |= dict.fromkeys(SIDE, LEVEL["planning"]) | {"metrics": LEVEL["engine"]}
+SIDE_MAY = {"base", "neighbors", "metrics", "_version"}
 NOT_CODE = {
     tokens.COMMENT, tokens.NL, tokens.NEWLINE, tokens.INDENT, tokens.DEDENT, tokens.ENDMARKER,
 }  # fmt: skip
@@ -231,7 +232,8 @@ def test_every_room_says_what_its_names_are(module: str):
 
 
 @pytest.mark.parametrize(
-    "module", ["gputsne", "gputsne.TSNE", "gputsne.metrics", "gputsne.data.datasets"]
+    "module",
+    ["gputsne", "gputsne.TSNE", "gputsne.metrics", "gputsne.inspection", "gputsne.data.datasets"],
 )
 def test_what_users_call_is_documented_in_full(module: str):
     import gputsne
