@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from gputsne._version import __version__
 
 if TYPE_CHECKING:
-    from gputsne import affinities, initial, metrics
+    from gputsne import affinities, initial, metrics, plotting
     from gputsne.data import datasets, read
     from gputsne.estimator import TSNE, load
     from gputsne.neighbors import knn
     from gputsne.planning.memory import plan
     from gputsne.plotting import plot
+    from gputsne.sweeps import sweep
 
 __all__ = [
     "TSNE",
@@ -27,7 +28,9 @@ __all__ = [
     "metrics",
     "plan",
     "plot",
+    "plotting",
     "read",
+    "sweep",
     "types",
 ]
 
@@ -38,6 +41,7 @@ _HOME = {
     "plan": "gputsne.planning.memory",
     "plot": "gputsne.plotting",
     "read": "gputsne.data",
+    "sweep": "gputsne.sweeps",
 }
 _MODULES = {
     "affinities": "gputsne.affinities",
@@ -45,6 +49,7 @@ _MODULES = {
     "errors": "gputsne.base.errors",
     "initial": "gputsne.initial",
     "metrics": "gputsne.metrics",
+    "plotting": "gputsne.plotting",
     "types": "gputsne.base.types",
 }
 
