@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from gputsne._version import __version__
 
 if TYPE_CHECKING:
-    from gputsne import affinities, initial, metrics
+    from gputsne import affinities, initial, metrics, plotting
     from gputsne import inspection as inspect
     from gputsne.data import datasets, read
     from gputsne.estimator import TSNE, load
     from gputsne.neighbors import knn
     from gputsne.planning.memory import plan
     from gputsne.plotting import plot
+    from gputsne.sweeps import sweep
 
 __all__ = [
     "TSNE",
@@ -29,7 +30,9 @@ __all__ = [
     "metrics",
     "plan",
     "plot",
+    "plotting",
     "read",
+    "sweep",
     "types",
 ]
 
@@ -40,6 +43,7 @@ _HOME = {
     "plan": "gputsne.planning.memory",
     "plot": "gputsne.plotting",
     "read": "gputsne.data",
+    "sweep": "gputsne.sweeps",
 }
 _MODULES = {
     "affinities": "gputsne.affinities",
@@ -48,6 +52,7 @@ _MODULES = {
     "initial": "gputsne.initial",
     "inspect": "gputsne.inspection",
     "metrics": "gputsne.metrics",
+    "plotting": "gputsne.plotting",
     "types": "gputsne.base.types",
 }
 

@@ -26,7 +26,7 @@ LEVELS: list[set[str]] = [
     {"model"},
     {"estimator"},
     {"plotting", "runs", "tiles"},
-    {"judging", "reporting", "telemetry"},
+    {"judging", "reporting", "telemetry", "sweeps"},
     {"serve"},
     {"__init__"},
     {"cli"},

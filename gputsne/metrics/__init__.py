@@ -18,7 +18,7 @@ from gputsne.metrics.context import Context
 from gputsne.metrics.coranking import rnx, rnx_curve
 from gputsne.metrics.distances import distance_correlation, distance_pearson, stress
 from gputsne.metrics.estimate import Estimate
-from gputsne.metrics.evaluation import evaluate, per_point
+from gputsne.metrics.evaluation import compare, evaluate, per_point
 from gputsne.metrics.neighborhood import (
     continuity,
     jaccard,
@@ -39,6 +39,7 @@ __all__ = [
     "class_preservation",
     "cluster_conductance",
     "cluster_purity",
+    "compare",
     "continuity",
     "crosstab_purity",
     "davies_bouldin",

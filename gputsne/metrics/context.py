@@ -103,6 +103,35 @@ class Context:
         self._ranks: dict[tuple[str, str, int], tuple[I64, I64]] = {}
         self._pairs: dict[str, F64] = {}
 
+    def with_map(self, Y: Any) -> Context:
+        """Return the context of another map of the same points, with all that is known of the data.
+
+        Parameters
+        ----------
+        Y : array_like, shape (n, c)
+            The other map.
+
+        Returns
+        -------
+        Context
+            Neighbours and distances in X are those found so far, labels those read so far.
+
+        Raises
+        ------
+        ValueError
+            For another number of rows, wrong shapes, NaN.
+        """
+        other = Context.__new__(Context)
+        spaces = {name: space for name, space in self._spaces.items() if name != "Y"}
+        spaces["Y"] = read_space("Y", Y, self.n if "X" in spaces else None)
+        other._begin(spaces, self.sample, self.random_state, self._labels)
+        other._neighbors = {name: near for name, near in self._neighbors.items() if name != "Y"}
+        other._pairs = {name: far for name, far in self._pairs.items() if name != "Y"}
+        for name in ("rows", "pair_rows", "codes") if "X" in spaces else ():
+            if name in vars(self):
+                vars(other)[name] = vars(self)[name]
+        return other
+
     def _subset(self, rows: I64, sample: int | None) -> Context:
         """Return the context of some of the points, without labels."""
         some = Context.__new__(Context)

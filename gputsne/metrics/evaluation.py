@@ -1,7 +1,8 @@
-"""evaluate: every metric of the table from one context. per_point: one metric, point by point."""
+"""Every metric of the table for one map or several, from one context; one metric point by point."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from gputsne.base.errors import UndefinedMetric
 from gputsne.metrics.context import Context
 from gputsne.metrics.table import METRICS
 
-__all__ = ["evaluate", "per_point"]
+__all__ = ["compare", "evaluate", "per_point"]
 
 # Points asked where the caller leaves it open, and distances that they may cost in each space,
 # 20 s or so of one core at 50 columns (2000 points of 200,000 in 3 s per 8 10^7).
@@ -65,6 +66,83 @@ def evaluate(
     >>> evaluate(X, X, labels=X[:, 0] > 0, k=5)["trustworthiness"]
     1.0
     """
+    context = _context(X, Y, labels, sample, random_state, metric, metric_params)
+    given = {"X": X is not None, "Y": Y is not None, "labels": labels is not None}
+    return _measured(context, k, given)
+
+
+def compare(
+    X: Any, maps: Mapping[str, Any], labels: Any = None, *, k: int = 10,
+    sample: int | str | None = "auto", random_state: int | None = 0, metric: Any = "euclidean",
+    metric_params: dict[str, Any] | None = None,
+) -> dict[str, dict[str, float]]:  # fmt: skip
+    """Evaluate several maps of the same rows; neighbours in the data are searched for once.
+
+    Parameters
+    ----------
+    X : array_like or DataFrame, shape (n, d), or None
+        Data, in any unit; without it, metrics that compare with the data are left out.
+    maps : mapping of str to array_like, each of shape (n, c)
+        Maps by name, whoever made them.
+    labels : array_like, shape (n,), or None
+        Categories; None, NaN and "" are missing.
+    k : int, default 10
+        Neighbours per point, below ``n / 2``.
+    sample : int, "auto" or None, default "auto"
+        Number of points asked, the same ones in every map; see ``evaluate``.
+    random_state : int or None, default 0
+        Seed of the sample.
+    metric : str or callable, default "euclidean"
+        How points of X are compared, whatever ``knn`` takes.
+    metric_params : dict or None, default None
+        Its parameters.
+
+    Returns
+    -------
+    dict of str to dict of str to float
+        What ``evaluate`` gives for each map, by the map's name, in the order of ``maps``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If ``maps`` is empty or no mapping, and what ``evaluate`` raises, with the map's name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.random.default_rng(0).normal(size=(50, 2))
+    >>> found = compare(X, {"itself": X, "one axis": X[:, :1]}, k=5)
+    >>> found["itself"]["trustworthiness"] > found["one axis"]["trustworthiness"]
+    True
+    """
+    if not isinstance(maps, Mapping):
+        raise TypeError(
+            f"maps must be a mapping of names to maps, got {type(maps).__name__}; for one map, "
+            "evaluate"
+        )
+    if not maps:
+        raise ValueError("maps is empty: bring at least one map")
+    given = {"X": X is not None, "Y": True, "labels": labels is not None}
+    found: dict[str, dict[str, float]] = {}
+    context: Context | None = None
+    for name, Y in maps.items():
+        if Y is None:
+            raise ValueError(f"map {name!r} is None: bring its points, or leave it out")
+        try:
+            if context is None:
+                context = _context(X, Y, labels, sample, random_state, metric, metric_params)
+            else:
+                context = context.with_map(Y)
+            found[name] = _measured(context, k, given)
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"map {name!r}: {error}") from error
+    return found
+
+
+def _context(
+    X: Any, Y: Any, labels: Any, sample: Any, random_state: Any, metric: Any, metric_params: Any
+) -> Context:
     auto = isinstance(sample, str) and sample == "auto"
     context = Context(
         X, Y, labels, sample=None if auto else sample, random_state=random_state, metric=metric,
@@ -72,7 +150,10 @@ def evaluate(
     )  # fmt: skip
     if auto:
         context.sample = min(SAMPLE, max(LEAST_SAMPLE, COMPARED // context.n))
-    given = {"X": X is not None, "Y": Y is not None, "labels": labels is not None}
+    return context
+
+
+def _measured(context: Context, k: int, given: Mapping[str, bool]) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, line in METRICS.items():
         if not all(given[need] for need in line.needs):

@@ -27,7 +27,7 @@ from gputsne.model.progress import StageTimer
 from gputsne.model.records import Fit, Prepared, read_only
 from gputsne.planning import memory as planning
 
-__all__ = ["Changes", "field_of", "resume", "run"]
+__all__ = ["Changes", "field_of", "resume", "run", "search"]
 
 
 @dataclass
@@ -73,6 +73,17 @@ def run(X: Any, params: Parameters, keep: Callable[[Fit], None]) -> None:
             f"exaggerated by {params.early_exaggeration:g}: the map isn't finished. Raise max_iter "
             f"above {early}, lower early_exaggeration_iter, or go on by optimize"
         )
+
+
+def search(X: Any, params: Parameters) -> KNNGraph:
+    """Return the neighbours that a fit would find, in the unit of its prepared rows."""
+    choice = backend_of(choose(params.device, params.n_jobs), params)
+    timer = StageTimer(params.verbose)
+    stages = _Stages(
+        params, choice.ops, timer, Fit(params.snapshot(), choice.device, choice.reason)
+    )
+    with choice.ops.guard(device_index(X)), threads.limit(choice.ops.n_jobs), timer.run():
+        return _graph(X, stages, Seeds.of(params.random_state))
 
 
 def _run(X: Any, stages: _Stages) -> None:

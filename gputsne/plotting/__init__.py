@@ -1,21 +1,23 @@
 """Pictures of maps: ``plot`` draws png, svg and pdf by matplotlib, html by plotly.
 
 labels.py reads the labels, choice.py and colours.py give them colours, scene.py settles what is
-drawn; static.py and interactive.py draw it.
+drawn; static.py and interactive.py draw it, side_by_side.py several in one figure.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from gputsne.base.files import check_writable, path_of
 from gputsne.base.messages import warn_user
+from gputsne.base.parameter_table import Whole
 from gputsne.plotting.colours import colour_of, palette
 from gputsne.plotting.scene import Style, scene_of
 
-__all__ = ["colour_of", "palette", "plot"]
+__all__ = ["colour_of", "palette", "panels", "plot"]
 
 STATIC = (".png", ".svg", ".pdf")
 INTERACTIVE = (".html",)
@@ -144,6 +146,78 @@ def plot(
         raise ValueError("hover has no effect on a static map; write an .html file or leave it out")
     scene = scene_of(map_or_model, labels, style, hover=None, max_points=max_points, **reading)
     return static.draw(scene, style, target, ax)
+
+
+def panels(
+    maps: Mapping[str, Any],
+    labels: Any = None,
+    *,
+    path: str | PathLike[str] | None = None,
+    columns: int | None = None,
+    palette: Any = None,
+    kind: str = "auto",
+    vmin: Any = None,
+    vmax: Any = None,
+    point_size: float | None = None,
+    opacity: float | None = None,
+    annotate: bool | None = None,
+    max_points: int | None = None,
+    dpi: float | None = None,
+) -> Any:
+    """Draw several maps of the same rows side by side, with one legend.
+
+    Parameters
+    ----------
+    maps : mapping of str to fitted TSNE or array of shape (n, c)
+        What stands above each panel, and the map in it.
+    labels : array-like, shape (n,), optional
+        As in ``plot``; a label has the same colour in every panel.
+    path : path-like, optional
+        Where to write: ``.png``, ``.svg`` or ``.pdf``. The file is replaced in one step.
+    columns : int, optional
+        Panels side by side; by default up to four.
+    palette, kind, vmin, vmax, point_size, opacity, annotate, max_points, dpi : object
+        As in ``plot``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Also when it was written.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As ``plot``, and where ``maps`` is empty or no mapping.
+    DependencyMissing
+        If matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Y = np.random.default_rng(0).normal(size=(100, 2))
+    >>> figure = panels({"as it is": Y, "mirrored": -Y}, np.arange(100) % 3)
+    """
+    from gputsne.plotting.side_by_side import draw_panels
+
+    if not isinstance(maps, Mapping) or not maps:
+        raise TypeError(
+            f"maps must be a mapping of names to one map or more, got {type(maps).__name__}"
+            + (" with none" if isinstance(maps, Mapping) else "")
+        )
+    Whole(1, optional=True).check("columns", columns)
+    target = None if path is None else path_of(path)
+    if target is not None:
+        if target.suffix.lower() not in STATIC:
+            raise ValueError(
+                f"path={str(target)!r} ends in {target.suffix!r}; maps side by side are written as "
+                + ", ".join(STATIC)
+            )
+        check_writable(target)
+    elif dpi is not None:
+        raise ValueError("dpi has no effect without path; pass path, or leave dpi out")
+    style = Style(None, "", point_size, opacity, annotate, dpi)
+    reading: dict[str, Any] = {"kind": kind, "palette": palette, "limits": (vmin, vmax)}
+    return draw_panels(maps, labels, style, target, columns, max_points, reading)
 
 
 def _renderer(path: Path | None, renderer: str | None) -> str:

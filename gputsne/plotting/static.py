@@ -24,7 +24,7 @@ from gputsne.plotting.labels import Labels, date_ticks, distinguishable
 from gputsne.plotting.naming import purest_spots
 from gputsne.plotting.scene import Scene, Style
 
-__all__ = ["draw"]
+__all__ = ["DPI", "draw", "encoded"]
 
 INK, FAINT = "#222222", "#6b6b6b"
 PALE_INK, PALE_FAINT = "#e8e8e8", "#a8a8a8"  # on dark paper
@@ -54,7 +54,7 @@ def draw(scene: Scene, style: Style, path: Path | None, ax: Any = None) -> Any:
     volume = scene.Y.shape[1] == 3
     if ax is None:
         figure, ax = _new_figure(scene.Y, volume)
-        figure._repr_png_ = functools.partial(_encoded, figure, "png", DPI)  # shows in notebooks
+        figure._repr_png_ = functools.partial(encoded, figure, "png", DPI)  # shows in notebooks
     elif not (hasattr(ax, "collections") and hasattr(ax, "figure")):
         hint = "; of a grid of axes, pass one" if isinstance(ax, np.ndarray | list | tuple) else ""
         hint = "; of a figure, pass figure.gca()" if hasattr(ax, "add_axes") else hint
@@ -78,7 +78,7 @@ def draw(scene: Scene, style: Style, path: Path | None, ax: Any = None) -> Any:
             _names(ax, scene, mpl)
         _texts(ax, scene)
     if path is not None:
-        content = _encoded(figure, path.suffix.lower()[1:], style.dpi or DPI)
+        content = encoded(figure, path.suffix.lower()[1:], style.dpi or DPI)
         with replacing(path) as part:
             part.write_bytes(content)
     return figure
@@ -305,7 +305,7 @@ def _literal(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _encoded(figure: Any, suffix: str, dpi: float) -> bytes:
+def encoded(figure: Any, suffix: str, dpi: float) -> bytes:
     """Return the file's bytes: text stays text, and the same map gives the same bytes."""
     import matplotlib as mpl
 

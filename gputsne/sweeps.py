@@ -1,0 +1,360 @@
+"""sweep: maps of one table at several perplexities, seeds or settings, from one search."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any, overload
+
+import numpy as np
+
+from gputsne.base.arrays import host
+from gputsne.base.labels import read_column
+from gputsne.base.parameter_table import Whole
+from gputsne.base.tables import admitted
+from gputsne.base.types import KNNGraph
+from gputsne.estimator import TSNE
+from gputsne.metrics import METRICS, compare
+from gputsne.model import pipeline
+from gputsne.model.input import matrix_of
+from gputsne.model.parameters import Parameters
+
+__all__ = ["Sweep", "Trial", "sweep"]
+
+# What neighbours depend on: trials that agree in all of it share one search, the longest lists.
+SEARCHED_BY = (
+    "metric", "metric_params", "scale", "pca", "impute", "min_recall", "neighbors", "device",
+)  # fmt: skip
+SHARED = ("perplexity", "uniform")  # affinities that read no unit of the distances
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One map of a sweep.
+
+    Attributes
+    ----------
+    name : str
+        What tells it from the other trials, as one line.
+    settings : dict of str to object
+        Perplexity, ``random_state`` and what the grid has.
+    model : TSNE
+        The fitted estimator.
+    scores : dict of str to float
+        What ``gputsne.metrics.evaluate`` says of the map.
+    seconds : float
+        Of its fit, the shared search not counted.
+    """
+
+    name: str
+    settings: dict[str, Any]
+    model: TSNE
+    scores: dict[str, float]
+    seconds: float
+
+
+class Sweep(Sequence[Trial]):
+    """Trials of a sweep, in the order of the settings.
+
+    Parameters
+    ----------
+    trials : sequence of Trial
+        At least one.
+    searches : int
+        Neighbour searches that they took.
+
+    Attributes
+    ----------
+    trials : tuple of Trial
+        As given.
+    searches : int
+        As given.
+    """
+
+    def __init__(self, trials: Sequence[Trial], searches: int) -> None:
+        self.trials = tuple(trials)
+        self.searches = searches
+
+    def __len__(self) -> int:
+        """Return the number of trials."""
+        return len(self.trials)
+
+    @overload
+    def __getitem__(self, at: int) -> Trial: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Trial]: ...
+    def __getitem__(self, at: int | slice) -> Trial | Sequence[Trial]:
+        """Return trial ``at``."""
+        return self.trials[at]
+
+    def __iter__(self) -> Iterator[Trial]:
+        """Go through the trials."""
+        return iter(self.trials)
+
+    def __repr__(self) -> str:
+        """Name the trials."""
+        return f"Sweep({'; '.join(trial.name for trial in self.trials)})"
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return one flat record per trial, for ``pandas.DataFrame`` and its like.
+
+        Returns
+        -------
+        list of dict
+            Settings, ``kl_divergence`` (comparable between trials of one P only), ``seconds`` and
+            all scores.
+        """
+        return [
+            {
+                **trial.settings,
+                "kl_divergence": trial.model.kl_divergence_,
+                "seconds": trial.seconds,
+                **trial.scores,
+            }
+            for trial in self.trials
+        ]
+
+    def best(self, metric: str = "knn_preservation") -> Trial:
+        """Return the trial that is best by a metric; of equals the first.
+
+        Parameters
+        ----------
+        metric : str, default "knn_preservation"
+            A name of ``gputsne.metrics.METRICS``.
+
+        Returns
+        -------
+        Trial
+            Whose value is nearest to the metric's best end.
+
+        Raises
+        ------
+        ValueError
+            For a metric that there is none of, that no trial has a value of, or that needs labels
+            where there were none.
+        """
+        if metric not in METRICS:
+            raise ValueError(f"metric={metric!r} is none of the metrics {', '.join(METRICS)}")
+        values = [trial.scores.get(metric, math.nan) for trial in self.trials]
+        if np.isnan(values).all():
+            need = " and the sweep had no labels" if "labels" in METRICS[metric].needs else ""
+            raise ValueError(f"metric={metric!r} has no value in any trial{need}; take another")
+        sign = 1.0 if METRICS[metric].best > METRICS[metric].worst else -1.0
+        return self.trials[int(np.nanargmax(sign * np.asarray(values)))]
+
+    def plot(
+        self,
+        labels: Any = None,
+        *,
+        path: str | PathLike[str] | None = None,
+        columns: int | None = None,
+        dpi: float | None = None,
+        **options: Any,
+    ) -> Any:
+        """Draw all maps side by side: a triptych where there are three.
+
+        Parameters
+        ----------
+        labels : array-like, shape (n,), optional
+            As in ``gputsne.plot``; the same colours in every panel.
+        path : path-like, optional
+            Where to write: ``.png``, ``.svg`` or ``.pdf``.
+        columns : int, optional
+            Panels side by side; by default up to four.
+        dpi : float, optional
+            Pixels per inch of a png; needs ``path``.
+        **options : object
+            What else ``gputsne.plot`` takes.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Also when it was written.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As ``gputsne.plot``.
+        DependencyMissing
+            If matplotlib is not installed.
+        """
+        from gputsne.plotting import panels
+
+        titles = {trial.name: trial.model for trial in self.trials}
+        return panels(titles, labels, path=path, columns=columns, dpi=dpi, **options)
+
+
+def sweep(
+    X: Any,
+    labels: Any = None,
+    *,
+    perplexity: Any = (5, 30, 50),
+    seeds: Any = (0,),
+    grid: Mapping[str, Sequence[Any]] | None = None,
+    k: int = 10,
+    sample: int | str | None = "auto",
+    **params: Any,
+) -> Sweep:
+    """Fit a map for every combination of settings, and evaluate each.
+
+    Parameters
+    ----------
+    X : array_like, DataFrame, sparse matrix or AnnData, shape (n, d)
+        Data, whatever ``TSNE.fit`` takes.
+    labels : array_like, shape (n,), or None
+        Categories, for the metrics that need them.
+    perplexity : float or sequence of float, default (5, 30, 50)
+        One map for each.
+    seeds : int or sequence of int, default (0,)
+        One map for each, as ``random_state``.
+    grid : mapping of str to sequence, or None
+        Other parameters of ``TSNE``, each with the values to try.
+    k : int, default 10
+        Neighbours per point that are looked at.
+    sample : int, "auto" or None, default "auto"
+        Points asked, as in ``gputsne.metrics.evaluate``. Maps are compared with X, or, where X is
+        sparse or has NaN to impute, with the rows that the fit made of it.
+    **params : object
+        Parameters of ``TSNE`` that all maps share.
+
+    Returns
+    -------
+    Sweep
+        A sequence of trials with ``table()``, ``best(metric)`` and ``plot(labels)``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For parameters that ``TSNE`` doesn't have or refuses, before anything is fitted; empty
+        lists; a parameter that is given twice.
+
+    Notes
+    -----
+    Neighbours are searched once, as many as the largest perplexity needs, with the first seed, and
+    each map takes the nearest of them; again only where ``metric``, ``pca`` or another parameter
+    that neighbours depend on is in ``grid``. An approximate search therefore finds what a single
+    fit would up to ``min_recall``; an exact one the same. Every model keeps its P.
+
+    Examples
+    --------
+    >>> import gputsne
+    >>> X = gputsne.datasets.load_digits().X[:200]
+    >>> found = sweep(X, perplexity=(5, 20), max_iter=300)
+    >>> [trial.settings["perplexity"] for trial in found], found.searches
+    ([5, 20], 1)
+    """
+    trials = [
+        TSNE(**(params | chosen)) for chosen in _combinations(perplexity, seeds, grid, params)
+    ]
+    varied = ["perplexity", *(grid or {}), "random_state"]
+    X = admitted(matrix_of(X))
+    n = int(X.shape[0])
+    checked = [Parameters.of(model.get_params(deep=False)) for model in trials]
+    _check_wishes(n, labels, k, sample)
+    found: dict[int, KNNGraph] = {}
+    groups = _groups(checked)
+    for group in groups:
+        longest = max(group, key=lambda i: checked[i].k_for(n, checked[i].perplexity_for(n)))
+        graph = pipeline.search(X, checked[longest])
+        found |= dict.fromkeys(group, graph)
+    seconds = []
+    for i, model in enumerate(trials):
+        if i in found:
+            own = checked[i].k_for(n, checked[i].perplexity_for(n))
+            model.set_params(neighbors=found[i], n_neighbors=min(own, found[i].k))
+        started = time.perf_counter()
+        model.fit(X)
+        seconds.append(time.perf_counter() - started)
+        if i in found:
+            model.set_params(**{a: getattr(checked[i], a) for a in ("neighbors", "n_neighbors")})
+    settings = [{name: getattr(p, name) for name in varied} for p in checked]
+    scores = _scores(X, trials, checked, labels, k, sample)
+    lines = zip(_names(settings), settings, trials, scores, seconds, strict=True)
+    return Sweep([Trial(*line) for line in lines], len(groups))
+
+
+def _combinations(
+    perplexity: Any, seeds: Any, grid: Mapping[str, Sequence[Any]] | None, params: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Return every combination of what is varied, the seed changing first."""
+    axes: dict[str, list[Any]] = {
+        "perplexity": _values("perplexity", perplexity),
+        "random_state": _values("seeds", seeds),
+    }
+    for name, values in (grid or {}).items():
+        if name in axes:
+            instead = "perplexity" if name == "perplexity" else "seeds"
+            raise ValueError(f"grid has {name!r}: pass {instead}={values!r} instead")
+        axes[name] = _values(f"grid[{name!r}]", values)
+    for name in axes:
+        if name in params:
+            raise ValueError(f"{name}={params[name]!r} is given twice: as a list and alone")
+    names = ["perplexity", *(grid or {}), "random_state"]
+    for values in itertools.product(*(axes[name] for name in names)):
+        yield dict(zip(names, values, strict=True))
+
+
+def _values(name: str, given: Any) -> list[Any]:
+    """Return the values to try, of a sequence or a value alone."""
+    alone = isinstance(given, str) or not hasattr(given, "__iter__")
+    values = [given] if alone else list(given)
+    if not values:
+        raise ValueError(f"{name} is empty: bring at least one value")
+    return values
+
+
+def _names(settings: list[dict[str, Any]]) -> list[str]:
+    """Return what tells each trial from the others: settings that have several values."""
+    several = [name for name in settings[0] if len({repr(line[name]) for line in settings}) > 1]
+    told = several or ["perplexity"]
+    return [", ".join(f"{name}={line[name]}" for name in told) for line in settings]
+
+
+def _groups(checked: list[Parameters]) -> list[list[int]]:
+    """Return which trials can share one search; those that don't search are in none."""
+    groups: dict[str, list[int]] = {}
+    for i, params in enumerate(checked):
+        given = params.neighbors is not None and not isinstance(params.neighbors, str)
+        if given or params.p_given or params.has_no_rows or params.affinity not in SHARED:
+            continue
+        groups.setdefault(repr([getattr(params, name) for name in SEARCHED_BY]), []).append(i)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _check_wishes(n: int, labels: Any, k: Any, sample: Any) -> None:
+    """Refuse what the evaluation would refuse, before anything is fitted."""
+    Whole(1).check("k", k)
+    if not (isinstance(sample, str) and sample == "auto"):
+        Whole(1, optional=True).check("sample", sample)
+    if labels is not None:
+        read_column(labels, n, whose="X")
+
+
+def _scores(
+    X: Any, trials: list[TSNE], checked: list[Parameters], labels: Any, k: int, sample: Any
+) -> list[dict[str, float]]:
+    """Evaluate all maps, those of one metric together."""
+    scores: list[dict[str, float]] = [{} for _ in trials]
+    by_metric: dict[str, list[int]] = {}
+    as_prepared = hasattr(X, "tocsr")
+    for i, params in enumerate(checked):
+        prepared = [params.scale, params.pca, params.impute] if as_prepared else [params.impute]
+        by_metric.setdefault(repr([params.metric, params.metric_params, prepared]), []).append(i)
+    for group in by_metric.values():
+        params, data = checked[group[0]], X
+        if as_prepared or params.impute is not None:  # dense and without holes
+            data = None if params.has_no_rows else trials[group[0]].fitted_map_.rows
+        if params.affinity_name == "precomputed":
+            data = None
+        maps = {str(i): host(trials[i].embedding_) for i in group}
+        found = compare(
+            data, maps, labels, k=k, sample=sample, metric=params.metric,
+            metric_params=params.metric_params,
+        )  # fmt: skip
+        for i in group:
+            scores[i] = found[str(i)]
+    return scores
