@@ -48,9 +48,12 @@ LIMITS = {".py": 300, ".pyi": 300, ".cpp": 350, ".hpp": 350, ".cu": 350, ".cuh":
 MACHINES = {
     "machine.hpp",
     "gpu_machine.hpp",
+    "gpu_rows.hpp",
+    "gpu_patch.hpp",
     "gpu_fft.hpp",
     "gpu_neighbors.hpp",
     "simt.hpp",
+    "simt_device.hpp",
 }
 LAUNCH = re.compile(r"<<<|#\s*pragma\s+omp|_Pragma\(.*omp|\bomp_\w+|__shfl|\batomic[A-Z]\w+")
 ATOMIC = re.compile(r"\batomic")

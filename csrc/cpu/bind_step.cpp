@@ -35,10 +35,9 @@ void attract_and_step(const Edges &P, In<float> Y, StepInto &into) {
   check_apart("gains", into.gains, "Y", Y, "grad", into.grad);
   by_axes(c, [&](auto axes) {
     constexpr int C = decltype(axes)::value;
-    Attract<C> pull{Y.data(), P.column(), P.weight(), 1.f / into.dof};
-    auto step =
-        Step<C>::of(Y.data(), writable("Y_next", into.Y_next), writable("velocity", into.velocity),
-                    writable("gains", into.gains), into.grad.data(), into.dof, into.params);
+    Attract<C> pull{{Y.data(), P.column(), {P.weight()}}, 1.f / into.dof};
+    auto step = Step<C>::of(writable("Y_next", into.Y_next), writable("velocity", into.velocity),
+                            writable("gains", into.gains), into.grad.data(), into.dof, into.params);
     if (into.Z > 0) // not one point, nor points beyond all reach of each other
       step.repulsion = float(2.0 / into.Z);
     py::gil_scoped_release release;
@@ -50,7 +49,7 @@ double divergence(const Edges &P, In<float> Y, float dof) {
   Index n = check_map(Y, P);
   return by_axes(Y.shape(1), [&](auto c) {
     constexpr int C = decltype(c)::value;
-    Divergence<C> body{Y.data(), P.column(), {P.weight()}, 1.f / dof, (dof + 1) / 2};
+    Divergence<C> body{{Y.data(), P.column(), {P.weight()}}, 1.f / dof, (dof + 1) / 2};
     py::gil_scoped_release release;
     std::vector<float> rows(n);
     std::vector<double> part(chunks(n));

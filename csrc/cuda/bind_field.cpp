@@ -32,7 +32,7 @@ captured goes on with another mesh of this shape.)");
         deposit(Y, n, c, mesh, charge, stream);
       },
       "Y"_a, "n"_a, "c"_a, "mesh"_a, "charge"_a, "stream"_a,
-      "Adds the spline weights of all points to charge (shape), uint64, 2^32 per unit.");
+      "Adds the spline weights of all points to charge (shape), uint64, 2^24 per unit.");
   m.def(
       "pack",
       [](Address charge, Shape shape, Address out, Shape padded, Address stream) {
@@ -50,17 +50,25 @@ captured goes on with another mesh of this shape.)");
   m.def(
       "gather",
       [](Address Y, Index n, int c, const DeviceMesh &mesh, Address potential, Shape strides,
-         Address phi, Address grad, Address z,
-         Address stream) { gather(Y, n, c, mesh, potential, strides, phi, grad, z, stream); },
-      "Y"_a, "n"_a, "c"_a, "mesh"_a, "potential"_a, "strides"_a, "phi"_a, "grad"_a, "z"_a,
-      "stream"_a,
-      "Fills phi (n,), grad (n, c) and z (n,), the sum over j != i of K; strides in elements.");
+         Address phi, Address grad, Address scratch, Address Z, Address extent, Address stream) {
+        gather(Y, n, c, mesh, potential, strides, phi, grad, scratch, Z, extent, stream);
+      },
+      "Y"_a, "n"_a, "c"_a, "mesh"_a, "potential"_a, "strides"_a, "phi"_a, "grad"_a, "scratch"_a,
+      "Z"_a, "extent"_a, "stream"_a,
+      R"(Fills phi (n,) where it is given, grad (n, c) and Z (1,) float64; strides in elements.
+
+scratch (gather_scratch(n),) float64: its first number is 0 before and after. extent (2 c,) uint32,
+or 0: is cleared, for the step that follows to join the extent of its map to it.)");
+  m.def("gather_scratch", &gather_scratch, "n"_a,
+        "Numbers of float64 that gather's scratch holds.");
   m.def(
       "exact",
-      [](Address Y, Index n, int c, float dof, Address phi, Address grad, Address z,
-         Address stream) { exact(Y, n, c, dof, phi, grad, z, stream); },
-      "Y"_a, "n"_a, "c"_a, "dof"_a, "phi"_a, "grad"_a, "z"_a, "stream"_a,
-      "What gather fills, by definition, O(n^2).");
+      [](Address Y, Index n, int c, float dof, Address phi, Address grad, Address z, Address extent,
+         Address stream) { exact(Y, n, c, dof, phi, grad, z, extent, stream); },
+      "Y"_a, "n"_a, "c"_a, "dof"_a, "phi"_a, "grad"_a, "z"_a, "extent"_a, "stream"_a,
+      R"(Fills phi (n,) where it is given, grad (n, c) and z (n,), the sum over j != i of K.
+
+By definition, O(n^2). extent as in gather.)");
   m.def("sum_scratch", &sum_scratch, "Numbers of the result's type that a sum's scratch holds.");
   m.def(
       "total",

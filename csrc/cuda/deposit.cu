@@ -1,33 +1,19 @@
-// Charges onto the mesh: P lanes per point, 64-bit integer additions, no shared memory. With
-// -fmad=false, so that the grid is that of the CPU (csrc/cpu/deposit_bands.hpp) to the bit.
+// Charges onto the mesh, by patches in shared memory. With -fmad=false, so that the grid is that
+// of the CPU (csrc/cpu/deposit_bands.hpp) to the bit.
 #include "launch.hpp"
-#include "../kernels/gpu_machine.hpp"
+#include "../kernels/gpu_patch.hpp"
 #include "../kernels/spectrum.hpp"
 
 namespace gputsne::cuda {
-
-struct Add {
-  HD void operator()(Charge *at, Charge amount) const { add_to(at, amount); }
-};
-
-/// The nodes of point i whose last coordinate is stencil node `lane`: one or two sectors per row.
-template <int C, int P> struct DepositLane {
-  Deposit<C, P> body;
-  HD void operator()(Index i, int lane) const {
-    Deposit<C, P> own = body;
-    own.grid.refresh();
-    own.row(i, lane, Add());
-  }
-};
 
 void deposit(const float *Y, Index n, int c, const DeviceMesh &mesh, Charge *charge,
              Stream stream) {
   by_axes(c, [&](auto axes) {
     by_order(mesh.order, [&](auto order) {
       constexpr int C = decltype(axes)::value, P = decltype(order)::value;
-      DepositLane<C, P> body{{Y, charge, mesh.grid<C>(c_order(mesh.shape))}};
-      body.body.grid.now = mesh.now;
-      Gpu{cudaStream_t(stream)}.lanes<P>(n, body);
+      Deposit<C, P> body{Y, charge, mesh.grid<C>(c_order(mesh.shape))};
+      body.grid.now = mesh.now;
+      deposit_all(Gpu{cudaStream_t(stream)}, n, body);
     });
   });
 }

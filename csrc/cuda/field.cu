@@ -1,16 +1,16 @@
 // Gather, sums by definition, extent, totals; padding and products for cuFFT. The deposit is in
 // deposit.cu. On the CPU: csrc/cpu/bind_field.cpp.
 #include "launch.hpp"
-#include "../kernels/gpu_machine.hpp"
+#include "../kernels/gpu_patch.hpp"
 #include "../kernels/attract.hpp"
 #include "../kernels/exact.hpp"
 #include "../kernels/extent.hpp"
-#include "../kernels/gather.hpp"
 #include "../kernels/spectrum.hpp"
 
 namespace gputsne::cuda {
 
 Index sum_scratch() { return SUM_BLOCKS; }
+Index gather_scratch(Index n) { return gather_parts(n); }
 
 static void check_self_terms(const DeviceMesh &mesh, Index c) {
   if (Index(mesh.self_terms.size()) != c + 1)
@@ -36,18 +36,9 @@ void multiply(float *A, const Shape &fft_shape, const float *octant, float scale
   });
 }
 
-/// A gather that takes its mesh's numbers as they are when it runs.
-template <int C, int P> struct GatherNow {
-  Gather<C, P> body;
-  HD float operator()(Index i) const {
-    Gather<C, P> own = body;
-    own.refresh();
-    return own(i);
-  }
-};
-
 void gather(const float *Y, Index n, int c, const DeviceMesh &mesh, const float *potential,
-            const Shape &strides, float *phi, float *grad, float *z, Stream stream) {
+            const Shape &strides, float *phi, float *grad, double *scratch, double *Z,
+            unsigned *extent, Stream stream) {
   check_aligned("Y", Y, c);
   check_self_terms(mesh, c);
   check_axes("strides", strides, c);
@@ -66,7 +57,7 @@ void gather(const float *Y, Index n, int c, const DeviceMesh &mesh, const float 
       body.fix.offset_n = mesh.offset * float(n);
       for (int a = 0; a <= C; ++a)
         body.fix.self[a] = mesh.self_terms[a];
-      Gpu{cudaStream_t(stream)}.each(n, StoreResult<GatherNow<C, P>>{{body}, z});
+      gather_all(Gpu{cudaStream_t(stream)}, n, body, scratch, Z, extent);
     });
   });
 }
@@ -92,8 +83,16 @@ Index numbers_size() {
   return Index(mesh > step ? mesh : step);
 }
 
+/// What gather does to the extent on its way.
+struct ClearKeys {
+  unsigned *extent;
+  HD void operator()(Index i) const { extent[i] = 0; }
+};
+
 void exact(const float *Y, Index n, int c, float dof, float *phi, float *grad, float *z,
-           Stream stream) {
+           unsigned *extent, Stream stream) {
+  if (extent)
+    Gpu{cudaStream_t(stream)}.each(2 * c, ClearKeys{extent});
   by_axes(c, [&](auto axes) {
     constexpr int C = decltype(axes)::value;
     Exact<C> body = Exact<C>::of(Y, n, dof, phi, grad);

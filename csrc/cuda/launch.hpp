@@ -24,17 +24,22 @@ struct DeviceMesh : Mesh {
   MeshNumbers *now = nullptr;
 };
 
-/// The map and its edges.
-struct Edges {
+/// A map.
+struct Points {
   const float *Y; // (n, c)
   Index n;
   int c;
+};
+
+/// P.
+struct Edges {
   const Index *indptr; // (n + 1,)
   const int *indices;  // (nnz,)
   const void *data;    // (nnz,) float32, or float16 with half
   bool half;
   float scale; // p_ij = scale * data
-  Shape hubs;  // none, or addresses and sizes of Hubs in csrc/kernels/gpu_machine.hpp, in order
+  Shape hubs;  // none, or addresses and sizes of Hubs in csrc/kernels/gpu_rows.hpp, in order
+  int group;   // rows per warp; 0: as many as suit n. The sums don't depend on it.
 };
 
 /// What a step changes and obeys.
@@ -46,8 +51,10 @@ struct StepInto {
   StepParams params;
   Floats low, high; // (c,) the box that the mesh covers
   int *escaped;     // one number, set to 1 by a point that leaves the box
+  unsigned *extent; // (2 c,) BoxKeys of csrc/kernels/extent.hpp, which Y_next is joined to; or null
   /// Where the kernel takes the numbers from exaggeration to the box from; null for nowhere.
   StepNumbers *now = nullptr;
+  bool write = false; // whether these numbers are put there before
 };
 
 /// The directed graph that P is made of.
@@ -90,14 +97,18 @@ void pack(Charge *charge, const Shape &shape, float *out, const Shape &padded, S
 // field.cu
 Index sum_scratch(); // float64 numbers that sums need
 void multiply(float *A, const Shape &fft_shape, const float *octant, float scale, Stream stream);
-/// potential's strides are in elements; z (n,) gets sum over j != i of K.
+Index gather_scratch(Index n); // float64 numbers that gather needs
+/// potential's strides are in elements; phi may be null; Z gets the sum over i and j != i of K;
+/// scratch (gather_scratch(n),), its first number 0 before and after; extent (2 c,), the keys of
+/// StepInto, is cleared, or null.
 void gather(const float *Y, Index n, int c, const DeviceMesh &mesh, const float *potential,
-            const Shape &strides, float *phi, float *grad, float *z, Stream stream);
+            const Shape &strides, float *phi, float *grad, double *scratch, double *Z,
+            unsigned *extent, Stream stream);
 /// mesh.now gets the numbers of a mesh for n points.
 void write_numbers(const DeviceMesh &mesh, Index n, Stream stream);
 Index numbers_size(); // bytes that the numbers of a mesh or of a step take, at most
 void exact(const float *Y, Index n, int c, float dof, float *phi, float *grad, float *z,
-           Stream stream);
+           unsigned *extent, Stream stream);
 void total(const float *values, Index n, double *scratch, double *out, Stream stream);
 /// out (2, c): smallest and largest coordinates; scratch (2 c sum_scratch(),)
 void extent(const float *Y, Index n, int c, float *scratch, float *out, Stream stream);
@@ -107,12 +118,11 @@ void check_offsets(const Index *offsets, Index n, Index nnz, Index *first_bad, S
 void check_points(const int *points, Index count, Index n, Index *first_bad, Stream stream);
 
 // step.cu
-void attract_and_step(const Edges &edges, const StepInto &step, Stream stream);
-/// step.now gets the numbers of a step.
-void write_numbers(const Edges &edges, const StepInto &step, Stream stream);
+/// Where step.write, step.now gets the step's numbers first.
+void attract_and_step(const Points &map, const Edges &edges, const StepInto &step, Stream stream);
 /// rows (n,) is scratch; out gets sum p_ij (log p_ij - log K_ij).
-void divergence(const Edges &edges, float dof, float *rows, double *scratch, double *out,
-                Stream stream);
+void divergence(const Points &map, const Edges &edges, float dof, float *rows, double *scratch,
+                double *out, Stream stream);
 
 // graph.cu: csrc/kernels/symmetrize.hpp says in which order
 void conditional(const float *distances, Index n, Index k, const double *perplexities, Index count,

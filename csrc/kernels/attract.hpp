@@ -10,28 +10,53 @@ namespace gputsne {
 struct FloatWeights {
   const float *data;
   HD float operator[](Index e) const { return load_streaming(data + e); }
+  HD void skip(Index e) { data += e; }
 };
 
-/// Weights: what data[e] reads p_ij from.
-template <int C, class Weights = const float *> struct Attract {
+/// One entry of P: p_ij as it is stored, and whose it is.
+struct Edge {
+  int j;
+  float p;
+};
+
+/// What an edge reads, in steps: load(e), then other(edge), then the body's term(mine, edge,
+/// other). The CPU takes an edge from beginning to end; a warp takes each step for many edges at
+/// once, so that their loads are on the way together (gpu_rows.hpp).
+template <int C, class Weights> struct EdgeBody {
+  static constexpr int AXES = C;
   const float *Y;     // (n, C)
   const int *indices; // (nnz,)
-  Weights data;       // (nnz,) p_ij
+  Weights data;       // (nnz,) what data[e] reads p_ij from
+
+  HD Point<C> mine(Index i) const { return point<C>(Y, i); }
+  HD Edge load(Index e) const { return {load_streaming(indices + e), data[e]}; }
+  /// The body whose edge 0 is edge e of this one.
+  HD void skip(Index e) {
+    indices += e;
+    data.skip(e);
+  }
+  HD Point<C> other(const Edge &edge) const { return point<C>(Y, edge.j); }
+};
+
+template <int C, class Weights = FloatWeights> struct Attract : EdgeBody<C, Weights> {
   float inv_dof;
 
   /// p_ij / (1 + r^2 / dof) (y_i - y_j)
-  HD Vec<C> operator()(Index i, Index e) const {
-    Point<C> a = point<C>(Y, i), b = point<C>(Y, load_streaming(indices + e));
+  template <class Mine> HD Vec<C> term(const Mine &a, const Edge &edge, const Point<C> &b) const {
     Vec<C> d;
     float r2 = 0;
     UNROLL for (int k = 0; k < C; ++k) {
       d.v[k] = a.v[k] - b.v[k];
       r2 += d.v[k] * d.v[k];
     }
-    float w = data[e] / (1.f + r2 * inv_dof);
+    float w = quotient(edge.p, 1.f + r2 * inv_dof);
     UNROLL for (int k = 0; k < C; ++k)
       d.v[k] *= w;
     return d;
+  }
+  HD Vec<C> operator()(Index i, Index e) const {
+    Edge edge = this->load(e);
+    return term(this->mine(i), edge, this->other(edge));
   }
 };
 
@@ -60,27 +85,29 @@ HD float fast_log(float x) {
 }
 
 /// p_ij (log p_ij - log K_ij) of one edge.
-template <int C, class Weights = FloatWeights> struct Divergence {
-  const float *Y;
-  const int *indices;
-  Weights data;
+template <int C, class Weights = FloatWeights> struct Divergence : EdgeBody<C, Weights> {
   float inv_dof, power; // power = (dof + 1) / 2
   float scale = 1.f;    // p_ij = scale * data
 
-  HD Vec<1> operator()(Index i, Index e) const {
-    Point<C> a = point<C>(Y, i), b = point<C>(Y, load_streaming(indices + e));
-    float r2 = 0, p = data[e] * scale;
+  template <class Mine> HD Vec<1> term(const Mine &a, const Edge &edge, const Point<C> &b) const {
+    float r2 = 0, p = edge.p * scale;
     UNROLL for (int k = 0; k < C; ++k)
       r2 += (a.v[k] - b.v[k]) * (a.v[k] - b.v[k]);
     float p_safe = p > 1.2e-38f ? p : 1.2e-38f; // p log p -> 0
     return {{p * (fast_log(p_safe) + power * fast_log(1.f + r2 * inv_dof))}};
+  }
+  HD Vec<1> operator()(Index i, Index e) const {
+    Edge edge = this->load(e);
+    return term(this->mine(i), edge, this->other(edge));
   }
 };
 
 /// Where a row's sum goes, and how the total reads it.
 struct RowSum {
   float *rows;
-  HD void operator()(Index i, const Vec<1> &sum) const { rows[i] = sum.v[0]; }
+  template <class Mine> HD void operator()(Index i, const Mine &, const Vec<1> &sum) const {
+    rows[i] = sum.v[0];
+  }
   HD double operator()(Index i) const { return double(rows[i]); }
 };
 

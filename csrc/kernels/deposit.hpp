@@ -6,54 +6,71 @@
 
 namespace gputsne {
 
-using Charge = unsigned long long;          // what CUDA's 64-bit atomicAdd takes
-constexpr float CHARGE_UNIT = 4294967296.f; // 2^32 per unit charge: holds 4e9 points in one node
+using Charge = unsigned long long; // what CUDA's 64-bit atomicAdd takes
+/// 2^24 per unit charge. Rounding to the nearest moves a node by up to 2^-25 per point, half of
+/// what float32 says of a weight near 1, and a patch of 512 points fits into 32 bits
+/// (gpu_patch.hpp). The mesh itself has 64: 10^12 points in one node.
+constexpr float CHARGE_UNIT = 16777216.f;
+
+/// A weight in units, to the nearest; below 2^31.
+HD unsigned in_units(float weight) {
+  return static_cast<unsigned>(static_cast<int>(weight + 0.5f));
+}
 
 template <int C, int P> struct Deposit {
   const float *Y; // (n, C)
   Charge *charge; // (m0, .., mC-1)
   Grid<C> grid;
 
-  /// add(address, amount) for the nodes of point i whose last coordinate is stencil node `lane`.
-  template <class Add> HD void row(Index i, int lane, Add add) const {
-    float w[C][P], dw[P], t;
+  /// First node of point i's stencil, and its place in the cell.
+  HD void locate(Index i, int *node, float *t) const {
+    UNROLL for (int a = 0; a < C; ++a)
+      node[a] = gputsne::locate<C, P>(grid, a, Y[i * C + a], t[a]);
+  }
+  HD Index place(const int *node) const {
     Index at = 0;
-    UNROLL for (int a = 0; a < C; ++a) {
-      at += Index(locate<C, P>(grid, a, Y[i * C + a], t)) * grid.stride[a];
-      spline<P>(t, w[a], dw);
-    }
+    UNROLL for (int a = 0; a < C; ++a)
+      at += node[a] * grid.stride[a];
+    return at;
+  }
+
+  /// Adds a point's charge to those nodes whose last coordinate is stencil node `lane`; `at` is the
+  /// first of them, in memory with these strides.
+  template <class Number>
+  HD void lane(const float *t, int lane, Number *at, const Index *stride) const {
+    float w[C][P], dw[P];
+    UNROLL for (int a = 0; a < C; ++a)
+      spline<P>(t[a], w[a], dw);
     float last = 0; // w[C - 1][lane] without indexing registers by a run-time number
     UNROLL for (int j = 0; j < P; ++j)
       last = j == lane ? w[C - 1][j] : last;
     last *= CHARGE_UNIT;
-    Charge *base = charge + at + lane;
     if constexpr (C == 1) {
-      add(base, Charge(last));
+      add_to(at, Number(in_units(last)));
     } else if constexpr (C == 2) {
       UNROLL for (int j = 0; j < P; ++j)
-        add(base + j * grid.stride[0], Charge(int(w[0][j] * last)));
+        add_to(at + j * stride[0], Number(in_units(w[0][j] * last)));
     } else {
       UNROLL for (int j = 0; j < P; ++j) UNROLL
         for (int k = 0; k < P; ++k)
-          add(base + j * grid.stride[0] + k * grid.stride[1],
-              Charge(int(w[0][j] * w[1][k] * last)));
+          add_to(at + j * stride[0] + k * stride[1], Number(in_units(w[0][j] * w[1][k] * last)));
     }
   }
 
   /// All nodes of point i with plain additions: for one thread that owns these nodes.
   void point(Index i) const {
-    float w[C][P], dw[P], t;
-    Index at = 0;
-    UNROLL for (int a = 0; a < C; ++a) {
-      at += Index(locate<C, P>(grid, a, Y[i * C + a], t)) * grid.stride[a];
-      spline<P>(t, w[a], dw);
-    }
+    float w[C][P], dw[P], t[C];
+    int node[C];
+    locate(i, node, t);
+    Index at = place(node);
+    UNROLL for (int a = 0; a < C; ++a)
+      spline<P>(t[a], w[a], dw);
     float last[P];
     for (int j = 0; j < P; ++j)
       last[j] = w[C - 1][j] * CHARGE_UNIT;
     if constexpr (C == 1) {
       for (int j = 0; j < P; ++j)
-        charge[at + j] += Charge(last[j]);
+        charge[at + j] += in_units(last[j]);
     } else if constexpr (C == 2) {
       for (int j = 0; j < P; ++j)
         add_row(charge + at + j * grid.stride[0], w[0][j], last);
@@ -65,11 +82,10 @@ template <int C, int P> struct Deposit {
   }
 
 private:
-  // From two axes up a weight is at most (2/3)^2, which is below 2^31 units: 32-bit conversion, the
-  // one that vector units of plain x86-64 have.
+  // Vector units of plain x86-64 have the conversion to 32 bits alone.
   static void add_row(Charge *q, float w, const float *last) {
     for (int j = 0; j < P; ++j)
-      q[j] += Charge(int(w * last[j]));
+      q[j] += in_units(w * last[j]);
   }
 };
 

@@ -8,7 +8,7 @@ namespace gputsne {
 template <int C> struct Exact {
   const float *Y; // (n, C)
   Index n;
-  float *phi, *grad;
+  float *phi, *grad;    // phi may be null: not wanted
   float inv_dof, power; // power = (dof + 1) / 2
   bool student;         // dof == 1: K = 1 / (1 + r^2), no pow
 
@@ -20,7 +20,8 @@ template <int C> struct Exact {
   /// Fills phi and grad of point i; returns sum over j != i of K.
   HD float operator()(Index i) const {
     float others = at(Y + i * C, i, grad + i * C);
-    phi[i] = others + 1.f;
+    if (phi)
+      phi[i] = others + 1.f;
     return others;
   }
 

@@ -15,10 +15,17 @@ template <int C> struct Correction {
 template <int C, int P> struct Gather {
   const float *Y;         // (n, C)
   const float *potential; // mesh, strides in grid
-  float *phi;             // out (n,): sum over j of K, the point itself included
+  float *phi;             // out (n,): sum over j of K, the point itself included; null: not wanted
   float *grad;            // out (n, C): gradient of phi in map units
   Grid<C> grid;
   Correction<C> fix;
+  Index origin = 0; // what the strides make of the node that lies at potential[0]
+
+  /// First node of point i's stencil, and its place in the cell.
+  HD void locate(Index i, int *node, float *t) const {
+    UNROLL for (int a = 0; a < C; ++a)
+      node[a] = gputsne::locate<C, P>(grid, a, Y[i * C + a], t[a]);
+  }
 
   /// Takes what the device's memory says of the mesh, where it says anything.
   HD void refresh() {
@@ -38,7 +45,8 @@ template <int C, int P> struct Gather {
     UNROLL for (int a = 0; a < C; ++a)
       grad[i * C + a] = (g[a] - 0.5f * own_grad[a]) * grid.inv_h;
     float others = fix.offset_n + (s - own);
-    phi[i] = others + 1.f;
+    if (phi)
+      phi[i] = others + 1.f;
     return others;
   }
 
@@ -47,13 +55,13 @@ template <int C, int P> struct Gather {
     float w[C][P], d[C][P], t;
     Index base = 0;
     UNROLL for (int a = 0; a < C; ++a) {
-      base += Index(locate<C, P>(grid, a, y[a], t)) * grid.stride[a];
+      base += Index(gputsne::locate<C, P>(grid, a, y[a], t)) * grid.stride[a];
       spline<P>(t, w[a], d[a]);
     }
     float s = 0;
     UNROLL for (int a = 0; a < C; ++a)
       g[a] = 0;
-    const float *p = potential + base;
+    const float *p = potential + (base - origin);
     if constexpr (C == 1) {
       UNROLL for (int j = 0; j < P; ++j) {
         s += w[0][j] * p[j];
@@ -98,7 +106,7 @@ template <int C, int P> struct Gather {
   HD float self(const float *y, float *g) const {
     float c[C], s[C], t;
     UNROLL for (int a = 0; a < C; ++a) {
-      locate<C, P>(grid, a, y[a], t);
+      gputsne::locate<C, P>(grid, a, y[a], t);
       sincos_2pi(t, c[a], s[a]);
     }
     constexpr float TURN = 6.2831853f;

@@ -51,6 +51,7 @@ struct ToHalf {
 struct HalfWeights {
   const uint16_t *half;
   HD float operator[](Index e) const { return half_to_float(load_streaming(half + e)); }
+  HD void skip(Index e) { half += e; }
 };
 
 } // namespace gputsne

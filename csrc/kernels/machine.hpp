@@ -48,12 +48,47 @@ HD Index fetch_add(Index *counter) {
 #endif
 }
 
+HD unsigned fetch_add(unsigned *counter) {
+#if defined(__CUDA_ARCH__)
+  return atomicAdd(counter, 1u);
+#else
+  return (*counter)++;
+#endif
+}
+
 /// Adds to a number that other bodies add to as well. Integers commute: the order can't be seen.
 HD void add_to(unsigned long long *number, unsigned long long amount) {
 #if defined(__CUDA_ARCH__)
   atomicAdd(number, amount);
 #else
   *number += amount;
+#endif
+}
+
+HD void add_to(unsigned *number, unsigned amount) {
+#if defined(__CUDA_ARCH__)
+  atomicAdd(number, amount);
+#else
+  *number += amount;
+#endif
+}
+
+/// Raises a number to what other bodies raise it to as well.
+HD void raise_to(unsigned *number, unsigned least) {
+#if defined(__CUDA_ARCH__)
+  atomicMax(number, least);
+#else
+  *number = *number < least ? least : *number;
+#endif
+}
+
+/// a / b for 0 <= a and 1 <= b: on the GPU to 2 ulp, without the care for b beyond 2^126, where
+/// it gives 0.
+HD float quotient(float a, float b) {
+#if defined(__CUDA_ARCH__)
+  return __fdividef(a, b);
+#else
+  return a / b;
 #endif
 }
 
@@ -105,6 +140,19 @@ template <int C> HD Point<C> point(const float *Y, Index i) {
 #endif
 }
 
+/// Writes row i of an (n, C) array; on the GPU two coordinates by one store.
+template <int C> HD void put_point(float *Y, Index i, const Vec<C> &y) {
+#if defined(__CUDA_ARCH__)
+  if constexpr (C == 2) {
+    reinterpret_cast<float2 *>(Y)[i] = make_float2(y.v[0], y.v[1]);
+  } else
+#endif
+  {
+    UNROLL for (int a = 0; a < C; ++a)
+      Y[i * C + a] = y.v[a];
+  }
+}
+
 /// What is read once per iteration: on the GPU it is the first to leave the cache, so that Y stays.
 template <class T> HD T load_streaming(const T *value) {
 #if defined(__CUDA_ARCH__)
@@ -146,9 +194,9 @@ struct Cpu {
       f(c, c * size, (c + 1) * size < n ? (c + 1) * size : n);
   }
 
-  /// out(r, sum of f(r, e) over the edges of row r). Eight lanes per row, as a warp has 32: the
-  /// order of the sum is fixed, and the compiler can use vector registers without reordering
-  /// floats.
+  /// out(r, f.mine(r), sum of f(r, e) over the edges of row r). Eight lanes per row, as a warp has
+  /// 32: the order of the sum is fixed, and the compiler can use vector registers without
+  /// reordering floats.
   template <class F, class G> void rows(Index n, const Index *indptr, F f, G out) const {
     constexpr int LANES = 8;
     each_chunk(n, CHUNK, [=](Index, Index begin, Index end) {
@@ -162,7 +210,7 @@ struct Cpu {
           total = total + f(r, e);
         for (int l = 0; l < LANES; ++l)
           total = total + lane[l];
-        out(r, total);
+        out(r, f.mine(r), total);
       }
     });
   }

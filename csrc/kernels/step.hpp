@@ -11,8 +11,7 @@ struct StepParams {
 };
 
 template <int C> struct Step {
-  const float *Y;    // (n, C)
-  float *Y_next;     // (n, C): not Y, other rows still read that
+  float *Y_next;     // (n, C): not the map, other rows still read that
   float *velocity;   // (n, C)
   float *gains;      // (n, C)
   const float *grad; // (n, C) gradient of phi
@@ -21,10 +20,9 @@ template <int C> struct Step {
   float learning_rate, momentum, max_step, min_gain;
 
   /// Without repulsion, which is known later. p_ij = scale * what Attract reads.
-  static Step of(const float *Y, float *Y_next, float *velocity, float *gains, const float *grad,
-                 float dof, const StepParams &params, float scale = 1.f) {
+  static Step of(float *Y_next, float *velocity, float *gains, const float *grad, float dof,
+                 const StepParams &params, float scale = 1.f) {
     Step s;
-    s.Y = Y;
     s.Y_next = Y_next;
     s.velocity = velocity;
     s.gains = gains;
@@ -38,23 +36,29 @@ template <int C> struct Step {
     return s;
   }
 
-  /// pull: sum of Attract over the row of point i
-  HD void operator()(Index i, const Vec<C> &pull) const {
-    float v[C], norm2 = 0;
+  /// Moves point i, which is at y; pull: sum of Attract over its row. Returns where it is then.
+  /// Everything is read before anything is written: the arrays might overlap, for all that a
+  /// compiler knows, and a GPU would wait for its own stores.
+  template <class Mine> HD Vec<C> operator()(Index i, const Mine &y, const Vec<C> &pull) const {
+    Point<C> before = point<C>(velocity, i), old = point<C>(gains, i), slopes = point<C>(grad, i);
+    Vec<C> v, gain, next;
+    float norm2 = 0;
     UNROLL for (int a = 0; a < C; ++a) {
-      Index k = i * C + a;
-      float slope = attraction * pull.v[a] + repulsion * grad[k];
-      bool onward = (velocity[k] > 0.f) != (slope > 0.f); // moving downhill already
-      float gain = onward ? gains[k] + 0.2f : gains[k] * 0.8f + min_gain;
-      gains[k] = gain;
-      v[a] = momentum * velocity[k] - learning_rate * gain * slope;
-      norm2 += v[a] * v[a];
+      float slope = attraction * pull.v[a] + repulsion * slopes.v[a];
+      bool onward = (before.v[a] > 0.f) != (slope > 0.f); // moving downhill already
+      gain.v[a] = onward ? old.v[a] + 0.2f : old.v[a] * 0.8f + min_gain;
+      v.v[a] = momentum * before.v[a] - learning_rate * gain.v[a] * slope;
+      norm2 += v.v[a] * v.v[a];
     }
     float limit = norm2 > max_step * max_step ? max_step / sqrtf(norm2) : 1.f;
     UNROLL for (int a = 0; a < C; ++a) {
-      velocity[i * C + a] = v[a] * limit;
-      Y_next[i * C + a] = Y[i * C + a] + v[a] * limit;
+      v.v[a] *= limit;
+      next.v[a] = y.v[a] + v.v[a];
     }
+    put_point<C>(gains, i, gain);
+    put_point<C>(velocity, i, v);
+    put_point<C>(Y_next, i, next);
+    return next;
   }
 };
 

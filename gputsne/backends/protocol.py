@@ -71,6 +71,9 @@ class Ops(ABC):
         Points from which an order along a curve pays.
     escaped : bool
         Whether a point left the mesh before the last look.
+    phi_wanted : bool
+        Whether ``gather`` and ``exact`` must be given an array for phi; else None does, and phi,
+        which an iteration does not read, is not written.
     device : int or None
         Number of the GPU.
     searches : bool
@@ -90,6 +93,7 @@ class Ops(ABC):
     relabel_from: int
     escaped: bool = False  # where the extent is read before every iteration, none can have
     few_meshes: bool = False
+    phi_wanted: bool = True
     device: int | None = None
     searches: bool = False
     half: bool = False  # to widen 2 bytes costs a CPU more than to read 4
@@ -174,6 +178,13 @@ class Ops(ABC):
     def extent(self, Y: FloatArray) -> list[tuple[float, float]]:
         """Return the smallest and largest coordinate of every axis."""
 
+    def stepped_extent(self, Y: FloatArray) -> list[tuple[float, float]]:
+        """Return the extent of the Y_next that the last ``attract_and_step`` has filled.
+
+        Nobody has changed it, and no forces were evaluated since.
+        """
+        return self.extent(Y)
+
     def grid(self, mesh: Mesh) -> FloatArray:
         """Return an array that ``deposit`` fills and ``convolve`` reads."""
         if self._grid is None or self._grid.shape != mesh.shape:
@@ -211,19 +222,20 @@ class Ops(ABC):
     ) -> SupportsFloat:
         """Fill ``phi`` (n,) and ``grad`` (n, c); return Z, which may stay on a device."""
 
-    def spare(self, Y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def spare(self, Y: FloatArray) -> tuple[FloatArray | None, FloatArray]:
         """Return arrays for ``phi`` (n,) and ``grad`` (n, c) on another mesh."""
         return np.empty(len(Y), np.float32), np.empty_like(Y)
 
     def mean(
         self,
-        one: tuple[FloatArray, FloatArray, Any],
-        two: tuple[FloatArray, FloatArray, Any],
+        one: tuple[FloatArray | None, FloatArray, Any],
+        two: tuple[FloatArray | None, FloatArray, Any],
     ) -> SupportsFloat:
         """Write the mean of two (phi, grad, Z) into the arrays of the first; return that of Z."""
         for a, b in zip(one[:2], two[:2], strict=True):
-            a += b
-            a *= np.float32(0.5)
+            if a is not None and b is not None:
+                a += b
+                a *= np.float32(0.5)
         return 0.5 * (float(one[2]) + float(two[2]))
 
     @abstractmethod

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from typing import SupportsFloat
+from typing import Any, SupportsFloat
 
 import numpy as np
 
@@ -98,19 +98,25 @@ class Field:
         few = n <= self.ops.exact_below[c - 1]
         return self.method == "exact" or (self.method == "auto" and few)
 
-    def evaluate(self, Y: FloatArray, phi: FloatArray, grad: FloatArray) -> SupportsFloat:
+    def evaluate(
+        self, Y: FloatArray, phi: Any, grad: FloatArray, *, stepped: bool = False
+    ) -> SupportsFloat:
         """Fill ``phi`` (n,) and ``grad`` (n, c) at the points of Y; return Z, perhaps on a device.
+
+        ``phi`` is None where ``ops.phi_wanted`` is false; ``stepped`` as in ``refresh``.
 
         Raises
         ------
         FloatingPointError
             A coordinate is not finite.
         """
-        self.refresh(Y)
+        self.refresh(Y, stepped=stepped)
         return self.forces(Y, phi, grad)
 
-    def refresh(self, Y: FloatArray) -> None:
+    def refresh(self, Y: FloatArray, *, stepped: bool = False) -> None:
         """Fit the mesh to Y if the interval is over; of an iteration only this waits for a device.
+
+        ``stepped``: Y is what the last step left, whose extent a device may know already.
 
         Raises
         ------
@@ -120,7 +126,7 @@ class Field:
         if self._never_by_mesh(*Y.shape):
             return
         if self._evaluations >= self._mesh_interval:
-            box = self.ops.extent(Y)
+            box = self.ops.stepped_extent(Y) if stepped else self.ops.extent(Y)
             before = self.summed, self.mesh, self.center, self.pair
             self._choose(Y, box)
             self._mesh_interval, self._evaluations = self._next_interval(box), 0
@@ -185,7 +191,7 @@ class Field:
             return None
         return self.mesh.fft_shape, self.mesh.order, self.pair
 
-    def forces(self, Y: FloatArray, phi: FloatArray, grad: FloatArray) -> SupportsFloat:
+    def forces(self, Y: FloatArray, phi: Any, grad: FloatArray) -> SupportsFloat:
         """Do what ``evaluate`` does after ``refresh``: equal launches while ``version`` stays."""
         if self.is_exact(*Y.shape):
             return self.ops.exact(Y, self.dof, phi, grad)
@@ -196,9 +202,7 @@ class Field:
         Z_2 = self._through(Y, PAIR[0], phi_2, grad_2)
         return self.ops.mean((phi, grad, Z), (phi_2, grad_2, Z_2))
 
-    def _through(
-        self, Y: FloatArray, shift: float, phi: FloatArray, grad: FloatArray
-    ) -> SupportsFloat:
+    def _through(self, Y: FloatArray, shift: float, phi: Any, grad: FloatArray) -> SupportsFloat:
         """Fill ``phi`` and ``grad`` from the mesh moved by ``shift`` cells per axis; return Z."""
         mesh = self.mesh
         assert mesh is not None

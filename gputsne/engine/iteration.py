@@ -50,9 +50,10 @@ class Engine:
             for a in (state.Y, state.velocity, state.gains)
         )
         self._Y_next = xp.empty_like(self.Y)
-        self._phi = xp.empty(len(self.Y), np.float32)
+        self._phi = xp.empty(len(self.Y), np.float32) if self.ops.phi_wanted else None
         self._grad = xp.empty_like(self.Y)
         self._Z: SupportsFloat | None = None  # of the map as it stands; None after a step
+        self._stepped = False  # whether Y is what the last step left, and nothing since
         self._exaggeration = 0.0  # of the last step
         self._total_p: float | None = None  # sum of P
         self._order: IntArray | None = None  # caller's row at each place; None: not reordered
@@ -66,7 +67,7 @@ class Engine:
     def Z(self) -> SupportsFloat:  # noqa: N802 - the symbol of docs/math.md
         """Normaliser of the map as it stands; ``float()`` may have to wait for a device."""
         if self._Z is None:
-            self._Z = self.field.evaluate(self.Y, self._phi, self._grad)
+            self._Z = self.field.evaluate(self.Y, self._phi, self._grad, stepped=self._stepped)
         return self._Z
 
     def step(self, params: StepParams) -> None:
@@ -77,7 +78,7 @@ class Engine:
             self.field.invalidate(new_forces=True)
             self._exaggeration = params.exaggeration
         if self._Z is None:
-            self.field.refresh(self.Y)
+            self.field.refresh(self.Y, stepped=self._stepped)
             work = (self._arrays, self.field.kind(*self.Y.shape))
             slot = self.iteration % 2  # which array of the double buffer is read
             numbers = (self.field.version, params)
@@ -86,6 +87,7 @@ class Engine:
             self._move(self._Z, params)
         self.Y, self._Y_next = self._Y_next, self.Y
         self._Z = None
+        self._stepped = True
         self.iteration += 1
 
     def _iterate(self, params: StepParams) -> None:
@@ -145,7 +147,7 @@ class Engine:
     def recentre(self) -> None:
         """Move the map's mean to the origin; forces don't change, float32 keeps its digits."""
         self.ops.recentre(self.Y)
-        self._Z = None
+        self._Z, self._stepped = None, False
         self.field.invalidate()
 
     def reorder(self) -> None:
@@ -160,7 +162,7 @@ class Engine:
         )
         self._order = order if self._order is None else ops.take(self._order, order)
         self._arrays = object()
-        self._Z = None
+        self._Z, self._stepped = None, False
 
     def _callers(self, a: FloatArray) -> FloatArray:
         """Return a copy of a row-wise array in the caller's order, in main memory."""

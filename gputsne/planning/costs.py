@@ -175,8 +175,7 @@ def calls(case: Case, gpu: Machine) -> list[Call]:
     return [
         Call("deposit", 1, point, atomics=n * deposited),
         *_transforms(c, G, M),
-        Call("gather", 1, 2 * point + 8.0 * n, cached=n * gathered * SECTOR),
-        Call("total", 2, 4.0 * n),
+        Call("gather", 1, 2 * point, cached=n * gathered * SECTOR),
         Call(
             "attract and step",
             1,

@@ -156,6 +156,27 @@ def test_extent_is_the_smallest_box(device, c):
 
 @every_backend
 @AXES
+def test_extent_after_a_step_is_that_of_the_new_map(device, c):
+    n, rng = 900, np.random.default_rng(c)
+    P, _ = random_affinities(n, seed=c, density=0.01)
+    driver, Y = Driver(device), (rng.normal(size=(n, c)) * 20).astype(np.float32)
+    ops, P, params = driver.ops, driver.affinities(P), StepParams(4.0, 0.7, 3e3, max_step=9.0)
+    now, then, grad = driver.put(Y), driver.out(n, c), driver.out(n, c)
+    velocity, gains = (driver.put(np.full((n, c), x, np.float32)) for x in (0.0, 1.0))
+    mesh, center = driver.mesh(2 * Y)
+    for _ in range(2):
+        charge = ops.grid(mesh)
+        ops.deposit(now, mesh, center, charge)
+        potential = ops.convolve(charge, mesh)
+        Z = ops.gather(now, mesh, center, potential, driver.out(n), grad)
+        ops.attract_and_step(P, now, then, velocity, gains, grad, Z, 1.0, params)
+        box = np.array(ops.stepped_extent(then)).T
+        np.testing.assert_array_equal(box, [host(then).min(axis=0), host(then).max(axis=0)])
+        now, then = then, now
+
+
+@every_backend
+@AXES
 def test_one_point_feels_nothing(device, c):
     driver, Y = Driver(device), np.full((1, c), 3.5, np.float32)
     for phi, grad, Z in (driver.exact(Y), driver.by_mesh(Y)):

@@ -43,9 +43,14 @@ class HostBench:
     def at(self, handle: np.ndarray) -> int:
         return handle.ctypes.data
 
-    def call(self, name: str, *arguments: Any) -> Any:
-        given = [a.ctypes.data if isinstance(a, np.ndarray) else a for a in arguments]
-        return getattr(self.emulator.cuda, name)(*given)
+    def call(self, name: str, *arguments: Any, **named: Any) -> Any:
+        given = [_address(a) for a in arguments]
+        named = {key: _address(a) for key, a in named.items()}
+        return getattr(self.emulator.cuda, name)(*given, **named)
+
+
+def _address(argument: Any) -> Any:
+    return argument.ctypes.data if isinstance(argument, np.ndarray) else argument
 
 
 @dataclass(frozen=True)
@@ -85,10 +90,11 @@ class PtxBench:
     def get(self, handle: Placed) -> np.ndarray:
         return self.memory.array(handle.address, handle.shape, handle.dtype)
 
-    def call(self, name: str, *arguments: Any) -> Any:
+    def call(self, name: str, *arguments: Any, **named: Any) -> Any:
         given = [a.address if isinstance(a, Placed) else a for a in arguments]
+        named = {key: a.address if isinstance(a, Placed) else a for key, a in named.items()}
         with self.emulator.recording() as launches:
-            returned = getattr(self.emulator.cuda, name)(*given)
+            returned = getattr(self.emulator.cuda, name)(*given, **named)
         for launch in launches:
             self.program.launch(self.memory, launch)
         return returned

@@ -1,4 +1,4 @@
-"""Bugs for the rings to see: what one is, and those of the FFT and of work on whole arrays."""
+"""Bugs for the rings to see: what one is, and those of the FFT, neighbours and whole arrays."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ class Bug:
 
 
 FFT = "kernels/gpu_fft.hpp"
+TILES, RANK = "kernels/gpu_neighbors.hpp", "kernels/neighbors.hpp"
+SCAN = "kernels/gpu_scan.hpp"
 PASS = """  pass.template read<HALF>(line, thread);
   __syncthreads();
   pass.write(line, thread);
@@ -68,8 +70,80 @@ FFT_BUGS = {
     ),
     "charges-stay": Bug(FFT, "    *at = 0;\n", "", "fft.cu", "convolve-64x64", WRONG, WRONG),
 }
-
-SCAN = "kernels/gpu_scan.hpp"
+NEIGHBOR_BUGS = {
+    "vectors-of-what-is-not-aligned": Bug(
+        TILES,
+        "struct alignas(sizeof(Quad)) TileSlices",
+        "struct TileSlices",
+        "neighbors.cu",
+        "search-products",
+        "",  # a CPU loads them all the same
+        "misaligned shared vector",
+    ),
+    "slice-is-read-before-it-is-there": Bug(
+        TILES,
+        "        __syncthreads(); // the other buffer",
+        "        // the other buffer",
+        "neighbors.cu",
+        "search-products",
+        WRONG,
+        "",
+    ),
+    "slice-has-one-buffer": Bug(
+        TILES,
+        "        now ^= 1;\n",
+        "",
+        "neighbors.cu",
+        "search-differences",
+        WRONG,
+        WRONG,
+    ),
+    "limits-are-read-before-they-are-there": Bug(
+        TILES,
+        "      active = 1;\n  }\n  __syncthreads();\n",
+        "      active = 1;\n  }\n",
+        "neighbors.cu",
+        "search-products",
+        f"{WRONG}|different barriers|a thread left while others wait",
+        "",
+    ),
+    "two-candidates-in-one-place": Bug(
+        TILES,
+        "fetch_add(p.lists.count + row)",
+        "p.lists.count[row]++",
+        "neighbors.cu",
+        "search-products",
+        "",  # the emulator's threads change at barriers only
+        WRONG,
+    ),
+    "list-that-ran-over-is-kept": Bug(
+        TILES,
+        "    if (count > room) {",
+        "    if (count > room && room > 1000) {",
+        "neighbors.cu",
+        "search-short-lists",
+        "lists run over|" + WRONG,
+        "lists run over|" + WRONG,
+    ),
+    "front-is-filled-out-of-step": Bug(
+        TILES,
+        "      for (int d = 1; d < WARP; d *= 2) {\n        const int other",
+        "      for (int d = 1; d < WARP / 2; d *= 2) {\n        const int other",
+        "neighbors.cu",
+        "search-products",
+        WRONG,
+        WRONG,
+    ),
+    "rank-of-equals": Bug(
+        RANK,
+        "before += keys[f] < key &&",
+        "before += squared_of(keys[f]) < squared_of(key) &&",
+        "neighbors.cu",
+        "search-differences",
+        WRONG,
+        "uninitialised|" + WRONG,
+    ),
+}
 ARRAY_BUGS = {
     "scan-reads-what-another-adds": Bug(
         SCAN,

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 from gpu_free import lookalike
 
 QUESTIONS = (  # launch nothing
-    "sum_scratch", "use_device", "describe", "device_count", "fft_fits", "fft_pitch",
-    "spectrum_scratch", "numbers_size",
+    "sum_scratch", "gather_scratch", "use_device", "describe", "device_count", "fft_fits",
+    "fft_pitch", "spectrum_scratch", "numbers_size",
 )  # fmt: skip
 FREE = ("empty", "asarray")  # of what CuPy does without a kernel, the second with its own arrays
 

@@ -45,9 +45,35 @@ def cut(bench: Bench, indptr: np.ndarray, piece: int) -> list[Any]:
     return [*map(bench.at, arrays), *sizes, bench.at(sums)]
 
 
+def entries(
+    bench: Bench, indptr: np.ndarray, indices: np.ndarray, data: np.ndarray,
+    scale: float = 1.0, piece: int = 0, group: int = 0,
+) -> Any:  # fmt: skip
+    """Return P as the kernels are told of it."""
+    return bench.call(
+        "Edges",
+        indptr=bench.put(indptr),
+        indices=bench.put(indices),
+        data=bench.put(data),
+        half=data.dtype == np.float16,
+        scale=scale,
+        hubs=cut(bench, indptr, piece),
+        group=group,
+    )
+
+
+def keys(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return a box as the kernels keep it: (2 c,) numbers that ascend with it on either side."""
+    bits = np.concatenate([low, high]).astype(np.float32).view(np.uint32)
+    ascending = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
+    ascending[: len(low)] = ~ascending[: len(low)]
+    return ascending
+
+
 def attract_and_step(
-    bench: Bench, c: int, half: bool, leaving: bool = False, piece: int = 0, written: bool = False
-) -> Outputs:
+    bench: Bench, c: int, half: bool, leaving: bool = False, piece: int = 0, group: int = 0,
+    written: bool = False,
+) -> Outputs:  # fmt: skip
     Y, indptr, indices, data, P = edges(c)
     n, rng, scale = len(Y), np.random.default_rng(4), 1.0
     stored = data
@@ -60,28 +86,38 @@ def attract_and_step(
     dof, Z, rate, momentum, longest, exaggeration = 1.5, 40.0, 300.0, 0.5, 3.0, 12.0
     into = [bench.empty((n, c), np.float32), bench.put(velocity), bench.put(gains)]
     escaped = bench.put(np.zeros(1, np.int32))
-    params = (dof, exaggeration, momentum, rate, longest, 0.01)
-    box = ([-5.0] * c, [5.0] * c) if leaving else ([-1e3] * c, [1e3] * c)
-    graph = [bench.put(a) for a in (indptr, indices, stored)]
-    args = [
-        half,
-        scale,
-        cut(bench, indptr, piece),
-        bench.put(grad),
-        *into,
-        bench.put(np.array([Z])),
-    ]
-    told: list[Any] = [*params, *box, escaped, 0, False, 0]
-    on = bench.put(Y)
+    extent, now = bench.put(np.zeros(2 * c, np.uint32)), 0
+    reach = 5.0 if leaving else 1e3
+    held, on = entries(bench, indptr, indices, stored, scale, piece, group), bench.put(Y)
+
+    def step(factor: float = 1.0, reach: float = reach, write: bool = False) -> None:
+        told = bench.call(
+            "StepInto",
+            **dict(zip(("Y_next", "velocity", "gains"), into, strict=True)),
+            grad=bench.put(grad),
+            Z=bench.put(np.array([Z])),
+            dof=dof,
+            exaggeration=factor * exaggeration,
+            momentum=factor * momentum,
+            learning_rate=factor * rate,
+            max_step=factor * longest,
+            min_gain=factor * 0.01,
+            low=[-reach] * c,
+            high=[reach] * c,
+            escaped=escaped,
+            extent=extent,
+            now=now,
+            write=write,
+        )
+        bench.call("attract_and_step", on, n, c, held, told, 0)
+
     if written:  # what a first step has written the second reads, whatever it is told itself
         now = bench.empty((bench.call("numbers_size"),), np.uint8)
-        told[-3:-1] = now, True
-        bench.call("attract_and_step", on, n, c, *graph, *args, *told)
+        step(write=True)
         into[1:] = [bench.put(velocity), bench.put(gains)]
-        args[4:7] = into
-        wrong = (dof, *(2 * x for x in params[1:]), [-1.0] * c, [1.0] * c)
-        told = [*wrong, escaped, now, False, 0]
-    bench.call("attract_and_step", on, n, c, *graph, *args, *told)
+        step(factor=2.0, reach=1.0)
+    else:
+        step()
     pull = oracle.attraction(P, Y, dof)
     slope = 2 * (dof + 1) / dof * exaggeration * pull + 2 / Z * grad.astype(np.float64)
     want = oracle.step(Y, slope, velocity, gains, rate, momentum, longest)
@@ -90,10 +126,11 @@ def attract_and_step(
     for a, b in zip(got, want, strict=True):
         near(a, b, atol=200 * EPS)
     assert bench.get(escaped)[0] == int(leaving)
+    near(bench.get(extent), keys(got[0].min(axis=0), got[0].max(axis=0)))  # exact
     return {"Y_next": got[0], "velocity": got[1], "gains": got[2]}
 
 
-def divergence(bench: Bench, c: int, half: bool, piece: int) -> Outputs:
+def divergence(bench: Bench, c: int, half: bool, piece: int, group: int = 0) -> Outputs:
     Y, indptr, indices, data, P = edges(c)
     n, out = len(Y), bench.empty((1,), np.float64)
     scratch, scale = bench.empty((bench.call("sum_scratch"),), np.float64), 1.0
@@ -101,12 +138,42 @@ def divergence(bench: Bench, c: int, half: bool, piece: int) -> Outputs:
         scale = 2.0**-20
         data = (data / np.float32(scale)).astype(np.float16)
         P[np.repeat(np.arange(n), np.diff(indptr)), indices] = data.astype(np.float64) * scale
-    graph = [bench.put(a) for a in (indptr, indices, data)]
+    held = entries(bench, indptr, indices, data, scale, piece, group)
     rows = bench.empty((n,), np.float32)
-    told = (*graph, half, scale, cut(bench, indptr, piece))
-    bench.call("divergence", bench.put(Y), n, c, *told, 1.5, rows, scratch, out, 0)
+    bench.call("divergence", bench.put(Y), n, c, held, 1.5, rows, scratch, out, 0)
     near(bench.get(out), [oracle.divergence(P, Y, 1.5)], rtol=20 * EPS)  # float32 rows
-    return {"out": bench.get(out)}
+    return {"out": bench.get(out), "rows": bench.get(rows)}
+
+
+def step_beyond(bench: Bench) -> Outputs:
+    """A point that is not a number, or infinite, is seen in the extent and leaves the mesh."""
+    Y = np.zeros((40, 2), np.float32)
+    Y[3], Y[35, 0], Y[39, 1] = np.nan, -np.inf, 7.0
+    into = {name: bench.put(np.zeros((40, 2), np.float32)) for name in ("velocity", "grad")}
+    into |= {name: bench.put(np.ones((40, 2), np.float32)) for name in ("gains", "Y_next")}
+    extent, escaped = bench.put(np.zeros(4, np.uint32)), bench.put(np.zeros(1, np.int32))
+    names = ["dof", "exaggeration", "momentum", "learning_rate", "max_step", "min_gain"]
+    told = bench.call(
+        "StepInto", **into, **dict.fromkeys(names, 1.0), Z=bench.put(np.ones(1)),
+        low=[-9.0] * 2, high=[9.0] * 2, escaped=escaped, extent=extent,
+    )  # fmt: skip
+    none = np.empty(0, np.float32)
+    held = entries(bench, np.zeros(41, np.int64), none.astype(np.int32), none)
+    bench.call("attract_and_step", bench.put(Y), 40, 2, held, told, 0)
+    assert bench.get(escaped)[0] == 1
+    assert (bench.get(extent) == 2**32 - 1).all()  # on both axes
+    return {"extent": bench.get(extent), "Y_next": bench.get(into["Y_next"])}
+
+
+def groups(bench: Bench, c: int) -> Outputs:
+    """A row's sum does not depend on which warp takes it, nor on what else that warp takes."""
+    seen: list[Outputs] = []
+    for group in (0, 1, 5, 8, 32):
+        step = attract_and_step(bench, c, half=False, piece=PIECE, group=group)
+        seen.append(step | divergence(bench, c, half=False, piece=PIECE, group=group))
+        for name, values in seen[0].items():
+            assert values.tobytes() == seen[-1][name].tobytes(), f"{name} at {group} rows per warp"
+    return seen[0]
 
 
 def to_half(bench: Bench) -> Outputs:
@@ -118,7 +185,7 @@ def to_half(bench: Bench) -> Outputs:
     return {"half": bench.get(out)}
 
 
-CASES: dict[str, Callable[[Bench], Outputs]] = {"to_half": to_half}
+CASES: dict[str, Callable[[Bench], Outputs]] = {"to_half": to_half, "step_beyond": step_beyond}
 for _c in (1, 2, 3):
     for _half in (False, True):
         _name = f"{_c}-{'half' if _half else 'float'}"
@@ -128,6 +195,8 @@ for _c in (1, 2, 3):
                 attract_and_step, c=_c, half=_half, piece=_piece
             )
             CASES[f"divergence-{_name}{_end}"] = partial(divergence, c=_c, half=_half, piece=_piece)
+for _c in (2, 3):
+    CASES[f"groups-{_c}"] = partial(groups, c=_c)
 for _c in (1, 2, 3):
     CASES[f"attract_and_step-{_c}-written"] = partial(
         attract_and_step, c=_c, half=False, written=True

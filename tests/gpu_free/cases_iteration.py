@@ -20,6 +20,7 @@ N = 517  # no multiple of a warp, a block or a stencil
 H = 0.37
 SHAPES = {1: (70,), 2: (41, 44), 3: (19, 22, 20)}
 EPS = float(np.finfo(np.float32).eps)
+UNIT = 2.0**24  # of a fixed-point charge
 
 
 class Bench(Protocol):
@@ -29,7 +30,7 @@ class Bench(Protocol):
     def empty(self, shape: Any, dtype: Any) -> Any: ...
     def get(self, handle: Any) -> np.ndarray: ...
     def at(self, handle: Any) -> int: ...
-    def call(self, name: str, *arguments: Any) -> Any: ...
+    def call(self, name: str, *arguments: Any, **named: Any) -> Any: ...
 
 
 def near(got: np.ndarray, want: Any, *, rtol: float = 0.0, atol: float = 0.0) -> None:
@@ -95,9 +96,25 @@ def deposit(bench: Bench, c: int, order: int, written: bool = False) -> Outputs:
     want = np.zeros(shape)
     np.add.at(want, nodes, product)
     # u is rounded by eps |u| (|u| < 35), a weight's slope is below 1, some 10 points share a node
-    near(fixed.astype(np.float64) / 2**32, want, atol=10 * 35 * EPS)
-    assert (fixed.sum() < N * 2.0**32 * (1 + EPS * 20)).all()
+    near(fixed.astype(np.float64) / UNIT, want, atol=10 * 35 * EPS)
+    assert abs(float(fixed.sum()) / UNIT - N) < N * 20 * EPS
     return {"charge": fixed}
+
+
+def deposit_crowded(bench: Bench, c: int) -> Outputs:
+    """Many blocks whose points lie together, as along a curve: all of them go by patches."""
+    n, shape, order = 1700, SHAPES[c], 4
+    Y = points(c, n)
+    Y = Y[np.argsort(Y[:, 0], kind="stable")] * (0.02 if c == 3 else 0.2)
+    Y[:400] = 0.0  # two blocks in one place, where a node gets the most
+    charge = bench.put(np.zeros(shape, np.uint64))
+    bench.call("deposit", bench.put(Y), n, c, told(bench, c, order), charge, 0)
+    first, w, _ = stencil(Y, c, order)
+    nodes, product = spread(first, [w[:, a] for a in range(c)])
+    want = np.zeros(shape)
+    np.add.at(want, nodes, product)
+    near(bench.get(charge).astype(np.float64) / UNIT, want, atol=n * 10 * EPS)
+    return {"charge": bench.get(charge)}
 
 
 def deposit_outside(bench: Bench, c: int) -> Outputs:
@@ -107,8 +124,8 @@ def deposit_outside(bench: Bench, c: int) -> Outputs:
     Y[::7] = np.nan
     charge = bench.put(np.zeros(SHAPES[c], np.uint64))
     bench.call("deposit", bench.put(Y), N, c, told(bench, c, 6), charge, 0)
-    # truncation takes up to a unit a node, rounding some 10 ulp of a weight
-    near(bench.get(charge).sum(dtype=np.float64) / 2**32, N, rtol=20 * EPS)
+    # rounding to units moves a node by up to half of one, arithmetic a weight by some 10 ulp
+    near(bench.get(charge).sum(dtype=np.float64) / UNIT, N, rtol=20 * EPS)
     return {"charge": bench.get(charge)}
 
 
@@ -119,7 +136,9 @@ def pack(bench: Bench, c: int) -> Outputs:
     fixed, out = bench.put(charge), bench.empty(padded, np.float32)
     bench.call("pack", fixed, list(shape), out, list(padded), 0)
     want = np.zeros(padded, np.float32)
-    want[tuple(slice(m) for m in shape)] = charge.astype(np.int64).astype(np.float32) * 2.0**-32
+    want[tuple(slice(m) for m in shape)] = charge.astype(np.int64).astype(np.float32) / np.float32(
+        UNIT
+    )
     near(bench.get(out), want)  # one rounding, the same on both sides
     assert not bench.get(fixed).any()
     return {"out": bench.get(out)}
@@ -139,16 +158,23 @@ def multiply(bench: Bench, c: int) -> Outputs:
     return {"A": got}
 
 
-def gather(bench: Bench, c: int, order: int, written: bool = False) -> Outputs:
-    Y, shape, rng = points(c), SHAPES[c], np.random.default_rng(11)
+def gather(
+    bench: Bench, c: int, order: int, reach: float = 1.0, phi_wanted: bool = True,
+    written: bool = False,
+) -> Outputs:  # fmt: skip
+    """``reach`` 1: the points of a block lie all over the mesh; 0.1: on a patch of it."""
+    Y, shape, rng = points(c) * np.float32(reach), SHAPES[c], np.random.default_rng(11)
     stored = tuple(m + 3 for m in shape)  # as the FFT leaves it: longer than the mesh
     potential = rng.normal(size=stored).astype(np.float32)
     self_terms, offset = [0.03, 0.02, -0.01, 0.005][: c + 1], 0.125
-    phi, z = bench.empty((N,), np.float32), bench.empty((N,), np.float32)
-    grad = bench.empty((N, c), np.float32)
+    phi, grad = bench.empty((N,), np.float32), bench.empty((N, c), np.float32)
+    scratch = bench.put(np.full(bench.call("gather_scratch", N), np.nan))
+    bench.get(scratch)[0] = 0.0
+    Z, extent = bench.empty((1,), np.float64), bench.put(np.full(2 * c, 77, np.uint32))
     strides = [int(np.prod(stored[a + 1 :])) for a in range(c)]
     mesh = told(bench, c, order, offset, self_terms, written=written)
-    bench.call("gather", bench.put(Y), N, c, mesh, bench.put(potential), strides, phi, grad, z, 0)
+    into = (phi if phi_wanted else 0, grad, scratch, Z, extent, 0)
+    bench.call("gather", bench.put(Y), N, c, mesh, bench.put(potential), strides, *into)
     first, w, dw = stencil(Y, c, order)
     h = np.float64(np.float32(H))
 
@@ -168,10 +194,15 @@ def gather(bench: Bench, c: int, order: int, written: bool = False) -> Outputs:
     want = np.stack([(along(a) - 0.5 * slope[:, a]) / h for a in range(c)], axis=1)
     # sincos_2pi() is good to 1e-4 of self terms of 0.1 in all; t to eps |u|, under slopes of a few
     # units
-    near(bench.get(z), others, rtol=2 * EPS, atol=1e-4)
-    near(bench.get(phi), others + 1, rtol=2 * EPS, atol=1e-4)
+    near(bench.get(Z), [others.sum()], atol=N * 1e-4)
     near(bench.get(grad), want, atol=1e-3)
-    return {"phi": bench.get(phi), "grad": bench.get(grad), "z": bench.get(z)}
+    assert bench.get(scratch)[0] == 0
+    assert not bench.get(extent).any()
+    if not phi_wanted:
+        return {"grad": bench.get(grad), "Z": bench.get(Z)}
+    near(bench.get(phi), others + 1, rtol=2 * EPS, atol=1e-4)
+    near(bench.get(Z), [(bench.get(phi) - 1.0).sum(dtype=np.float64)], rtol=N * EPS)
+    return {"phi": bench.get(phi), "grad": bench.get(grad), "Z": bench.get(Z)}
 
 
 def exact(bench: Bench, c: int, dof: float) -> Outputs:
@@ -179,7 +210,9 @@ def exact(bench: Bench, c: int, dof: float) -> Outputs:
     Y = points(c, n)
     phi, z = bench.empty((n,), np.float32), bench.empty((n,), np.float32)
     grad = bench.empty((n, c), np.float32)
-    bench.call("exact", bench.put(Y), n, c, dof, phi, grad, z, 0)
+    extent = bench.put(np.full(2 * c, 77, np.uint32))
+    bench.call("exact", bench.put(Y), n, c, dof, phi, grad, z, extent, 0)
+    assert not bench.get(extent).any()
     want, slope = oracle.repulsion(Y, dof)
     # float sums of n terms, each good to a few ulp
     near(bench.get(phi), want, rtol=40 * EPS)
@@ -219,8 +252,13 @@ for _c in (1, 2, 3):
     for _order in (4, 6):
         CASES[f"deposit-{_c}-{_order}"] = partial(deposit, c=_c, order=_order)
         CASES[f"gather-{_c}-{_order}"] = partial(gather, c=_c, order=_order)
+        CASES[f"gather_patch-{_c}-{_order}"] = partial(gather, c=_c, order=_order, reach=0.1)
+    CASES[f"gather_without_phi-{_c}"] = partial(gather, c=_c, order=6, phi_wanted=False)
+    CASES[f"deposit_crowded-{_c}"] = partial(deposit_crowded, c=_c)
     CASES[f"deposit-{_c}-written"] = partial(deposit, c=_c, order=6, written=True)
-    CASES[f"gather-{_c}-written"] = partial(gather, c=_c, order=6, written=True)
+    for _reach in (1.0, 0.1):
+        _end = "-written" if _reach == 1 else "-written-patch"
+        CASES[f"gather-{_c}{_end}"] = partial(gather, c=_c, order=6, reach=_reach, written=True)
     CASES[f"deposit_outside-{_c}"] = partial(deposit_outside, c=_c)
     CASES[f"pack-{_c}"] = partial(pack, c=_c)
     CASES[f"multiply-{_c}"] = partial(multiply, c=_c)

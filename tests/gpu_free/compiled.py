@@ -155,10 +155,12 @@ def disassembler() -> str | None:
 
 
 def instructions(cubin: Path, tool: str) -> dict[str, list[str]]:
-    """Return the instructions of every kernel of a cubin."""
+    """Return the instructions of every kernel of a cubin; of calls, with the function."""
     said = subprocess.run([tool, "-c", str(cubin)], capture_output=True, text=True, check=True)
     parts = re.split(r"^\.text\.(\w+):\s*$", said.stdout, flags=re.MULTILINE)
-    line = re.compile(r"^\s+/\*[0-9a-f]+\*/\s+(?:@!?U?P\w+ )?([A-Z][\w.]*)", re.MULTILINE)
+    line = re.compile(
+        r"^\s+/\*[0-9a-f]+\*/\s+(?:@!?U?P\w+ )?([A-Z][\w.]*(?: `\(\$\S+\))?)", re.MULTILINE
+    )
     return {
         kernel: line.findall(text) for kernel, text in zip(parts[1::2], parts[2::2], strict=True)
     }

@@ -39,11 +39,11 @@ def kernels_of_the_cases(emulated: emulator.Emulator) -> set[str]:
     ran: set[str] = set()
 
     class Noting(HostBench):
-        def call(self, name: str, *arguments: object) -> object:
+        def call(self, name: str, *arguments: object, **named: object) -> object:
             with self.emulator.recording() as launches:
-                super().call(name, *arguments)
+                super().call(name, *arguments, **named)
             ran.update(launch.kernel for launch in launches)
-            return super().call(name, *arguments)
+            return super().call(name, *arguments, **named)
 
     for case in CASES.values():
         case(Noting(emulated))

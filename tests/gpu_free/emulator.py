@@ -82,7 +82,7 @@ def build(flags: Sequence[str] = PLAIN, planted: Path | None = None) -> Path:
 
     def compiled(source: Path) -> str:
         around = source.parents[1] if source.suffix == ".cu" else csrc
-        seen = [*around.glob("kernels/*.hpp"), *around.glob("cuda/*.hpp"), HERE / "simt.hpp"]
+        seen = [*around.glob("kernels/*.hpp"), *around.glob("cuda/*.hpp"), *HERE.glob("simt*.hpp")]
         how = flags
         if source.suffix == ".cpp" and source.parent != HERE:
             # The bindings only pass on: neither optimised nor sanitised, and most headers not seen.

@@ -174,6 +174,10 @@ class Run:
                 self.pc[on] = self.kernel.labels[i.operands[0]]
             elif i.name in ("ret", "exit"):
                 self.pc[on] = len(self.kernel.code)
+            elif i.name == "bar" and "warp" in i.modifiers:
+                self.whole_warps(on, "barrier", i)
+            elif i.name in ("membar", "fence"):
+                pass  # in lock step nothing is late
             elif i.name == "bar":
                 if np.isin(self.block, np.unique(self.block[on])).sum() != on.size:
                     raise Fault(f"barrier not reached by every thread of the block: {i.text}")
@@ -205,12 +209,13 @@ class Run:
                 self.write(register, memory.view(TYPES[kind])[at])
 
     def atomic(self, i: Instruction) -> None:
-        """Integer add and min; floats have no place here (their order would be seen)."""
+        """Integer add, min and max; floats have no place here (their order would be seen)."""
         kind = i.types[-1]
         if kind[0] == "f":
             raise Fault(f"float atomics give another result in another order: {i.text}")
         size = np.dtype(TYPES[kind]).itemsize
-        memory, at = self.place(i.operands[-2], 0, "global", size, False)
+        space = "shared" if "shared" in i.modifiers else "global"
+        memory, at = self.place(i.operands[-2], 0, space, size, False)
         view, value = memory.view(TYPES[kind]), self.read(i.operands[-1], kind)
         value = np.broadcast_to(value, at.shape)
         if "add" in i.modifiers:
@@ -222,28 +227,37 @@ class Run:
             old[order] = before + view[at[order]]
             np.add.at(view, at, value)
             assert len(cells) <= len(at)
-        elif "min" in i.modifiers:
+        elif "min" in i.modifiers or "max" in i.modifiers:
             old = view[at]
-            np.minimum.at(view, at, value)
+            (np.minimum if "min" in i.modifiers else np.maximum).at(view, at, value)
         else:
             raise NotImplementedError(i.text)
         if i.name == "atom":
             self.write(i.operands[0], old)
 
     def shuffle(self, i: Instruction, on: np.ndarray) -> None:
-        """``shfl.sync.bfly`` of whole warps."""
-        if "bfly" not in i.modifiers:
-            raise NotImplementedError(i.text)
-        warps, counts = np.unique(self.warp[on], return_counts=True)
-        if (counts != 32).any():
-            raise Fault(f"shuffle with lanes missing in {self.kernel.name}: {i.text}")
-        assert len(warps) * 32 == on.size
+        """``shfl.sync.bfly`` and ``.idx`` of whole warps."""
+        self.whole_warps(on, "shuffle", i)
+        if (self.read(i.operands[4], "u32") != 0xFFFFFFFF).any():
+            raise Fault(f"shuffle of a part of a warp in {self.kernel.name}: {i.text}")
         target, _, flag = i.operands[0].partition("|")
-        distance = np.broadcast_to(self.read(i.operands[2], "u32").astype(np.int64), on.shape)
-        value = self.registers[i.operands[1]][on ^ distance]  # warps begin at multiples of 32
-        self.write(target, value)
+        told = np.broadcast_to(self.read(i.operands[2], "u32").astype(np.int64), on.shape)
+        if "bfly" in i.modifiers:
+            source = on ^ told  # warps begin at multiples of 32
+        elif "idx" in i.modifiers:
+            source = (on & ~31) | (told & 31)
+        else:
+            raise NotImplementedError(i.text)
+        self.write(target, self.registers[i.operands[1]][source])
         if flag:
             self.write(flag, np.True_)
+
+    def whole_warps(self, on: np.ndarray, what: str, i: Instruction) -> None:
+        """Fault where a lane of a warp is missing."""
+        warps, counts = np.unique(self.warp[on], return_counts=True)
+        if (counts != 32).any():
+            raise Fault(f"{what} with lanes missing in {self.kernel.name}: {i.text}")
+        assert len(warps) * 32 == on.size
 
 
 class Program:

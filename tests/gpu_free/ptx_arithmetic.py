@@ -13,7 +13,8 @@ KNOWN = {
     *("relaxed", "volatile", "gpu"),
     *("rn", "rz", "rni", "rmi", "rpi", "rzi", "approx", "full", "ftz", "lo", "hi", "wide"),
     *("eq", "ne", "lt", "le", "gt", "ge", "equ", "neu", "ltu", "leu", "gtu", "geu", "num", "nan"),
-    *("and", "or", "xor", "uni", "sync", "bfly", "add", "min"),
+    *("and", "or", "xor", "uni", "sync", "bfly", "idx", "warp", "gl"),
+    *("add", "min", "max"),
 }
 WIDER = {"u16": "u32", "s16": "s32", "u32": "u64", "s32": "s64"}
 COMPARE: dict[str, Callable[[Any, Any], Any]] = {

@@ -52,7 +52,13 @@ class Kernel:
 
 def parse(text: str) -> dict[str, Kernel]:
     """Return the kernels of a PTX file by their mangled names."""
-    kernels = {name: _kernel(name, given, body) for name, given, body in ENTRY.findall(text)}
+    # What functions that are no templates share stands before all kernels.
+    common = re.findall(r"^\.shared [^;]* ([\w$]+)(?:\[\d+\])?;", text, flags=re.MULTILINE)
+    lines = re.findall(r"^(\.shared [^;]*;)", text, flags=re.MULTILINE)
+    kernels = {}
+    for name, given, body in ENTRY.findall(text):
+        used = [line for line, variable in zip(lines, common, strict=True) if variable in body]
+        kernels[name] = _kernel(name, given, "\n".join([*used, body]))
     for kernel in kernels.values():  # what a launch gives lies behind the kernel's own
         kernel.shared |= dict.fromkeys(DYNAMIC.findall(text), kernel.shared_bytes)
     return kernels
@@ -67,8 +73,9 @@ def _kernel(name: str, given: str, body: str) -> Kernel:
     for kind, register in re.findall(r"\.reg \.(\w+)\s+(%?\w+);", body):
         kernel.registers[register] = TYPES[kind]
     shared = re.findall(r"\.shared \.align (\d+) \.b8 ([\w$]+)\[(\d+)\]", body)
-    for align, kind, variable in re.findall(r"\.shared \.align (\d+) \.(\w+) ([\w$]+);", body):
-        shared.append((align, variable, np.dtype(TYPES[kind]).itemsize))
+    for align, kind, variable in re.findall(r"\.shared (?:\.align (\d+) )?\.(\w+) ([\w$]+);", body):
+        size = np.dtype(TYPES[kind]).itemsize
+        shared.append((align or size, variable, size))
     for align, variable, size in shared:  # no better aligned than it says
         kernel.shared[variable] = kernel.shared_bytes + int(align)
         kernel.shared_bytes += (int(align) + int(size) + 127) // 128 * 128

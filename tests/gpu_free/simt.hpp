@@ -154,6 +154,26 @@ inline void set_thread(unsigned t) {
   threadIdx = dim3(t % blockDim.x, t / blockDim.x);
 }
 
+/// A store that is not seen yet.
+struct Posted {
+  unsigned thread, block;
+  void *at;
+  size_t size;
+  unsigned char bytes[16];
+};
+inline std::vector<Posted> posted;
+
+/// Lets all see what a thread of this block has posted; ~0u: what anybody has.
+inline void deliver(unsigned thread) {
+  std::vector<Posted> later;
+  for (const Posted &one : posted)
+    if (thread == ~0u || (one.thread == thread && one.block == blockIdx.x))
+      std::memcpy(one.at, one.bytes, one.size);
+    else
+      later.push_back(one);
+  posted.swap(later);
+}
+
 inline void run_fibers(unsigned threads) {
   while (fibers.size() < threads) {
     auto f = std::make_unique<Fiber>();
@@ -167,17 +187,31 @@ inline void run_fibers(unsigned threads) {
   }
   for (unsigned t = 0; t < threads; ++t)
     fibers[t]->done = false;
-  std::vector<unsigned> ready;
+  std::vector<unsigned> ready, late;
+  // One warp goes on only when no other can; often the first, which has the block's chores.
+  unsigned last = order() % 2 ? 0 : order() % ((threads + 31) / 32);
   for (;;) {
     ready.clear();
+    late.clear();
     bool alive = false;
+    for (unsigned w = 0; w < threads; w += 32) // a warp may be far ahead of another
+      if (order() % 2)
+        release(w, std::min(w + 32, threads), true);
     for (unsigned t = 0; t < threads; ++t) {
       alive = alive || !fibers[t]->done;
       if (!fibers[t]->done && !fibers[t]->barrier)
-        ready.push_back(t);
+        (t / 32 == last ? late : ready).push_back(t);
     }
     if (!alive)
       return;
+    if (ready.empty() && !late.empty()) {
+      bool moved = false;
+      for (unsigned w = 0; w < threads; w += 32)
+        moved |= release(w, std::min(w + 32, threads), true);
+      if (moved)
+        continue;
+      ready.swap(late);
+    }
     if (ready.empty()) {
       bool moved = false;
       for (unsigned w = 0; w < threads; w += 32)
@@ -187,6 +221,7 @@ inline void run_fibers(unsigned threads) {
       continue;
     }
     std::shuffle(ready.begin(), ready.end(), order);
+    ready.resize(1 + order() % ready.size()); // the others come later
     for (unsigned t : ready) {
       set_thread(t);
       enter(*fibers[t]);
@@ -233,6 +268,7 @@ inline void run(bool waits, dim3 grid, dim3 block, Call call, const void *argume
       }
     }
   }
+  deliver(~0u);
 }
 
 template <class... P> std::vector<unsigned char> bytes_of(const std::tuple<P...> &values) {
@@ -284,60 +320,29 @@ void launch(bool waits, void (*kernel)(P...), dim3 grid, dim3 block, A... given)
       &pack);
 }
 
-} // namespace simt
-
-// A barrier is its source line: the compiler may copy the call, as it likes.
-inline void __syncthreads(int line = __builtin_LINE()) { simt::wait(line, false); }
-
-template <class T>
-T __shfl_xor_sync(unsigned mask, T value, int distance, int line = __builtin_LINE()) {
+/// A shuffle: each lane gets the value of the lane that `from` names for it.
+template <class T, class From> T exchange(unsigned mask, T value, int line, From from) {
   static_assert(sizeof(T) <= sizeof(uint64_t), "what a slot holds");
   if (mask != ~0u)
-    simt::fail("only shuffles of whole warps are emulated");
-  unsigned lane = simt::current;
-  unsigned slot = simt::fibers.empty() ? 0 : simt::fibers[lane]->shuffles++ % 2;
-  if (simt::fibered)
-    std::memcpy(&simt::fibers[lane]->slot[slot], &value, sizeof value);
-  simt::wait(line, true);
-  std::memcpy(&value, &simt::fibers[lane ^ unsigned(distance)]->slot[slot], sizeof value);
+    fail("only shuffles of whole warps are emulated");
+  unsigned lane = current;
+  unsigned slot = fibers.empty() ? 0 : fibers[lane]->shuffles++ % 2;
+  if (fibered)
+    std::memcpy(&fibers[lane]->slot[slot], &value, sizeof value);
+  wait(line, true);
+  std::memcpy(&value, &fibers[from(lane)]->slot[slot], sizeof value);
   return value;
 }
 
-inline cudaError_t cudaGetLastError() { return std::exchange(simt::last_error, cudaSuccess); }
-inline const char *cudaGetErrorName(cudaError_t) { return "cudaErrorInvalidConfiguration"; }
-inline const char *cudaGetErrorString(cudaError_t) { return "invalid configuration argument"; }
-inline cudaError_t cudaGetDeviceCount(int *count) {
-  *count = 1;
-  return cudaSuccess;
-}
-inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int) {
-  *p = cudaDeviceProp();
-  return cudaSuccess;
-}
-inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
-inline cudaError_t cudaGetDevice(int *device) {
-  *device = 0;
-  return cudaSuccess;
-}
-inline cudaError_t cudaDeviceGetAttribute(int *value, int, int) {
-  *value = int(simt::most_shared);
-  return cudaSuccess;
-}
-template <class... P> cudaError_t cudaFuncSetAttribute(void (*kernel)(P...), int, int bytes) {
-  if (size_t(bytes) > simt::most_shared)
-    return cudaErrorInvalidConfiguration;
-  simt::allowed_shared[reinterpret_cast<const void *>(kernel)] = size_t(bytes);
-  return cudaSuccess;
+/// Stays in the thread's hands until it fences, or the kernel is over: other blocks may see it
+/// late.
+template <class T> void post(T *at, T value) {
+  Posted one{current, blockIdx.x, at, sizeof value, {}};
+  static_assert(sizeof value <= sizeof one.bytes, "what a letter holds");
+  std::memcpy(one.bytes, &value, sizeof value);
+  posted.push_back(one);
 }
 
-#define LAUNCH(kernel, grid, block, stream, ...)                                                   \
-  simt::launch(true, kernel, grid, block, __VA_ARGS__)
-#define LAUNCH_SHARED(kernel, grid, block, bytes, stream, ...)                                     \
-  do {                                                                                             \
-    simt::shared_bytes = bytes;                                                                    \
-    simt::launch(true, kernel, grid, block, __VA_ARGS__);                                          \
-    simt::shared_bytes = 0;                                                                        \
-  } while (0)
-#define DYNAMIC_SHARED(name) unsigned char *name = simt::dynamic_shared.get()
-#define LAUNCH_FREE(kernel, grid, block, stream, ...)                                              \
-  simt::launch(false, kernel, grid, block, __VA_ARGS__)
+} // namespace simt
+
+#include "simt_device.hpp"

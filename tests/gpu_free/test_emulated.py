@@ -79,13 +79,13 @@ def test_arguments_that_make_no_sense_are_refused(emulated: Emulator):
     with pytest.raises(ValueError, match="order=5 is not compiled; use 4 or 6"):
         bench.call("deposit", Y, N, 2, Mesh([0.0] * 2, 1.0, 5, [40, 40]), charge, 0)
     with pytest.raises(ValueError, match="4 axes; 1, 2 and 3 are compiled"):
-        bench.call("exact", Y, N, 4, 1.0, Y, Y, Y, 0)
+        bench.call("exact", Y, N, 4, 1.0, Y, Y, Y, 0, 0)
     with pytest.raises(ValueError, match="center has 1 numbers; the map has 2 axes"):
         bench.call("deposit", Y, N, 2, Mesh([0.0], 1.0, 6, [40, 40]), charge, 0)
     with pytest.raises(ValueError, match="10 nodes on axis 1; order 6 needs at least 12"):
         bench.call("deposit", Y, N, 2, Mesh([0.0] * 2, 1.0, 6, [40, 10]), charge, 0)
     with pytest.raises(ValueError, match="self_terms has 0 numbers; 2 axes need 3"):
-        bench.call("gather", Y, N, 2, usual, charge, [40, 1], Y, Y, Y, 0)
+        bench.call("gather", Y, N, 2, usual, charge, [40, 1], Y, Y, Y, Y, 0, 0)
     with pytest.raises(ValueError, match="now is no address"):
         bench.call("write_numbers", Mesh([0.0] * 2, 1.0, 6, [40, 40], 0.0, [0.0] * 3), N, 0)
     with pytest.raises(ValueError, match="length 100; 2\\^a and 3 2\\^a from 64 to 8192"):
@@ -106,8 +106,11 @@ def test_arguments_that_make_no_sense_are_refused(emulated: Emulator):
         bench.call("pack", charge, [40, 40], charge, [30, 60], 0)
     with pytest.raises(ValueError, match="Y lies at an address that 8 does not divide"):
         emulated.cuda.extent(Y.ctypes.data + 4, N - 1, 2, 0, 0, 0)
+    held = bench.call("Edges", indptr=Y, indices=Y, data=Y, group=33)
+    with pytest.raises(ValueError, match="group=33 rows per warp; pass 1 to 32"):
+        bench.call("divergence", Y, N, 2, held, 1.0, Y, Y, Y, 0)
     with pytest.raises(TypeError):
-        bench.call("exact", 1.5, N, 2, 1.0, Y, Y, Y, 0)
+        bench.call("exact", 1.5, N, 2, 1.0, Y, Y, Y, 0, 0)
     with pytest.raises(ValueError, match="bytes=2 per value; 4 and 8 are compiled"):
         bench.call("fill", Y, N, 2, 0, 0)
     with pytest.raises(ValueError, match="4 axes; 1, 2 and 3 are compiled"):
@@ -129,7 +132,7 @@ def test_arguments_that_make_no_sense_are_refused(emulated: Emulator):
 
 def test_nothing_to_do_launches_nothing(emulated: Emulator):
     emulated.launches()
-    emulated.cuda.exact(0, 0, 2, 1.0, 0, 0, 0, 0)
+    emulated.cuda.exact(0, 0, 2, 1.0, 0, 0, 0, 0, 0)
     emulated.cuda.invert(0, 0, 0, 0)
     emulated.cuda.check_points(0, 0, 5, 0, 0)
     assert emulated.launches() == 0

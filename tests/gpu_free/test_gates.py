@@ -16,12 +16,10 @@ from gpu_free.compiled import Compiled
 pytestmark = pytest.mark.nvcc
 TABLE = Path(__file__).with_name("registers.txt")
 # What runs in every iteration; sums are in float64 by design.
-HOT = re.compile(
-    r"lanes_k<\d, Deposit|each_k<(StoreResult<Gather|Pad|Multiply)|rows_k<|blocks_k<Fft|sum_k<"
-)
+HOT = re.compile(r"(deposit|gather|rows|pieces|sum)_k<|each_k<(Pad|Multiply)|blocks_k<Fft")
 ON_EXACT_SUMS = re.compile(
-    r"sum_k<(double|Coordinates)|Exact|Placement|Conditional|MergeSlice|Recentre|Mean<double>"
-    r"|gram_k|ChunkSums|AddParts|AddSymmetric|Scores|EqualWeights|FixedWidth|EvenLines"
+    r"sum_k<(double|Coordinates)|gather_k|Exact|Placement|Conditional|MergeSlice|Recentre"
+    r"|Mean<double>|gram_k|ChunkSums|AddParts|AddSymmetric|Scores|EqualWeights|FixedWidth|EvenLines"
 )
 
 
@@ -85,7 +83,10 @@ def test_hot_kernels_keep_to_registers_and_float32(code: dict[str, list[str]]):
         assert len(listed) > 10, name
         text = " ".join(listed)
         assert not re.search(r"\b(LDL|STL)\b", text), f"{name}: local memory"
-        assert not re.search(r"\bCALL\b", text), f"{name}: a call"
+        # A warp that has diverged calls for help on sm_75 and 80; jumps may be calls of a label.
+        called = [i for i in listed if i.startswith("CALL") and "$" in i]
+        strange = [i for i in called if not re.search(r"__cuda_sm70_(warp|shfl)sync", i)]
+        assert not strange, f"{name}: a call"
 
 
 def test_float64_is_for_sums(code: dict[str, list[str]]):
@@ -103,12 +104,40 @@ def test_no_float_is_added_atomically(code: dict[str, list[str]]):
 
 
 def test_deposit_waits_for_no_answer(code: dict[str, list[str]]):
-    deposits = {name: listed for name, listed in code.items() if "DepositLane" in name}
+    deposits = {name: listed for name, listed in code.items() if name.startswith("deposit_k")}
     assert len(deposits) == 6
     for name, listed in deposits.items():
         text = " ".join(listed)
         assert re.search(r"\bREDG?\.E\.ADD\.64", text), name
-        assert not re.search(r"\bATOM", text), name
+        assert not re.search(r"\bATOMG?\.E", text), name
+        # In shared memory 32-bit additions are one instruction; others are loops of CAS.
+        assert re.search(r"\bATOMS\.ADD\b", text), name
+        assert not re.search(r"\bATOMS\.CAS", text), name
+
+
+def test_patches_are_read_from_shared_memory(code: dict[str, list[str]]):
+    for name, listed in code.items():
+        found = re.match(r"gather_k<(\d), (\d)>", name)
+        if found:
+            c, order = map(int, found.groups())
+            loads = [i for i in listed if re.fullmatch(r"LDS(\.U)?(\.64|\.128)?", i)]
+            assert len(loads) >= order ** min(c, 2), name
+            assert not [i for i in listed if re.fullmatch(r"LD\.E.*", i)], f"{name}: generic loads"
+
+
+def test_a_warp_has_all_loads_of_a_batch_on_the_way(code: dict[str, list[str]]):
+    """Ids and weights of all strides come before the first point: gpu_rows.hpp says why."""
+    batch = re.search(r"BATCH = (\d+)", (compiled.recipe().KERNELS / "gpu_rows.hpp").read_text())
+    assert batch is not None
+    both = 2 * int(batch[1])
+    kernels = {name: listed for name, listed in code.items() if re.match(r"(rows|pieces)_k<", name)}
+    assert len(kernels) == 24
+    for name, listed in kernels.items():
+        loads = [i for i in listed if i.startswith("LDG")]
+        streamed = [".EF" in i for i in loads]
+        first = streamed.index(True)
+        assert sum(streamed) == both, name
+        assert all(streamed[first : first + both]), f"{name}: a point is read before the last id"
 
 
 def test_tiles_multiply_what_four_numbers_a_load_bring(code: dict[str, list[str]]):

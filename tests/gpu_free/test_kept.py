@@ -9,6 +9,7 @@ from gpu_free import lookalike
 from gputsne.backends.cuda.field import Watch
 from gputsne.backends.cuda.ops import CudaOps
 from gputsne.base.errors import OverMemory
+from gputsne.base.types import Affinities, StepParams
 from gputsne.engine.field import Field
 
 N = 400
@@ -70,13 +71,37 @@ def test_an_interrupt_amid_a_deposit_leaves_no_charge(ops, monkeypatch):
 
 def test_an_escape_is_told_once_whoever_reads_the_extent(ops):
     on = ops.xp.asarray(Y)
-    ops._field.watch.array[Watch.FLAG :] = np.ones(1, np.int32).view(np.float32)[0]
+    ops._field.watch.array[Watch.FLAG : Watch.KEYS] = np.ones(1, np.int32).view(np.float32)[0]
     ops.extent(on)  # to put points in order
     ops.extent(on)
     assert ops.escaped
     _, field = evaluated(ops)  # the field has refreshed its mesh
     assert not ops.escaped
     assert field.out_of_mesh == 0  # before its first refresh no point can have left
+
+
+def test_a_step_leaves_the_extent_of_its_map_until_forces_are_evaluated(ops, monkeypatch):
+    _, field = evaluated(ops)
+    P = ops.hold(Affinities(np.zeros(N + 1, np.int64), np.empty(0, np.int32), np.empty(0, "f4")))
+    on = ops.xp.asarray(Y)
+    moved, velocity, gains = (ops.xp.asarray(a) for a in (0 * Y, 0.1 * Y, 0 * Y + 1))
+    grad, params = ops.xp.asarray(0 * Y), StepParams(1.0, 1.0, 1.0, max_step=1e3)
+    ops.attract_and_step(P, on, moved, velocity, gains, grad, 1.0, 1.0, params)
+    want = ops.extent(moved)
+    assert want != ops.extent(on)
+    with monkeypatch.context() as patch:
+        patch.setattr(ops._field, "extent", lambda _: pytest.fail("a pass over the map"))
+        assert ops.stepped_extent(moved) == want
+    field.forces(on, None, grad)  # clears it for the next step
+    assert ops.stepped_extent(on) == ops.extent(on)
+    ops.attract_and_step(P, moved, on, velocity, gains, grad, 1.0, 1.0, params)
+    assert ops.stepped_extent(on) == ops.extent(on)
+    velocity[7, 1] = np.nan
+    field.forces(moved, None, grad)
+    ops.attract_and_step(P, moved, on, velocity, gains, grad, 1.0, 1.0, params)
+    box = ops.stepped_extent(on)
+    assert np.isfinite(box[0]).all()
+    assert np.isnan(box[1]).all()
 
 
 def test_plans_stay_when_the_mesh_changes_until_they_hold_too_much(ops, monkeypatch):

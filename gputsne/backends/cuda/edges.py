@@ -59,14 +59,20 @@ class Edges(Affinities):
         """Whether the weights have 2 bytes."""
         return self.data.dtype.itemsize == 2
 
-    def arguments(self, gpu: Gpu) -> tuple[Any, ...]:
+    def told(self, gpu: Gpu) -> Any:
         """Return what the kernels are told of P, which the caller keeps alive."""
         hubs = [] if self.hubs is None else [
             gpu.at(self.hubs.row), gpu.at(self.hubs.first), len(self.hubs.row), self.hubs.pieces,
             PIECE, gpu.at(self.hubs.sums),
         ]  # fmt: skip
-        where = (gpu.at(self.indptr), gpu.at(self.indices), gpu.at(self.data))
-        return (*where, self.half, self.scale, hubs)
+        return gpu.module.Edges(
+            indptr=gpu.at(self.indptr),
+            indices=gpu.at(self.indices),
+            data=gpu.at(self.data),
+            half=self.half,
+            scale=self.scale,
+            hubs=hubs,
+        )
 
 
 def cut(gpu: Gpu, indptr: Array) -> Hubs | None:

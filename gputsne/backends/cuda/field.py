@@ -44,11 +44,14 @@ class Watch:
     ----------
     box : tuple of 2 lists of float, or None
         Lowest and highest coordinate per axis; None for sums by definition, which end nowhere.
-    array : array, shape (FLAG + 1,), float32
-        The extent (2, c) that was read last; at FLAG an int32, 1 where a point left the box.
+    array : array, shape (KEYS + 6,), float32
+        The extent (2, c) that was read last; at FLAG an int32, 1 where a point left the box; at
+        KEYS the extent of the map that the last step left, (2 c,) uint32 as in csrc/kernels/
+        extent.hpp, 0 where ``gather`` was called since.
     """
 
     FLAG = 2 * 3
+    KEYS = FLAG + 1
 
     def __init__(self) -> None:
         self.box: tuple[list[float], list[float]] | None = None
@@ -58,9 +61,25 @@ class Watch:
         """Return the address of the flag."""
         return gpu.at(self.array) + self.array.itemsize * self.FLAG
 
+    def keys_at(self, gpu: Gpu) -> int:
+        """Return the address of the extent that a step leaves."""
+        return gpu.at(self.array) + self.array.itemsize * self.KEYS
+
+    @staticmethod
+    def box_of(keys: Array) -> list[tuple[float, float]]:
+        """Return (lowest, highest) coordinate per axis from keys (2 c,) uint32; NaN for any."""
+        low, high = keys.reshape(2, -1)
+        ascending = np.stack([~low, high])  # as floats are, negative ones upside down
+        bits = np.where(ascending >> 31, ascending & 0x7FFFFFFF, ~ascending).astype(np.uint32)
+        box = bits.view(np.float32)
+        box[:, (keys.reshape(2, -1) == 0xFFFFFFFF).any(axis=0)] = np.nan
+        return [(float(a), float(b)) for a, b in box.T]
+
 
 class FieldStage:
-    """extent, grid, deposit, convolve, potential, gather, spare, mean and exact of ``Ops``.
+    """extent, stepped_extent, grid, deposit, convolve, potential, gather, spare, mean and exact.
+
+    All as in ``Ops``.
 
     Parameters
     ----------
@@ -84,11 +103,12 @@ class FieldStage:
         self._fixed: Array  # fixed-point charges, kept zero between calls
         self._mixed = False  # whether a deposit was interrupted, so that _fixed may not be zero
 
-    def _buffer(self, name: str, shape: tuple[int, ...], dtype: Any) -> Array:
-        """Return an array that is kept from call to call."""
+    def _buffer(self, name: str, shape: tuple[int, ...], dtype: Any, zero: bool = False) -> Array:
+        """Return an array that is kept from call to call; with ``zero``, it begins as zeros."""
         kept = self._buffers.get(name)
         if kept is None or kept.shape != shape:
-            kept = self._buffers[name] = self.gpu.empty(shape, dtype)
+            make = self.gpu.xp.zeros if zero else self.gpu.empty
+            kept = self._buffers[name] = make(shape, dtype)
             self._replaced()
         return kept
 
@@ -100,7 +120,7 @@ class FieldStage:
         self._home = number
         self._buffers.clear()
         self._fixed = gpu.xp.zeros((0,), np.uint64)
-        self.watch.array = gpu.xp.zeros(Watch.FLAG + 1, np.float32)
+        self.watch.array = gpu.xp.zeros(Watch.KEYS + 6, np.float32)
         self.convolution.forget()
         self.numbers.forget()
         self._replaced()
@@ -114,12 +134,26 @@ class FieldStage:
         Y = gpu.put(Y, np.float32)
         scratch = gpu.xp.empty(gpu.sum_scratch * 2 * c, np.float32)
         gpu.module.extent(gpu.at(Y), n, c, gpu.at(scratch), gpu.at(self.watch.array), gpu.stream)
-        seen = gpu.host(self.watch.array)
-        escaped = bool(seen[Watch.FLAG :].view(np.int32)[0])
-        if escaped:
-            gpu.fill(self.watch.array[Watch.FLAG :], 0.0)
+        seen, escaped = self._look()
         low, high = seen[:c], seen[c : 2 * c]
         return [(float(a), float(b)) for a, b in zip(low, high, strict=True)], escaped
+
+    def stepped_extent(self, Y: FloatArray) -> tuple[list[tuple[float, float]], bool]:
+        """Return the same without a pass over Y, which the last step left; waits for the device."""
+        seen, escaped = self._look()
+        keys = seen[Watch.KEYS :].view(np.uint32)[: 2 * Y.shape[1]]
+        if keys.all():
+            return Watch.box_of(keys), escaped
+        box, later = self.extent(Y)  # the forces were evaluated since, or there was no step
+        return box, escaped or later
+
+    def _look(self) -> tuple[Array, bool]:
+        """Return the watch's array, and whether a point left the mesh, which is then forgotten."""
+        seen = self.gpu.host(self.watch.array)
+        escaped = bool(seen[Watch.FLAG :].view(np.int32)[0])
+        if escaped:
+            self.gpu.fill(self.watch.array[Watch.FLAG : Watch.KEYS], 0.0)
+        return seen, escaped
 
     def grid(self, mesh: Mesh) -> FloatArray:
         """Return the array for the charges, padded: the FFT reads it as it is."""
@@ -181,13 +215,16 @@ class FieldStage:
 
     def gather(
         self, Y: FloatArray, mesh: Mesh, center: Sequence[float], potential: FloatArray,
-        phi: FloatArray, grad: FloatArray,
+        phi: FloatArray | None, grad: FloatArray,
     ) -> OnDevice:  # fmt: skip
         """See ``Ops``; Z stays on the device."""
         gpu = self.gpu
         Y = gpu.put(Y, np.float32)
         n, c = Y.shape
-        z = self._buffer(f"z of {n}", (n,), np.float32)  # some of the points have one of their own
+        Z = gpu.empty((1,), np.float64)
+        # some of the points have one of their own
+        parts = (gpu.module.gather_scratch(n),)
+        scratch = self._buffer(f"parts of {n}", parts, np.float64, zero=True)
         gpu.module.gather(
             gpu.at(Y),
             n,
@@ -195,37 +232,44 @@ class FieldStage:
             self._told(mesh, center, n),
             gpu.at(potential),
             [s // potential.itemsize for s in potential.strides],
-            gpu.at(phi),
+            0 if phi is None else gpu.at(phi),
             gpu.at(grad),
-            gpu.at(z),
+            gpu.at(scratch),
+            gpu.at(Z),
+            self.watch.keys_at(gpu),
             gpu.stream,
         )
-        return self._total(z)
+        return OnDevice(Z)
 
-    def spare(self, Y: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """See ``Ops``."""
-        phi = self._buffer("phi", Y.shape[:1], np.float32)
-        return phi, self._buffer("grad", Y.shape, np.float32)
+    def spare(self, Y: FloatArray) -> tuple[None, FloatArray]:
+        """See ``Ops``; no array for phi."""
+        return None, self._buffer("grad", Y.shape, np.float32)
 
     def mean(
         self,
-        one: tuple[FloatArray, FloatArray, OnDevice],
-        two: tuple[FloatArray, FloatArray, OnDevice],
+        one: tuple[FloatArray | None, FloatArray, OnDevice],
+        two: tuple[FloatArray | None, FloatArray, OnDevice],
     ) -> OnDevice:
         """See ``Ops``; Z stays on the device."""
         fields = [(phi, grad, Z.value) for phi, grad, Z in (one, two)]
         for a, b in zip(*fields, strict=True):
-            arrays.mean(self.gpu, a, b)
+            if a is not None and b is not None:
+                arrays.mean(self.gpu, a, b)
         return one[2]
 
-    def exact(self, Y: FloatArray, dof: float, phi: FloatArray, grad: FloatArray) -> OnDevice:
+    def exact(
+        self, Y: FloatArray, dof: float, phi: FloatArray | None, grad: FloatArray
+    ) -> OnDevice:
         """See ``Ops``; Z stays on the device."""
         gpu = self.gpu
         self.watch.box = None
         Y = gpu.put(Y, np.float32)
         n, c = Y.shape
         z = self._buffer(f"z of {n}", (n,), np.float32)
-        gpu.module.exact(gpu.at(Y), n, c, dof, gpu.at(phi), gpu.at(grad), gpu.at(z), gpu.stream)
+        gpu.module.exact(
+            gpu.at(Y), n, c, dof, 0 if phi is None else gpu.at(phi), gpu.at(grad), gpu.at(z),
+            self.watch.keys_at(gpu), gpu.stream,
+        )  # fmt: skip
         return self._total(z)
 
     def _total(self, z: FloatArray) -> OnDevice:

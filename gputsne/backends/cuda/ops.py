@@ -67,6 +67,7 @@ class CudaOps(Ops):
     node_pairs = (10.0, 3.0)  # estimates: an FFT pair of 4096**2 nodes takes 0.38 ms
     epoch = 25  # iterations between two looks at the extent, at most
     few_meshes = True
+    phi_wanted = False
     relabel_from = 20_000  # L1 gains at any size; below, one reordering costs what it saves
 
     def __init__(
@@ -215,6 +216,12 @@ class CudaOps(Ops):
         self.escaped = self.escaped or escaped
         return box
 
+    def stepped_extent(self, Y: FloatArray) -> list[tuple[float, float]]:
+        """See ``Ops``; the step has noted it. Waits for the device, and takes the flag along."""
+        box, escaped = self._field.stepped_extent(Y)
+        self.escaped = self.escaped or escaped
+        return box
+
     def grid(self, mesh: Mesh) -> FloatArray:
         """See ``Ops``; padded, as the FFT reads it."""
         return self._field.grid(mesh)
@@ -235,24 +242,26 @@ class CudaOps(Ops):
 
     def gather(
         self, Y: FloatArray, mesh: Mesh, center: Sequence[float], potential: FloatArray,
-        phi: FloatArray, grad: FloatArray,
+        phi: FloatArray | None, grad: FloatArray,
     ) -> OnDevice:  # fmt: skip
         """See ``Ops``; Z stays on the device."""
         return self._field.gather(Y, mesh, center, potential, phi, grad)
 
-    def spare(self, Y: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """See ``Ops``."""
+    def spare(self, Y: FloatArray) -> tuple[None, FloatArray]:
+        """See ``Ops``; no array for phi."""
         return self._field.spare(Y)
 
     def mean(
         self,
-        one: tuple[FloatArray, FloatArray, OnDevice],
-        two: tuple[FloatArray, FloatArray, OnDevice],
+        one: tuple[FloatArray | None, FloatArray, OnDevice],
+        two: tuple[FloatArray | None, FloatArray, OnDevice],
     ) -> OnDevice:
         """See ``Ops``; Z stays on the device."""
         return self._field.mean(one, two)
 
-    def exact(self, Y: FloatArray, dof: float, phi: FloatArray, grad: FloatArray) -> OnDevice:
+    def exact(
+        self, Y: FloatArray, dof: float, phi: FloatArray | None, grad: FloatArray
+    ) -> OnDevice:
         """See ``Ops``; Z stays on the device."""
         return self._field.exact(Y, dof, phi, grad)
 

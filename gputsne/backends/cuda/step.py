@@ -27,7 +27,8 @@ class StepStage:
     ----------
     gpu : Gpu
     watch : Watch
-        The box of the mesh in use, and the flag that is raised where a point leaves it.
+        The box of the mesh in use, the flag that is raised where a point leaves it, and the extent
+        of the map that a step leaves.
     numbers : Numbers
         Where a captured step reads what changes.
     """
@@ -45,29 +46,26 @@ class StepStage:
         at_Z = Z.value if isinstance(Z, OnDevice) else gpu.put([float(Z)], np.float64)
         low, high = self.watch.box or ([-INFINITY] * c, [INFINITY] * c)
         now, changed = self.numbers.step((params, tuple(low), tuple(high), P.scale, dof))
-        gpu.module.attract_and_step(
-            gpu.at(Y),
-            n,
-            c,
-            *P.arguments(gpu),
-            gpu.at(grad),
-            gpu.at(Y_next),
-            gpu.at(velocity),
-            gpu.at(gains),
-            gpu.at(at_Z),
-            dof,
-            params.exaggeration,
-            params.momentum,
-            params.learning_rate,
-            params.max_step,
-            params.min_gain,
-            low,
-            high,
-            self.watch.flag_at(gpu),
-            now,
-            changed,
-            gpu.stream,
+        into = gpu.module.StepInto(
+            grad=gpu.at(grad),
+            Y_next=gpu.at(Y_next),
+            velocity=gpu.at(velocity),
+            gains=gpu.at(gains),
+            Z=gpu.at(at_Z),
+            dof=dof,
+            exaggeration=params.exaggeration,
+            momentum=params.momentum,
+            learning_rate=params.learning_rate,
+            max_step=params.max_step,
+            min_gain=params.min_gain,
+            low=low,
+            high=high,
+            escaped=self.watch.flag_at(gpu),
+            extent=self.watch.keys_at(gpu),
+            now=now,
+            write=changed,
         )
+        gpu.module.attract_and_step(gpu.at(Y), n, c, P.told(gpu), into, gpu.stream)
 
     def divergence(self, P: Edges, Y: FloatArray, dof: float) -> float:
         """See ``Ops``; waits for the device."""
@@ -76,7 +74,7 @@ class StepStage:
         rows, out = gpu.empty((n,), np.float32), gpu.empty((1,), np.float64)
         scratch = gpu.empty((gpu.sum_scratch,), np.float64)
         gpu.module.divergence(
-            gpu.at(Y), n, c, *P.arguments(gpu), dof, gpu.at(rows),
-            gpu.at(scratch), gpu.at(out), gpu.stream,
+            gpu.at(Y), n, c, P.told(gpu), dof, gpu.at(rows), gpu.at(scratch), gpu.at(out),
+            gpu.stream,
         )  # fmt: skip
         return float(out[0])
