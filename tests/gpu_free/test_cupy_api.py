@@ -30,7 +30,7 @@ WHERE = {"xp": "cupy", "fft": "cupyx.scipy.fft"}
 def calls(cuda, monkeypatch):  # noqa: F811
     """Everything that any path asks for: fits, transform, save and go on, searches, plans."""
     lookalike.Array.calls.clear()
-    monkeypatch.setattr("gputsne.backends.cuda.graph.LONG_ROW", 30)
+    monkeypatch.setattr("gputsne.backends.cuda.affinities.LONG_ROW", 30)
     monkeypatch.setattr("gputsne.backends.cuda.edges.PIECE", 32)
     for path in PATHS.values():
         path(X)

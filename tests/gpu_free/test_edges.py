@@ -10,8 +10,8 @@ import pytest
 from gpu_free import lookalike
 
 from gputsne import backends
+from gputsne.backends.cuda import affinities as cuda_affinities
 from gputsne.backends.cuda import edges as cuda_edges
-from gputsne.backends.cuda import graph as cuda_graph
 from gputsne.backends.cuda.edges import Edges
 from gputsne.backends.cuda.ops import CudaOps
 from gputsne.base.types import Affinities, StepParams
@@ -109,8 +109,8 @@ def test_long_rows_are_sorted_as_short_ones_are(cuda, native, monkeypatch):
     p = rng.dirichlet(np.ones(k), n).astype(np.float32)
     assert np.bincount(indices.ravel()).max() > 100
     want = native.symmetrize(indices, p)
-    for longest in (cuda_graph.LONG_ROW, 20, 0):
-        monkeypatch.setattr(cuda_graph, "LONG_ROW", longest)
+    for longest in (cuda_affinities.LONG_ROW, 20, 0):
+        monkeypatch.setattr(cuda_affinities, "LONG_ROW", longest)
         for a, b in zip(cuda().symmetrize(indices, p), want, strict=True):
             np.testing.assert_array_equal(a, b)
 

@@ -2,7 +2,7 @@
 
 A graph keeps the arguments that its kernels were launched with. So where a mesh lies and how far a
 step goes is written to memory that stays, and a graph that was captured on one mesh goes on with
-the next of that shape. Outside of ``Graphs`` kernels get the same numbers as arguments.
+the next of that shape. Outside of ``Replay`` kernels get the same numbers as arguments.
 """
 
 from __future__ import annotations

@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 
 from gputsne.backends.cuda import arrays
+from gputsne.backends.cuda.affinities import AffinityStage
 from gputsne.backends.cuda.device import Gpu
 from gputsne.backends.cuda.edges import Edges
 from gputsne.backends.cuda.field import FieldStage, OnDevice
 from gputsne.backends.cuda.gram import MOST_COLUMNS, RowSums
-from gputsne.backends.cuda.graph import GraphStage
-from gputsne.backends.cuda.graphs import Graphs
 from gputsne.backends.cuda.held import HeldAffinities, spill
 from gputsne.backends.cuda.lists import GivenLists, ListStage
 from gputsne.backends.cuda.neighbors import NeighborStage
 from gputsne.backends.cuda.order import OrderStage
 from gputsne.backends.cuda.place import PlaceStage
+from gputsne.backends.cuda.replay import Replay
 from gputsne.backends.cuda.step import StepStage
 from gputsne.backends.protocol import Ops
 from gputsne.base.errors import OverMemory
@@ -82,13 +82,13 @@ class CudaOps(Ops):
         self.device: int | None = int(self.xp.cuda.Device().id)
         self.gpu.number = self.device
         self.gpu.module.use_device(self.device)
-        self.graphs: Graphs | None = None
-        self._graph = GraphStage(self.gpu)
+        self.graphs: Replay | None = None
+        self._affinities = AffinityStage(self.gpu)
         self._lists = ListStage(self.gpu)
         self._P: Callable[[], HeldAffinities | None] = lambda: None  # the one that was made last
         self._field = FieldStage(self.gpu, fft, self._forget_graphs, own_fft)
         if graphs:
-            self.graphs = Graphs(self.xp, self._field.numbers)
+            self.graphs = Replay(self.xp, self._field.numbers)
         self._step = StepStage(self.gpu, self._field.watch, self._field.numbers)
         self._order = OrderStage(self.gpu)
         self._place = PlaceStage(self.gpu)
@@ -159,16 +159,16 @@ class CudaOps(Ops):
         self, distances: FloatArray, perplexities: Sequence[float]
     ) -> tuple[FloatArray, int]:
         """See ``Ops``; p stays on the device."""
-        return self._graph.conditional(distances, perplexities)
+        return self._affinities.conditional(distances, perplexities)
 
     def symmetrize(self, indices: IntArray, p: FloatArray) -> tuple[Array, IntArray, FloatArray]:
         """See ``Ops``; ``joint`` leaves the arrays on the device."""
-        P = self._graph.joint(indices, p, 0)
+        P = self._affinities.joint(indices, p, 0)
         return P.indptr, P.indices, P.data
 
     def joint(self, graph: KNNGraph, p: FloatArray, unreached: int) -> HeldAffinities:
         """See ``Ops``; P stays on the device until it is read."""
-        P = self._graph.joint(self._lists.indices(graph), p, unreached)
+        P = self._affinities.joint(self._lists.indices(graph), p, unreached)
         self._P = weakref.ref(P)
         return P
 
@@ -202,11 +202,11 @@ class CudaOps(Ops):
 
     def hold(self, P: Affinities) -> Edges:
         """See ``Ops``; on the device."""
-        return self._graph.hold(P, self.half)
+        return self._affinities.hold(P, self.half)
 
     def mass(self, P: Affinities) -> float:
         """See ``Ops``; waits for the device."""
-        return self._graph.mass(self.hold(P))
+        return self._affinities.mass(self.hold(P))
 
     # Field
 

@@ -17,7 +17,7 @@ from gputsne.backends.cuda.edges import Edges, cut
 from gputsne.backends.cuda.held import HeldAffinities
 from gputsne.base.types import Affinities, Array, FloatArray, IntArray
 
-__all__ = ["GraphStage"]
+__all__ = ["AffinityStage"]
 
 MERGE_NUMBERS = 1 << 26  # uint64 of scratch per block of rows: 0.5 GB
 LONG_ROW = 4096  # edges of the transpose that one thread sorts; longer rows are sorted by all
@@ -25,7 +25,7 @@ POINT_AT = 32  # bit at which a packed edge keeps its point
 HALF_TOP = 2.0**15  # what the largest weight becomes in 2 bytes; they end at 2**16
 
 
-class GraphStage:
+class AffinityStage:
     """conditional, joint, hold and mass of ``Ops``."""
 
     def __init__(self, gpu: Gpu) -> None:

@@ -12,13 +12,13 @@ from typing import Any
 
 from gputsne.backends.cuda.numbers import Numbers
 
-__all__ = ["Graphs"]
+__all__ = ["Replay"]
 
 log = logging.getLogger("gputsne")
 DEFAULT_STREAMS = (0, 1, 2)  # of CUDA itself, of the process, of the thread: none can be captured
 
 
-class Graphs:
+class Replay:
     """Iterations that are the same but for the numbers in their arrays.
 
     Parameters
