@@ -165,10 +165,15 @@ def finish(name: str, asked: argparse.Namespace, facts: dict[str, Any]) -> None:
     print(json.dumps({k: record[k] for k in facts}, indent=1, default=str))
     folder = asked.results or (None if asked.quick else RESULTS)
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{name}.json"
-        path.write_text(json.dumps(rounded(record), indent=1) + "\n", encoding="utf-8")
-        log(f"written {path}")
+        log(f"written {write(name, folder, record)}")
+
+
+def write(name: str, folder: Path, record: dict[str, Any]) -> Path:
+    """Write NAME.json into a folder; return where it is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps(rounded(record), indent=1) + "\n", encoding="utf-8")
+    return path
 
 
 def rounded(value: Any) -> Any:

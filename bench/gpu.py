@@ -1,14 +1,19 @@
-"""A GPU in one command: proves, times and compares with peers; builds nothing.
+"""A GPU in one command: proves, times and compares with peers and with what is wanted.
 
-    python bench/gpu.py                          all parts, some 15 minutes; a page per card
-    python bench/gpu.py --parts kernels fits     some of: prove kernels fits neighbors peers
+    python bench/gpu.py                          all parts, 12 minutes at most; a page per card
+    python bench/gpu.py --minutes 5              what matters most, as far as the time goes
+    python bench/gpu.py --parts kernels fits     some of PARTS
     python bench/gpu.py --points 1000000 --half  one size of the kernels, weights of 2 bytes
 
-prove: the tests that need a GPU, none skipped. kernels: the calls of an iteration in captured
-graphs beside the roofline (gpu_kernels.py), the own FFT beside cuFFT. fits: whole fits and
-transform, cold and warm, each in a process of its own, and the bytes of two processes compared
-(gpu_fits.py). peers: those that are installed. A part that fails says so, and the others go on.
-Results are bench/results/gpu.json and gpu-CARD.md.
+It builds nothing: with the build for one architecture (``GPUTSNE_CUDA_ARCHS=90``, 2 minutes) it
+takes a quarter of an hour. Every step is a process of its own, in the order of what matters: one
+that fails, hangs or finds no time left says so, and the others go on. Results are written after
+each step: bench/results/gpu.json, and gpu-CARD.md with the wanted figures first.
+
+prove: the tests that need a GPU, none skipped. fits: whole fits (gpu_fits.py), the first of a
+process and warm, their bytes in two processes, the divergence beside a CPU's. kernels: the calls of
+an iteration in captured graphs beside the model (gpu_kernels.py), the own FFT beside cuFFT.
+transform, neighbors: alone. peers: those that are installed.
 """
 
 from __future__ import annotations
@@ -21,35 +26,85 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import common
 import gpu_fits
+import gpu_page
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("prove", "kernels", "fits", "neighbors", "peers")
+PARTS = ("prove", "fits", "kernels", "transform", "peers", "neighbors")
 SIZES = [60_000, 1_000_000, 10_000_000]
-PROVE = ("-m", "gpu", "-q", "-x", "-p", "no:cacheprovider", "tests/contract", "tests/gpu")
-FITS: tuple[dict[str, Any], ...] = (
-    {"n": 70_000, "d": 50},
-    {"n": 70_000, "d": 50},  # another process: the same bytes
-    {"n": 70_000, "d": 784, "pca": 50},
-    {"n": 1_000_000, "d": 50, "fits": 2},
-    {"n": 10_000_000, "d": 50, "fits": 1},
-)
-QUICK_FITS: tuple[dict[str, Any], ...] = (
-    {"n": 300, "d": 8, "fits": 2},
-    {"n": 300, "d": 8, "fits": 2},
-    {"n": 300, "d": 20, "pca": 5, "fits": 1},
-)
-LIMIT = 1200  # seconds that one process may take
+MINUTES = 12.0
+TESTS = ("-m", "gpu", "-q", "-x", "-p", "no:cacheprovider")
+LEAST = 5.0  # seconds below which nothing is begun
 
 Facts = dict[str, Any]
+
+
+class Step(NamedTuple):
+    """One process: the part it belongs to, a job of gpu_fits.py or "tests", what it is told."""
+
+    part: str
+    job: str
+    told: dict[str, Any]
+    takes: float  # seconds, about; begun only where as much is left
+    limit: float  # seconds, after which it is given up
+
+
+def steps(asked: argparse.Namespace) -> list[Step]:
+    """Return what is asked for, what matters most first."""
+    told = {"device": asked.device, "quick": asked.quick}
+    if asked.quick:
+        small = {"n": 300, "d": 8}
+        twice = Step("fits", "fit", {**small, "times": 2, **told}, 1, 300)
+        all_steps = [
+            twice,
+            twice,
+            Step("fits", "fit", {"n": 300, "d": 20, "pca": 5, "times": 1, **told}, 1, 300),
+            Step("fits", "fit", {**small, "times": 1, **told, "device": "cpu"}, 1, 300),
+            Step("transform", "place", {"n": 200, "m": 50, "d": 8, **told}, 1, 300),
+            *(Step("peers", "peer", {"name": p, **small, "quick": True}, 1, 300) for p in PEERS),
+            Step("neighbors", "neighbors", {**small, **told}, 1, 300),
+            Step("prove", "tests", {"folder": "tests/contract"}, 1, 300),
+        ]
+    else:
+        mnist, million, ten = {"n": 70_000, "d": 50}, {"n": 1_000_000}, {"n": 10_000_000}
+        all_steps = [
+            Step("fits", "fit", {**mnist, **told}, 10, 120),
+            Step("fits", "fit", {**million, "d": 50, "times": 2, **told}, 20, 150),
+            *(kernels(asked, n) for n in asked.points if n < 5_000_000),
+            Step("fits", "fit", {"n": 70_000, "d": 784, "pca": 50, **told}, 10, 90),
+            Step("transform", "place", {"n": 70_000, "m": 10_000, "d": 50, **told}, 10, 60),
+            Step("fits", "fit", {**mnist, **told}, 10, 60),  # another process: the same bytes
+            Step("fits", "fit", {**mnist, "times": 1, **told, "device": "cpu"}, 20, 90),
+            Step("prove", "tests", {"folder": "tests/contract"}, 60, 200),
+            Step("kernels", "transforms", {}, 15, 60),
+            *(Step("peers", "peer", {"name": p, **mnist}, 20, 120) for p in PEERS),
+            Step("fits", "fit", {**ten, "d": 50, "times": 2, **told}, 80, 200),
+            *(kernels(asked, n) for n in asked.points if n >= 5_000_000),
+            *(
+                Step("neighbors", "neighbors", {"n": n, "d": 50, **told}, 15, 90)
+                for n in (70_000, 200_000, 1_000_000)
+            ),
+            Step("prove", "tests", {"folder": "tests/gpu"}, 60, 240),
+        ]
+    return [step for step in all_steps if step.part in asked.parts]
+
+
+PEERS = tuple(gpu_fits.PEERS)
+
+
+def kernels(asked: argparse.Namespace, n: int) -> Step:
+    """Return the step that times the calls of an iteration of n points."""
+    told = {"n": n, "k": asked.neighbors, "half": asked.half, "shuffled": asked.shuffled}
+    return Step("kernels", "kernels", told, 10 + n / 250_000, 180)
 
 
 def arguments() -> argparse.Namespace:
     parser = common.options(__doc__.splitlines()[0])
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--minutes", type=float, default=MINUTES, help=f"in all [{MINUTES:g}]")
     parser.add_argument("--points", type=int, nargs="+", default=SIZES, help="of the kernels")
     parser.add_argument("--neighbors", type=int, default=90)
     parser.add_argument("--half", action="store_true", help="weights of 2 bytes")
@@ -59,33 +114,50 @@ def arguments() -> argparse.Namespace:
     return asked
 
 
-def run(command: list[str], **more: str) -> tuple[int, str]:
-    """Run a program; return its status and what it said."""
+def run(command: list[str], limit: float, **more: str) -> tuple[int, str]:
+    """Run a program for at most ``limit`` seconds; return its status and what it said."""
     try:
         done = subprocess.run(
             command, cwd=ROOT, env={**os.environ, **more}, capture_output=True, text=True,
-            timeout=LIMIT, check=False,
+            timeout=limit, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return 124, f"took more than {LIMIT} s"
+        return 124, f"took more than {limit:.0f} s"
     return done.returncode, (done.stdout + done.stderr).strip()
 
 
-def job(what: str, **told: Any) -> Facts:
-    """Run a job of gpu_fits.py in a process of its own; what fails is told, not raised."""
-    script = str(Path(gpu_fits.__file__))
-    began = time.perf_counter()
-    # As this process is, on the package that is installed: the clone's own may have no kernels.
-    status, said = run([sys.executable, script, what, json.dumps(told)])
-    lines = said.splitlines() or [""]
-    # warnings of libraries may follow the result
-    found = next((line for line in reversed(lines) if line.startswith('{"')), None)
-    if status or found is None:
-        common.log(f"{what} {told}: failed, {lines[-1]}")
-        return {**told, "failed": f"status {status}: {lines[-1]}"}
-    facts: Facts = json.loads(found)
-    common.log(f"{what} {told}: {time.perf_counter() - began:.1f} s of process")
+def outcome(step: Step, left: float) -> Facts:
+    """Do a step within the seconds that are left; what fails is told, not raised."""
+    if left < max(LEAST, step.takes):
+        why = f"{max(0.0, left):.0f} s left, it takes about {step.takes:.0f}"
+        return {**step.told, "left_out": why}
+    limit, began = min(step.limit, left), time.perf_counter()
+    if step.job == "tests":
+        facts = tests(step.told["folder"], limit)
+    else:
+        script = str(Path(gpu_fits.__file__))
+        # As this process is, on the package that is installed: the clone's own may have no kernels.
+        status, said = run([sys.executable, script, step.job, json.dumps(step.told)], limit)
+        lines = said.splitlines() or [""]
+        # warnings of libraries may follow the result
+        found = next((line for line in reversed(lines) if line.startswith('{"')), None)
+        if status or found is None:
+            facts = {**step.told, "failed": f"status {status}: {lines[-1]}", "log": said[-2000:]}
+        else:
+            facts = json.loads(found)
     return {**facts, "process_seconds": time.perf_counter() - began}
+
+
+def tests(folder: str, limit: float) -> Facts:
+    """Run the tests of a folder that need a GPU; a skip is a failure."""
+    reason = no_gpu()
+    if reason:
+        return {"folder": folder, "left_out": reason}
+    # PYTHONSAFEPATH: else "-m" would put the clone's package before the one that is installed.
+    told = {"GPUTSNE_REQUIRE_GPU": "1", "PYTHONSAFEPATH": "1"}
+    status, said = run([sys.executable, "-m", "pytest", *TESTS, folder], limit, **told)
+    facts = {"folder": folder, "passed": status == 0, "said": (said.splitlines() or [""])[-1]}
+    return facts if status == 0 else {**facts, "log": said[-4000:]}
 
 
 def no_gpu() -> str:
@@ -93,52 +165,6 @@ def no_gpu() -> str:
     from gputsne.backends import explain
 
     return next(why if not there else "" for name, there, why in explain() if name == "cuda")
-
-
-def prove(asked: argparse.Namespace) -> Facts:
-    """Run the tests that need a GPU; a skip is a failure."""
-    reason = no_gpu()
-    if reason:
-        return {"left_out": reason}
-    # PYTHONSAFEPATH: else "-m" would put the clone's package before the one that is installed.
-    told = {"GPUTSNE_REQUIRE_GPU": "1", "PYTHONSAFEPATH": "1"}
-    status, said = run([sys.executable, "-m", "pytest", *PROVE], **told)
-    common.log(f"tests: {said.splitlines()[-1] if said else status}")
-    return {
-        "passed": status == 0,
-        "said": said.splitlines()[-1:],
-        "log": said[-4000:] * bool(status),
-    }
-
-
-def kernels(asked: argparse.Namespace) -> Facts:
-    """Time the calls of an iteration, as far as the GPU's memory goes."""
-    reason = no_gpu()
-    if reason:
-        return {"left_out": reason}
-    from gpu_kernels import measure, transforms
-
-    from gputsne import plan
-    from gputsne.backends import choose
-    from gputsne.backends.cuda.ops import CudaOps
-
-    def make(**how: Any) -> CudaOps:
-        return CudaOps(1, **how)
-
-    gpu, free = machine(card()), choose("cuda").ops.memory()[0]
-    facts: Facts = {"model": gpu.name, "transforms": transforms(make), "calls": [], "left_out": []}
-    for n in asked.points:
-        need = plan(n, 50, n_neighbors=asked.neighbors, device="cuda").device_stages["optimize"]
-        if need > free:
-            facts["left_out"].append(f"{n}: needs {need / 1e9:.1f} GB, {free / 1e9:.1f} are free")
-            continue
-        facts["calls"] += measure(
-            n, asked.neighbors, gpu, make, half=asked.half, shuffled=asked.shuffled
-        )
-        for row in facts["calls"]:
-            if row["n"] == n:
-                common.log(f"{row['call']:<34}{n:>10}{row['milliseconds']:>10.3f} ms")
-    return facts
 
 
 def card() -> str:
@@ -150,97 +176,15 @@ def card() -> str:
     return str(module().describe(0))
 
 
-def machine(name: str) -> Any:
-    """Return the model that fits a GPU's name best."""
-    from gputsne.planning.costs import MACHINES
-
-    return next((m for key, m in MACHINES.items() if key in name.lower()), MACHINES["h100"])
-
-
-def fits(asked: argparse.Namespace) -> Facts:
-    """Fit and place; compare the bytes of runs and processes, and the divergence with a CPU's."""
-    cases = QUICK_FITS if asked.quick else FITS
-    common_facts = {"device": asked.device, "quick": asked.quick}
-    found = [job("fit", **case, **common_facts) for case in cases]
-    maps = {fit["map"] for one in found[:2] if "fits" in one for fit in one["fits"]}
-    cpu = job("fit", **cases[0] | {"fits": 1}, device="cpu", quick=asked.quick)
-    n, m = (200, 50) if asked.quick else (70_000, 10_000)
-    placed = job("place", n=n, m=m, d=cases[0]["d"], **common_facts)
-    return {
-        "runs": found,
-        "same_bytes": len(maps) == 1 and all("fits" in one for one in found[:2]),
-        "cpu": cpu,
-        "transform": placed,
-    }
-
-
-def neighbors(asked: argparse.Namespace) -> Facts:
-    """Search for neighbours alone."""
-    sizes = (300,) if asked.quick else (70_000, 200_000, 1_000_000)
-    told = {"d": 8 if asked.quick else 50, "device": asked.device, "quick": asked.quick}
-    return {"runs": [job("neighbors", n=n, **told) for n in sizes]}
-
-
-def peers(asked: argparse.Namespace) -> Facts:
-    """Fit with what else is installed."""
-    n, d = (300, 8) if asked.quick else (70_000, 50)
-    return {
-        "runs": [job("peer", name=name, n=n, d=d, quick=asked.quick) for name in gpu_fits.PEERS]
-    }
-
-
-def page(facts: Facts) -> str:
-    """Return the results for reading, as Markdown."""
-    lines = [
-        f"# {facts['card'] or 'No GPU'}",
-        "",
-        f"Commit {facts['commit']}, {facts['date']}.",
-        "",
-    ]
-    proved = facts.get("prove", {})
-    if proved:
-        lines += [f"Tests: {proved.get('left_out') or ' '.join(proved['said'])}", ""]
-    timed = facts.get("kernels", {})
-    if timed.get("calls"):
-        lines += ["| call | points | ms | model ms | ratio | GB/s |", "|---|--:|--:|--:|--:|--:|"]
-        for row in timed["calls"]:
-            more = [row.get(key) for key in ("model_milliseconds", "ratio", "gigabytes_per_second")]
-            cells = " | ".join("" if v is None else f"{v:.3g}" for v in more)
-            lines.append(f"| {row['call']} | {row['n']:,} | {row['milliseconds']:.4g} | {cells} |")
-        lines += ["", "| FFT length | own ms | cuFFT ms | new spectrum ms |", "|--:|--:|--:|--:|"]
-        keys = ("own_milliseconds", "cufft_milliseconds", "spectrum_milliseconds")
-        for row in timed["transforms"]:
-            lines.append(f"| {row['length']} | " + " | ".join(f"{row[k]:.4g}" for k in keys) + " |")
-        lines.append("")
-    lines += _fits_page(facts.get("fits", {}), facts.get("peers", {}), facts.get("neighbors", {}))
-    return "\n".join(lines) + "\n"
-
-
-def _fits_page(fitted: Facts, others: Facts, searched: Facts) -> list[str]:
-    lines = []
-    if fitted:
-        lines += [
-            "| fit | first of a process, s | warm, s | stages of the last, s | KL | meshes |",
-            "|---|--:|--:|---|--:|--:|",
-        ]
-    for one in [*fitted.get("runs", []), *([fitted["cpu"]] if fitted else [])]:
-        what = f"{one['n']:,} x {one['d']}{', CPU' if one.get('device') == 'cpu' else ''}"
-        if "failed" in one:
-            lines.append(f"| {what} | {one['failed']} | | | | |")
-            continue
-        first, last = one["fits"][0], one["fits"][-1]
-        warm = f"{last['seconds']:.3g}" if len(one["fits"]) > 1 else ""
-        stages = ", ".join(f"{k} {v:.3g}" for k, v in last["stages"].items())
-        lines.append(
-            f"| {what} | {first['seconds']:.3g} | {warm} | {stages} | {last['kl_divergence']:.4g} "
-            f"| {last['meshes']} |"
-        )
-    if fitted:
-        lines += ["", f"Two processes, the same bytes: {fitted['same_bytes']}.", ""]
-        lines += [f"transform: {json.dumps(fitted['transform'])}", ""]
-    for one in [*searched.get("runs", []), *others.get("runs", [])]:
-        lines.append(f"- {json.dumps(one)}")
-    return lines
+def same_bytes(fits: list[Facts]) -> bool | None:
+    """Return whether equal fits gave equal maps, in a process and in two; None of fewer."""
+    seen: dict[str, list[str]] = {}
+    for one in fits:
+        if "fits" in one:
+            asked = json.dumps([one["n"], one["d"], one["device"], one["asked"]])
+            seen.setdefault(asked, []).extend(fit["map"] for fit in one["fits"])
+    compared = [maps for maps in seen.values() if len(maps) > 1]
+    return all(len(set(maps)) == 1 for maps in compared) if compared else None
 
 
 def main() -> int:
@@ -248,31 +192,28 @@ def main() -> int:
     if not asked.quick and no_gpu():
         print(f"nothing to time: {no_gpu()}", file=sys.stderr)
         return 1
-    steps = {
-        "prove": prove,
-        "kernels": kernels,
-        "fits": fits,
-        "neighbors": neighbors,
-        "peers": peers,
-    }
-    facts: Facts = {"card": card(), "half": asked.half, "in_order": not asked.shuffled}
-    for part in asked.parts:
-        common.log(part)
-        try:
-            facts[part] = steps[part](asked)
-        except Exception as error:  # the other parts are worth having
-            facts[part] = {"left_out": f"failed: {type(error).__name__}: {error}"}
-            common.log(facts[part]["left_out"])
-    common.finish("gpu", asked, facts)
+    ends = time.perf_counter() + 60 * asked.minutes
+    record: Facts = {
+        "benchmark": "gpu", "quick": asked.quick, **common.provenance(asked), "card": card(),
+        "half": asked.half, "in_order": not asked.shuffled, "minutes": asked.minutes,
+        **{part: [] for part in asked.parts},
+    }  # fmt: skip
+    name = re.sub(r"[^a-z0-9]+", "-", record["card"].split(",")[0].lower()).strip("-") or "none"
     folder = asked.results or (None if asked.quick else common.RESULTS)
-    if folder is not None:
-        record = json.loads((folder / "gpu.json").read_text(encoding="utf-8"))
-        name = re.sub(r"[^a-z0-9]+", "-", facts["card"].split(",")[0].lower()).strip("-") or "none"
-        (folder / f"gpu-{name}.md").write_text(page(record), encoding="utf-8")
-    ok = facts.get("prove", {}).get("passed", True) and facts.get("fits", {}).get(
-        "same_bytes", True
-    )
-    return 0 if ok else 1
+    for step in steps(asked):
+        facts = outcome(step, ends - time.perf_counter())
+        record[step.part].append(facts)
+        common.log(f"{step.part}: {gpu_page.line(step.job, facts)}")
+        if "fits" in record:
+            record["same_bytes"] = same_bytes(record["fits"])
+        record["wanted"] = gpu_page.wanted(record)
+        if folder is not None:  # after each step: what comes next may take the machine along
+            common.write("gpu", folder, record)
+            page = folder / f"gpu-{name}.md"
+            page.write_text(gpu_page.page(common.rounded(record)), encoding="utf-8")
+    print(gpu_page.page(common.rounded(record)))
+    failed = [one for one in record.get("prove", []) if not one.get("passed", True)]
+    return 1 if failed or record.get("same_bytes") is False else 0
 
 
 if __name__ == "__main__":

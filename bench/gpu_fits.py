@@ -1,4 +1,4 @@
-"""Whole fits on a GPU and on its peers, each in a process of its own; ``bench/gpu.py`` starts them.
+"""The jobs of ``bench/gpu.py``, each in a process of its own: fits, kernels, peers.
 
 python bench/gpu_fits.py JOB JSON       prints what it measured as JSON, on its last line
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -47,7 +48,8 @@ def rows(n: int, d: int) -> np.ndarray:
             + np.tanh(rng.normal(size=(len(at), inner))).astype(np.float32) @ sheet[which]
         )
     for begin in range(0, n, 1 << 18):
-        X[begin : begin + (1 << 18)] += rng.normal(0, 0.05, X[begin : begin + (1 << 18)].shape)
+        block = X[begin : begin + (1 << 18)]
+        block += np.float32(0.05) * rng.standard_normal(block.shape, np.float32)
     return X
 
 
@@ -57,12 +59,12 @@ def _components(X: np.ndarray, d: int) -> np.ndarray:
     return np.ascontiguousarray(X @ axes[:, : -d - 1 : -1])
 
 
-def fit(n: int, d: int, device: str, quick: bool, fits: int = 3, **asked: Any) -> Facts:
+def fit(n: int, d: int, device: str, quick: bool, times: int = 3, **asked: Any) -> Facts:
     """Fit the same rows several times: the first is a fresh process's, the others are warm."""
     import gputsne
 
     X, told = rows(n, d), []
-    for _ in range(fits):
+    for _ in range(times):
         began = time.perf_counter()
         model = gputsne.TSNE(device=device, **(QUICK if quick else FIT), **asked).fit(X)
         Y = np.asarray(model.embedding_)
@@ -110,19 +112,63 @@ def neighbors(n: int, d: int, device: str, quick: bool) -> Facts:
     return {"n": n, "d": d, "seconds": seconds, "teraflops": 2e-12 * d * n * n / min(seconds)}
 
 
-def peer(name: str, n: int, d: int, quick: bool) -> Facts:
+def peer(name: str, n: int, d: int, quick: bool = False) -> Facts:
     """Fit with another library, by its own defaults at this perplexity; why not, where it can't."""
-    if importlib.util.find_spec(PEERS[name]) is None:
-        return {"peer": name, "left_out": f"{PEERS[name]} is not installed"}
+    module = PEERS[name]
+    if importlib.util.find_spec(module) is None:
+        return {"peer": name, "left_out": f"{module} is not installed"}
     X, seconds = rows(n, d), []
-    package = importlib.import_module("cuml.manifold" if name == "cuml" else PEERS[name])
+    package = importlib.import_module("cuml.manifold" if name == "cuml" else module)
     more = {"gpu-tsne": {"device": "cuda"}, "cuml": {"n_neighbors": 90}, "tsne-cuda": {}}[name]
     for _ in range(2):
         began = time.perf_counter()
         Y = package.TSNE(perplexity=30, **more).fit_transform(X)
         Y = np.asarray(Y.get() if hasattr(Y, "get") else Y, np.float32)
         seconds.append(time.perf_counter() - began)
-    return {"peer": name, "n": n, "d": d, "seconds": seconds, "kl_divergence": _judged(X, Y)}
+    made_by = importlib.metadata.packages_distributions().get(module, [name])[0]
+    return {
+        "peer": name, "version": importlib.metadata.version(made_by), "n": n, "d": d,
+        "seconds": seconds, "kl_divergence": _judged(X, Y),
+    }  # fmt: skip
+
+
+def kernels(n: int, k: int, half: bool, shuffled: bool) -> Facts:
+    """Time the calls of an iteration, where the GPU's memory holds them."""
+    from gpu_kernels import measure
+
+    from gputsne import backends, plan
+    from gputsne.backends.cuda.ops import CudaOps
+
+    told = {"n": n, "k": k, "half": half, "in_order": not shuffled}
+    free = backends.choose("cuda").ops.memory()[0]
+    need = plan(n, 50, n_neighbors=k, device="cuda").device_stages["optimize"]
+    if need > free:
+        return {**told, "left_out": f"needs {need / 1e9:.1f} GB, {free / 1e9:.1f} are free"}
+    gpu = machine()
+
+    def make(**how: Any) -> CudaOps:
+        return CudaOps(1, **how)
+
+    calls = measure(n, k, gpu, make, half=half, shuffled=shuffled)
+    return {**told, "model": gpu.name, "calls": calls}
+
+
+def transforms() -> Facts:
+    """Time the own FFT, cuFFT and a new spectrum, by length."""
+    from gpu_kernels import transforms as measure
+
+    from gputsne.backends.cuda.ops import CudaOps
+
+    return {"transforms": measure(lambda **how: CudaOps(1, **how))}
+
+
+def machine() -> Any:
+    """Return the model that fits the GPU's name best."""
+    from gputsne.backends.cuda.presence import kernels as module
+    from gputsne.planning.costs import MACHINES
+
+    name = str(module().describe(0)).lower()
+    return next((m for key, m in MACHINES.items() if key in name), MACHINES["h100"])
 
 
 def _judged(X: np.ndarray, Y: np.ndarray) -> float:
@@ -136,7 +182,8 @@ def _judged(X: np.ndarray, Y: np.ndarray) -> float:
 
 
 JOBS: dict[str, Callable[..., Facts]] = {
-    "fit": fit, "place": place, "neighbors": neighbors, "peer": peer,
+    "fit": fit, "place": place, "neighbors": neighbors, "peer": peer, "kernels": kernels,
+    "transforms": transforms,
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -110,7 +110,9 @@ def measure(
     case = Case(n, k, 2, mesh.fft_shape, half, not shuffled)
     potential = ops.potential(Y, mesh, field.center)
     Z = ops.gather(Y, mesh, field.center, potential, phi, grad)
+    convolution, fixed = ops._field.convolution, xp.zeros(mesh.shape, np.uint64)
     work = {
+        "FFT": lambda: convolution.potential(fixed, mesh),
         "deposit, FFT": lambda: ops.potential(Y, mesh, field.center),
         "gather": lambda: ops.gather(Y, mesh, field.center, potential, phi, grad),
         "attract and step": lambda: ops.attract_and_step(
@@ -118,24 +120,28 @@ def measure(
         ),
     }
     model = {call.name: call for call in calls(case, gpu)}
-    rows = [
-        _row(n, name, in_graph(xp, run), [model[part] for part in name.split(", ")], gpu)
-        for name, run in work.items()
-    ]
-    rows.append(_row(n, "divergence", one_by_one(xp, lambda: ops.divergence(P, Y, 1.0)), [], gpu))
+    rows = []
+
+    def timed(name: str, parts: list[Any], measured: Callable[[], float]) -> None:
+        rows.append(_row(n, name, measured, parts, gpu))
+
+    for name, run in work.items():
+        timed(name, [model[part] for part in name.split(", ")], partial(in_graph, xp, run))
+    timed("divergence", [], lambda: one_by_one(xp, lambda: ops.divergence(P, Y, 1.0)))
     for order in (4, 6):
-        rows += _by_order(n, ops, Y, field, order)
+        for name, run in _by_order(n, ops, Y, field, order).items():
+            timed(name, [], partial(in_graph, xp, run))
     still = np.zeros((n, 2), np.float32)
     start = State(ops.host(Y), still, still + 1, 500)
     ops.release()
     for graphs in (False, True):
-        took = iteration(P, start, make(half=half, graphs=graphs))
         name = "iteration, replayed graphs" if graphs else "iteration, launch by launch"
-        rows.append(_row(n, name, took, list(model.values()), gpu))
+        fresh = partial(make, half=half, graphs=graphs)
+        timed(name, list(model.values()), lambda fresh=fresh: iteration(P, start, fresh()))
     return rows
 
 
-def _by_order(n: int, ops: Any, Y: Any, field: Field, order: int) -> list[Row]:
+def _by_order(n: int, ops: Any, Y: Any, field: Field, order: int) -> dict[str, Callable[[], Any]]:
     """Return deposit and gather with a spline of another order on the same mesh."""
     mesh = field.mesh
     assert mesh is not None
@@ -143,18 +149,22 @@ def _by_order(n: int, ops: Any, Y: Any, field: Field, order: int) -> list[Row]:
     phi = ops.xp.empty(n, np.float32) if ops.phi_wanted else None
     grad = ops.xp.empty_like(Y)
     potential = ops.potential(Y, other, field.center)
-    forward = in_graph(ops.xp, lambda: ops.potential(Y, other, field.center))
-    back = in_graph(ops.xp, lambda: ops.gather(Y, other, field.center, potential, phi, grad))
-    name = f"order {order}"
-    return [
-        {"n": n, "call": f"deposit, FFT, {name}", "milliseconds": forward},
-        {"n": n, "call": f"gather, {name}", "milliseconds": back},
-    ]
+    return {
+        f"deposit, FFT, order {order}": lambda: ops.potential(Y, other, field.center),
+        f"gather, order {order}": lambda: ops.gather(Y, other, field.center, potential, phi, grad),
+    }
 
 
-def _row(n: int, name: str, took: float, parts: list[Any], gpu: Machine) -> Row:
-    """Return a measured time beside the model's."""
-    row: Row = {"n": n, "call": name, "milliseconds": took}
+def _row(
+    n: int, name: str, measured: Callable[[], float], parts: list[Any], gpu: Machine
+) -> Row:  # fmt: skip
+    """Return a measured time beside the model's, or why there is none: the others go on."""
+    row: Row = {"n": n, "call": name}
+    try:
+        took = measured()
+    except Exception as error:
+        return row | {"failed": f"{type(error).__name__}: {error}"}
+    row["milliseconds"] = took
     if parts:
         want = 1e3 * sum(p.seconds(gpu) for p in parts)
         moved = sum(p.bytes + p.missed for p in parts)

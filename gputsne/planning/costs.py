@@ -27,16 +27,15 @@ class Locality(NamedTuple):
     """
 
     below: float  # points
-    deposit: float  # sectors of charges per point that the warps of a block send
-    gather: float  # sectors of the potential per point that a block reads
+    deposit: float  # sectors of charges per point that the blocks send
+    deposit_passes: float  # passes in shared memory per point, of additions
+    gather: float  # sectors of the potential per point that the blocks read
+    gather_passes: float  # passes in shared memory per point, of reading
     edge: float  # sectors of Y per edge that a block reads
     far: float  # edges that leave what a cache of 0.6 of the map would hold
 
 
-LOCALITY = (
-    Locality(250_000, 7.87533, 0.371262, 0.340834, 0.0431397),
-    Locality(float("inf"), 4.87087, 0.199005, 0.210684, 0.0228156),
-)
+LOCALITY = (Locality(float("inf"), 1.12488, 3.69563, 0.795356, 2.174, 0.176558, 0.043485),)
 
 
 class Machine(NamedTuple):
@@ -48,15 +47,25 @@ class Machine(NamedTuple):
     cache: float  # bytes of the L2 cache
     cache_bandwidth: float
     atomics: float  # sectors per second
+    shared: float  # passes of all shared memories per second
+    arithmetic: float  # operations of float32 per second that tiles of products reach
+    trip: float  # seconds to the memory and back
     launch: float  # seconds between two kernels
 
 
 # Copies within the memory and sectors of 64-bit additions in the L2 cache as measured; the cache's
-# own rate is an estimate, the launch the gap between two kernels of one graph (docs/gpu.md).
+# own rate, the arithmetic of the neighbour search and the trip are estimates, the launch the gap
+# between two kernels of one graph (docs/gpu.md). A pass is a clock of one of 132 processors.
+_SHARED, _TRIP, _LAUNCH = 132 * 1.7e9, 0.7e-6, 1.25e-6
+_REST = (50e6, 5.5e12, 71e9, _SHARED, 48e12, _TRIP, _LAUNCH)
 MACHINES = {
-    "h100": Machine("H100 SXM 80 GB", 80e9, 3.0e12, 50e6, 5.5e12, 71e9, 1.25e-6),
-    "h200": Machine("H200 SXM 141 GB", 141e9, 4.3e12, 50e6, 5.5e12, 71e9, 1.25e-6),
+    "h100": Machine("H100 SXM 80 GB", 80e9, 3.0e12, *_REST),
+    "h200": Machine("H200 SXM 141 GB", 141e9, 4.3e12, *_REST),
 }
+ADDITION = 2.0  # clocks of a pass that adds, an estimate; one that reads takes 1
+# Of a warp that adds up rows of P: clocks per row of 135 edges, by the machine code; 32 warps of
+# each of 132 processors do so at once.
+ROW_SECONDS, ROW_WARPS = 1450 / 1.7e9, 132 * 32
 
 
 @dataclass(frozen=True)
@@ -113,7 +122,9 @@ class Call(NamedTuple):
     """One call of an iteration.
 
     ``bytes`` counts what its arrays hold, read and written once; ``cached`` is the traffic of
-    gathers at the L2 cache, ``missed`` what of it goes to memory; ``atomics`` counts sectors.
+    gathers at the L2 cache, ``missed`` what of it goes to memory; ``atomics`` counts sectors,
+    ``passes`` the clocks of shared memory, ``trips`` the accesses to memory of a block that wait
+    for one another, and ``chain`` the seconds of those that many warps do in turn.
     """
 
     name: str
@@ -122,6 +133,9 @@ class Call(NamedTuple):
     cached: float = 0.0
     missed: float = 0.0
     atomics: float = 0.0
+    passes: float = 0.0
+    trips: int = 2
+    chain: float = 0.0
     resident: float = 0.0  # bytes of the arrays; where the cache holds them, memory is not asked
 
     def seconds(self, gpu: Machine) -> float:
@@ -131,6 +145,9 @@ class Call(NamedTuple):
             (self.bytes + self.missed) / rate,
             self.cached / gpu.cache_bandwidth,
             self.atomics / gpu.atomics,
+            self.passes / gpu.shared,
+            self.trips * gpu.trip,
+            self.chain,
         )
         return work + self.launches * gpu.launch
 
@@ -163,25 +180,31 @@ def calls(case: Case, gpu: Machine) -> list[Call]:
     n, c, G, nnz = case.n, case.c, case.nodes, case.nnz
     M = G / 2**c
     point = 4.0 * c * n
+    # In no order, and in three axes, a patch seldom holds a block's stencils.
     deposited, gathered = _stencil(c, case.order, CHARGE), _stencil(c, case.order, 4)
+    added = read = 0.0
     edge, far = 1.0, 1.0 - min(1.0, gpu.cache / max(point, 1.0))
     if case.in_order:
         counted = next(found for found in LOCALITY if n < found.below)
-        deposited *= counted.deposit / _stencil(2, 6, CHARGE)
-        gathered *= counted.gather / _stencil(2, 6, 4)
         edge, far = counted.edge, min(far, counted.far)
+        if c < 3:
+            share = case.order**c / meshes.ORDER**2
+            deposited, gathered = counted.deposit, counted.gather
+            added, read = share * counted.deposit_passes, share * counted.gather_passes
     gathers = float(SECTOR) * nnz * edge
     weight = 2 if case.half else 4
     return [
-        Call("deposit", 1, point, atomics=n * deposited),
+        Call("deposit", 1, point, atomics=n * deposited, passes=ADDITION * n * added, trips=3),
         *_transforms(c, G, M),
-        Call("gather", 1, 2 * point, cached=n * gathered * SECTOR),
+        Call("gather", 1, 2 * point, cached=n * gathered * SECTOR, passes=n * read, trips=4),
         Call(
             "attract and step",
             1,
             nnz * (4.0 + weight) + 8.0 * n + 7 * point,
             cached=gathers,
             missed=gathers * far,
+            trips=6,
+            chain=max(n, ROW_WARPS) * ROW_SECONDS / ROW_WARPS * max(1.0, nnz / (135.0 * n)),
         ),
     ]
 
@@ -192,7 +215,8 @@ def _transforms(c: int, G: float, M: float) -> list[Call]:
     if c < 3:  # our own: charges are read and cleared, rows of half a spectrum written and read
         rows = 8.0 * M * (c - 1)
         moved = 2 * CHARGE * M + 4 * rows + octant + 4.0 * M
-        return [Call("FFT", 2 * c - 1, moved, resident=CHARGE * M + rows + octant + 4.0 * M)]
+        held, launches = CHARGE * M + rows + octant + 4.0 * M, 2 * c - 1
+        return [Call("FFT", launches, moved, trips=2 * launches, resident=held)]
     complex_grid = grid  # half of G complex numbers of 8 bytes
     passes = 2.0 * c  # each axis reads and writes once
     return [

@@ -81,6 +81,9 @@ class Plan:
     device_stages : dict of str to int
         Bytes that a GPU holds at once in ``"neighbors"``, ``"affinities"`` and ``"optimize"``;
         empty on the CPU.
+    stage_seconds : dict of str to float
+        Of a warm fit of 750 iterations by stage, modelled, not measured, where ``device`` names a
+        GPU that there is a model of; else empty.
     """
 
     parts: dict[str, int]
@@ -90,6 +93,7 @@ class Plan:
     seconds: float | None = None
     device_stages: dict[str, int] = field(default_factory=dict)
     most_bytes: int = 0
+    stage_seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def others(self) -> int:
@@ -255,14 +259,18 @@ def plan(
     if device not in (*devices_with_memory(), *MACHINES):
         return Plan(parts, stages, host_bytes=host_bytes, most_bytes=most_bytes)
     on_device, there = device_stages(n, kept, k, c, edges, Case(n, k, c).nodes, half=half)
-    seconds = None
+    seconds, by_stage = None, {}
     if device in MACHINES:
         from gputsne.planning import roofline
+        from gputsne.planning.stages import fit_seconds
 
-        seconds = roofline.seconds(Case(n, k, c, half=half), device, iterations=1000)
+        gpu = MACHINES[device]
+        seconds = roofline.seconds(Case(n, k, c, half=half), gpu, iterations=1000)
+        by_stage = fit_seconds(n, d, gpu, k=k, pca=pca, c=c, half=half)
     return Plan(
-        parts | on_device, stages, host_bytes, max(there.values()), seconds, there, most_bytes
-    )
+        parts | on_device, stages, host_bytes, max(there.values()), seconds, there, most_bytes,
+        by_stage,
+    )  # fmt: skip
 
 
 def _count(name: str, value: Any) -> int:

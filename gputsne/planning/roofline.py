@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gputsne.planning.costs import MACHINES, Case, Machine, calls
+from gputsne.planning.costs import Case, Machine, calls
 
-__all__ = ["SIZES", "model", "seconds", "table"]
+__all__ = ["SIZES", "SLOWER", "count", "model", "seconds", "table"]
 
 SIZES = (60_000, 1_000_000, 10_000_000)
 SLOWER = 1.4  # what kernels take over a roofline, as a rule: 1.3 to 1.5
@@ -50,15 +50,15 @@ def model(case: Case, gpu: Machine) -> dict[str, Any]:
     }
 
 
-def seconds(case: Case, machine: str, iterations: int) -> float:
+def seconds(case: Case, gpu: Machine, iterations: int) -> float:
     """Return the seconds that the iterations are expected to take.
 
     Parameters
     ----------
     case : Case
         Points, neighbours, axes, bytes per weight.
-    machine : str
-        A name of ``MACHINES``.
+    gpu : Machine
+        Rates.
     iterations : int
         How many.
 
@@ -67,7 +67,6 @@ def seconds(case: Case, machine: str, iterations: int) -> float:
     float
         Set-up, transfers and Python's own time not included.
     """
-    gpu = MACHINES[machine]
     found: float = model(case, gpu)["expected_milliseconds"]
     return 1e-3 * iterations * found
 
@@ -88,7 +87,7 @@ def table(models: list[dict[str, Any]], gpu: Machine) -> str:
         Lines for a terminal.
     """
     head = f"{gpu.name}, by roofline; points in the order of a curve"
-    lines = [head, f"{'':<18}{'launches':>9}" + "".join(f"{_count(m['n']):>20}" for m in models)]
+    lines = [head, f"{'':<18}{'launches':>9}" + "".join(f"{count(m['n']):>20}" for m in models)]
     lines.append(f"{'':<27}" + f"{'MB':>12}{'us':>8}" * len(models))
     for i, call in enumerate(models[0]["calls"]):
         cells = "".join(_cell(m["calls"][i]) for m in models)
@@ -97,7 +96,7 @@ def table(models: list[dict[str, Any]], gpu: Machine) -> str:
     lines.append(f"{'an iteration':<18}{models[0]['launches']:>9}{total}")
     thousand = "".join(f"{m['expected_milliseconds']:>18.3g} s" for m in models)
     lines.append(f"{'1000, at 1.4 times':<27}{thousand}")
-    nodes = "".join(f"{_count(m['nodes']):>20}" for m in models)
+    nodes = "".join(f"{count(m['nodes']):>20}" for m in models)
     lines.append(f"{'FFT nodes':<27}{nodes}")
     return "\n".join(lines)
 
@@ -106,7 +105,8 @@ def _cell(row: dict[str, Any]) -> str:
     return f"{row['bytes'] / 1e6:>12.1f}{1e3 * row['milliseconds']:>8.0f}"
 
 
-def _count(value: int) -> str:
+def count(value: int) -> str:
+    """Return a number for reading, as ``70k`` or ``1M``."""
     for size, unit in ((1_000_000, "M"), (1000, "k")):
         if value >= size:
             return f"{value / size:.3g}{unit}"

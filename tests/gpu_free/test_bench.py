@@ -49,12 +49,24 @@ def test_every_call_is_timed(bench, make, half):
     rows = bench.measure(700, 10, MACHINES["h100"], make, half=half, shuffled=half)
     assert {row["n"] for row in rows} == {700}
     names = [row["call"] for row in rows]
-    assert names[:4] == ["deposit, FFT", "gather", "attract and step", "divergence"]
+    assert names[:5] == ["FFT", "deposit, FFT", "gather", "attract and step", "divergence"]
     assert names[-2:] == ["iteration, launch by launch", "iteration, replayed graphs"]
     assert {"deposit, FFT, order 4", "gather, order 6"} < set(names)
     assert all(np.isfinite(row["milliseconds"]) and row["milliseconds"] > 0 for row in rows)
     without_model = {row["call"] for row in rows if "ratio" not in row}
     assert without_model == {"divergence", *(name for name in names if "order" in name)}
+
+
+@pytest.mark.slow
+def test_a_call_that_fails_leaves_the_others(bench, make):
+    def broken(**how):
+        ops = make(**how)
+        ops.divergence = lambda *_: 1 / 0
+        return ops
+
+    rows = {row["call"]: row for row in bench.measure(700, 10, MACHINES["h100"], broken)}
+    assert rows.pop("divergence")["failed"] == "ZeroDivisionError: division by zero"
+    assert all(row["milliseconds"] > 0 for row in rows.values())
 
 
 @pytest.mark.slow

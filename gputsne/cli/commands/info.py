@@ -97,7 +97,7 @@ def _as_text(facts: dict[str, Any]) -> str:
 PLANS = """\
 Examples:
   gputsne plan 1e6 50 --memory-limit 8G
-  gputsne plan --device h100      the model of an iteration, for 60k, 1M and 10M rows
+  gputsne plan --device h100      the model of an iteration and of whole fits
 """
 
 
@@ -149,13 +149,19 @@ def plan(
         "host_bytes": planned.host_bytes,
         "device_bytes": planned.device_bytes,
         "seconds": planned.seconds,
+        "stage_seconds": planned.stage_seconds,
     }
     lines = [f"{amount(size):>10}  {part}" for part, size in planned.parts.items()]
     lines.append(f"{amount(planned.host_bytes):>10}  in all, main memory")
     if planned.device_bytes:
         lines.append(f"{amount(planned.device_bytes):>10}  in all, device memory")
     if planned.seconds is not None:
-        lines.append(f"{seconds(planned.seconds):>10}  about")
+        lines += [
+            f"{seconds(value):>10}  {stage}, modelled"
+            for stage, value in planned.stage_seconds.items()
+        ]
+        whole = sum(planned.stage_seconds.values())
+        lines.append(f"{seconds(whole):>10}  a warm fit, modelled, not measured")
     Output(as_json, needed=True).result("\n".join(lines), facts)
     if memory_limit is not None:
         planned.check(memory_limit)
@@ -165,15 +171,20 @@ def _model(
     as_json: bool, device: str, components: int | None, perplexity: float | None,
     n_neighbors: int | None, affinity_dtype: str | None, **_: Any,
 ) -> None:  # fmt: skip
-    """Print the model of an iteration, launch by launch."""
-    from gputsne.planning import roofline
+    """Print the model of an iteration, launch by launch, and of fits beside what is wanted."""
+    from gputsne.planning import roofline, stages
     from gputsne.planning.costs import MACHINES, Case
 
     gpu, k = MACHINES[device], n_neighbors or int(min(3 * (perplexity or 30), max(roofline.SIZES)))
     c, half = components or 2, affinity_dtype == "float16"
     models = [roofline.model(Case(n, min(k, n - 1), c, half=half), gpu) for n in roofline.SIZES]
+    fits = [
+        {**goal._asdict(), "modelled": stages.fit_seconds(goal.n, goal.d, gpu, pca=goal.pca)}
+        for goal in stages.FIT_GOALS
+    ]
     Output(as_json, needed=True).result(
-        roofline.table(models, gpu), {"device": gpu.name, "models": models}
+        f"{roofline.table(models, gpu)}\n\n{stages.table(gpu)}",
+        {"device": gpu.name, "models": models, "fits": fits},
     )
 
 

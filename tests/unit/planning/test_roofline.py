@@ -139,8 +139,8 @@ def test_locality_is_as_counted():
     for size, used in zip(counted, LOCALITY, strict=True):
         mean = size["mean"]
         assert size["n"] < used.below
-        told = (mean["deposit"], mean["gather"], mean["edge_by_block"], mean["edge_far"])
-        assert used[1:] == told
+        names = ("deposit", "deposit_passes", "gather", "gather_passes", "edge", "edge_far")
+        assert used[1:] == tuple(mean[name] for name in names)
 
 
 def test_half_weights_and_order_are_quicker():
@@ -154,7 +154,7 @@ def test_half_weights_and_order_are_quicker():
 
 def test_plan_of_a_model_has_device_bytes_and_seconds():
     planned = gputsne.plan(1_000_000, 50, device="h100")
-    assert planned.seconds == pytest.approx(roofline.seconds(Case(1_000_000), "h100", 1000))
+    assert planned.seconds == pytest.approx(roofline.seconds(Case(1_000_000), H100, 1000))
     assert planned.device_bytes == max(planned.device_stages.values()) > 2**30
     assert gputsne.plan(1_000_000, 50, device="cpu").device_bytes == 0
     with pytest.raises(gputsne.errors.OverMemory, match=r"GPU's memory .* 1\.00 GB are free"):
@@ -162,7 +162,7 @@ def test_plan_of_a_model_has_device_bytes_and_seconds():
 
 
 def test_more_bandwidth_is_quicker():
-    h100, h200 = (roofline.seconds(Case(1_000_000), name, 1000) for name in ("h100", "h200"))
+    h100, h200 = (roofline.seconds(Case(1_000_000), gpu, 1000) for gpu in MACHINES.values())
     assert 3.0 / 4.3 < h200 / h100 < 1
 
 
@@ -171,12 +171,28 @@ def test_three_axes_go_through_cufft():
     assert names[1:5] == ["pack", "FFT", "multiply", "inverse FFT"]
 
 
+def test_patches_send_less_than_points_and_sums_take_what_rows_wait_for():
+    case = Case(1_000_000)
+    scattered = calls(dataclasses.replace(case, in_order=False), H100)
+    together = calls(case, H100)
+    for i in (0, -2):  # deposit, gather
+        assert scattered[i].passes == 0 < together[i].passes
+    assert together[0].atomics < scattered[0].atomics / 10
+    assert together[-1].chain == pytest.approx(1e6 * 1450 / 1.7e9 / (132 * 32))
+    # few points: what a block waits for, not what all of them move
+    small = calls(Case(5_000), H100)[0]
+    assert small.seconds(H100) == pytest.approx(small.trips * H100.trip + H100.launch)
+
+
 @pytest.mark.parametrize("name", MACHINES)
 def test_the_command_prints_the_table(name):
     done = CliRunner().invoke(main, ["plan", "--device", name])
     assert done.exit_code == 0
-    for word in ("attract and step", "60k", "10M", "by roofline"):
+    for word in ("attract and step", "60k", "10M", "by roofline", "wanted", "70k x 784 -> 50"):
         assert word in done.output
     told = json.loads(CliRunner().invoke(main, ["plan", "--device", name, "--json"]).stdout)
     assert [m["n"] for m in told["models"]] == list(roofline.SIZES)
+    assert [(fit["n"], fit["seconds"]) for fit in told["fits"]] == [
+        (70_000, 0.16), (70_000, 0.35), (1_000_000, 1.3), (10_000_000, 13.0),
+    ]  # fmt: skip
     assert CliRunner().invoke(main, ["plan"]).exit_code == 2
