@@ -23,6 +23,8 @@ void bind_neighbors(pybind11::module_ &m);
 void bind_arrays(pybind11::module_ &m);
 void bind_lists(pybind11::module_ &m);
 void bind_gram(pybind11::module_ &m);
+void bind_prepare(pybind11::module_ &m);
+void bind_metric(pybind11::module_ &m);
 
 } // namespace gputsne::cuda
 

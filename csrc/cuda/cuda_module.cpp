@@ -36,4 +36,6 @@ PYBIND11_MODULE(GPUTSNE_MODULE, m) {
   cuda::bind_arrays(m);
   cuda::bind_lists(m);
   cuda::bind_gram(m);
+  cuda::bind_prepare(m);
+  cuda::bind_metric(m);
 }

@@ -133,9 +133,23 @@ class Ops(ABC):
         """Return lists from outside on the device (backends/cuda/lists.py); None without one."""
         return None
 
+    def given_rows(self, X: Any) -> Any:
+        """Return X that lies on the device (backends/cuda/given_rows.py); None for all others."""
+        return None
+
+    def sent_rows(self, rows: FloatArray) -> Any:
+        """Return rows, C order and float32, on the device (backends/cuda/given_rows.py)."""
+        raise NotImplementedError
+
     def row_sums(self, values: Array) -> Any:
         """Return what adds up rows of X on the device (backends/cuda/gram.py); None without one."""
         return None
+
+    def keep(self, kept: Any) -> None:  # noqa: B027 - a CPU keeps nothing elsewhere
+        """Take note of what lies on a device for later: ``make_room`` calls its ``spill``.
+
+        It is referred to weakly; before a fork its ``read`` is called.
+        """
 
     def make_room(self) -> None:  # noqa: B027 - a CPU has nothing to move
         """Move what a device keeps for later into main memory."""

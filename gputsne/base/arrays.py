@@ -13,7 +13,7 @@ import numpy as np
 from gputsne.base.errors import BackendUnavailable, DependencyMissing
 from gputsne.base.types import Array
 
-__all__ = ["device_index", "host", "returner"]
+__all__ = ["device_array", "device_index", "host", "returner"]
 
 CUDA_DEVICES = (2, 13)  # DLPack's kDLCUDA and kDLCUDAManaged
 JAX = ("jax", "jaxlib")  # modules of its arrays
@@ -94,6 +94,32 @@ def device_index(a: Any) -> int | None:
     if hasattr(a, "__cuda_array_interface__") and _library(a) != "torch":
         return _pointer_device(a)  # Numba
     return None
+
+
+def device_array(a: Any, number: int | None, xp: Any) -> Any:
+    """Return the array as CuPy's, without a copy; None for what doesn't lie on that GPU.
+
+    Parameters
+    ----------
+    a : object
+        As in ``host``.
+    number : int or None
+        CUDA's device number in this process.
+    xp : module
+        CuPy.
+
+    Returns
+    -------
+    array or None
+        None, too, for what CuPy can't take as it is; ``host`` then says why.
+    """
+    if number is None or device_index(a) != number or _library(a) in JAX:
+        return None
+    try:
+        a = a.detach() if hasattr(a, "detach") else a
+        return xp.asarray(a) if hasattr(a, "__cuda_array_interface__") else xp.from_dlpack(a)
+    except Exception:  # of any library's own kind
+        return None
 
 
 def returner(a: Any) -> Callable[[Array], Any] | None:

@@ -115,9 +115,9 @@ def place(
     reference : Reference
         Fitted map with its field.
     indices : array, shape (m, k), int32
-        Fitted neighbours of every new point.
+        Fitted neighbours of every new point, in main memory or on the backend's device.
     distances : array, shape (m, k), float32
-        Distances to them, not squared, in any order.
+        Distances to them, not squared, in any order; where the indices are.
     ops : Ops
         Backend.
     perplexity : float, default 5
@@ -154,8 +154,10 @@ def place(
     rows = [np.empty((0, reference.Y.shape[1]), np.float32)]
     for begin in range(0, len(indices), BLOCK_ROWS):
         block = slice(begin, begin + BLOCK_ROWS)
-        near = np.ascontiguousarray(distances[block], dtype=np.float32)
-        ids = np.ascontiguousarray(indices[block], dtype=np.int32)
+        near, ids = distances[block], indices[block]
+        if type(ids) is np.ndarray:
+            near = np.ascontiguousarray(near, dtype=np.float32)
+            ids = np.ascontiguousarray(ids, dtype=np.int32)
         p, _ = ops.conditional(near, [float(perplexity)])
         rows.append(ops.place(reference, ids, p, float(exaggeration), int(max_iter)))
     return np.concatenate(rows)
@@ -169,6 +171,8 @@ def _check(reference: Reference, indices: Array, distances: Array) -> None:
         raise ValueError(
             f"distances has shape {distances.shape}; it must be that of indices, {indices.shape}"
         )
+    if type(indices) is not np.ndarray:
+        return  # a device's own lists, whose ids ``Ops.place`` checks there
     for wrong, name, remedy in (
         ((indices < 0) | (indices >= n), "indices", f"pass points of the map, 0 to {n - 1}"),
         (~(distances >= 0), "distances", "pass distances of 0 or more"),

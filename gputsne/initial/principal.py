@@ -27,7 +27,7 @@ def pca(
     Parameters
     ----------
     X : array, shape (n, d), float
-        Finite rows.
+        Finite rows, in main memory or kept by the device of ``ops``.
     n_components : int, default 2
         Map axes ``c``.
     random_state : int, RandomState, Generator or None
@@ -52,7 +52,8 @@ def pca(
     >>> pca(X, random_state=0).shape
     (100, 2)
     """
-    scores = _scores(np.asarray(X), n_components, ops)
+    X = X if hasattr(X, "shape") else np.asarray(X)
+    scores = _scores(X, n_components, ops)
     return scaled(scores, n_components, generator(random_state))
 
 
@@ -72,6 +73,7 @@ def _scores(X: Array, c: int, ops: Any = None) -> F64:
             yield rows, X[rows].astype(np.float64)
 
     sums = None if ops is None else ops.row_sums(X)
+    X = X if sums is not None else np.asarray(X)
     with threadpool_limits(1, user_api="blas"):
         if sums is not None:
             mean = sums.mean()

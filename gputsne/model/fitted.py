@@ -80,6 +80,9 @@ class FittedMap:
         Where new rows are placed; the best there is, where this one is missing.
     memory_limit : float or None
         Bytes, as given to the fit.
+    neighbors : str
+        The library that the fit had search for neighbours, or "auto". With "auto" a device searches
+        among the rows by its own kernels, else FAISS does on the CPU.
     """
 
     rows: FloatArray
@@ -91,6 +94,7 @@ class FittedMap:
     dof: float = 1.0
     device: str = "auto"
     memory_limit: float | None = None
+    neighbors: str = "auto"
     _lazy: _Lazy = field(default_factory=_Lazy, init=False, repr=False)
 
     @classmethod
@@ -112,6 +116,7 @@ class FittedMap:
             result.dof,
             fit.device,
             params.memory_limit,
+            params.neighbors if isinstance(params.neighbors, str) else "auto",
         )
         if before is not None and before.rows is made.rows:
             with before._lazy.locked():
@@ -162,18 +167,25 @@ class FittedMap:
                 raise ValueError(f"n_neighbors={k} is more than the {n} fitted rows; lower it")
         ops = self.backend(n_jobs).ops
         with self._alone(ops), ops.guard(), threads.limit(ops.n_jobs):
-            rows = self.preparation.apply(X)
+            rows = self.preparation.apply(X, ops)
             lower = affinities.clip_perplexity(perplexity, k, "fitted neighbours")
-            indices, distances = self._index(k, ops.n_jobs).query(rows, k, n_jobs=ops.n_jobs)
-            return placement.place(
-                self._reference(ops),
-                indices,
-                distances,
-                ops,
-                perplexity=lower,
-                exaggeration=exaggeration,
-                max_iter=max_iter,
-            )
+            places = [np.empty((0, self.Y.shape[1]), np.float32)]
+            index, reference = self._index(k, ops), self._reference(ops)
+            for indices, distances in index.found(
+                rows, k, ops, by=self.neighbors, n_jobs=ops.n_jobs
+            ):
+                places.append(
+                    placement.place(
+                        reference,
+                        indices,
+                        distances,
+                        ops,
+                        perplexity=lower,
+                        exaggeration=exaggeration,
+                        max_iter=max_iter,
+                    )
+                )
+            return np.concatenate(places)
 
     def backend(self, n_jobs: int | None = None) -> Choice:
         """Return the backend that places rows with so many threads, and why it is that one."""
@@ -186,7 +198,7 @@ class FittedMap:
         """Return a lock where calls share a GPU's buffers; on a CPU threads need none."""
         return nullcontext() if ops.device is None else self._lazy.locked()
 
-    def _index(self, k: int, n_jobs: int) -> ReferenceIndex:
+    def _index(self, k: int, ops: Any) -> ReferenceIndex:
         lazy = self._lazy
         with lazy.locked():
             if lazy.index is None:
@@ -198,7 +210,11 @@ class FittedMap:
                     random_state=0,  # the same fitted model always searches alike
                 )
             if k not in lazy.searched:
-                lazy.index.query(self.rows[:0], k, n_jobs=n_jobs)  # builds all that k needs
+                # builds all that k needs
+                for _ in lazy.index.found(
+                    self.rows[:0], k, ops, by=self.neighbors, n_jobs=ops.n_jobs
+                ):
+                    pass
                 lazy.searched.add(k)
             return lazy.index
 

@@ -123,14 +123,15 @@ class Parameters:
     def snapshot(self) -> Parameters:
         """Return a copy that later changes of the caller's objects don't reach.
 
-        Callbacks, a neighbour graph and a given P are left out: they belong to the call.
+        Callbacks, a neighbour graph and a given P are left out: they belong to the call. The name
+        of a library that searches stays.
         """
         perplexity = self.perplexity
         several = not isinstance(perplexity, str) and np.ndim(perplexity) > 0
         return replace(
             self,
             callbacks=None,
-            neighbors=None,
+            neighbors=self.neighbors if isinstance(self.neighbors, str) else None,
             affinity=self.affinity_name,
             perplexity=[float(p) for p in perplexity] if several else perplexity,
             metric_params=copy.deepcopy(self.metric_params),

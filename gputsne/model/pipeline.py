@@ -154,7 +154,7 @@ def _prepare(X: Any, stages: _Stages, seeds: Seeds) -> FloatArray:
             part is None for part in (learned.fill, learned.mean, learned.scale, learned.components)
         )
         on_disk = isinstance(X, np.memmap) and not X.flags.writeable
-        if untouched and not on_disk:
+        if untouched and not on_disk and isinstance(rows, np.ndarray):
             rows = rows.copy()
             rows.flags.writeable = False
     stages.prepared(rows=rows, preparation=learned)

@@ -35,8 +35,8 @@ from gputsne.neighbors.search.ivf import (
 from gputsne.neighbors.search.ranking import without_self
 
 __all__ = [
-    "SEARCHES", "Chosen", "Wish", "choose_device_search", "choose_search", "device_bytes",
-    "name_search",
+    "SEARCHES", "Chosen", "Wish", "choose_by_rows", "choose_device_search", "choose_search",
+    "device_bytes", "name_search",
 ]  # fmt: skip
 
 log = logging.getLogger("gputsne")
@@ -91,10 +91,21 @@ class Wish(NamedTuple):
 
 
 class Chosen(NamedTuple):
-    """A search that is ready, and the recall that was measured, 1.0 where it is exact."""
+    """A search that is ready.
+
+    Attributes
+    ----------
+    search : Search
+        It.
+    recall : float
+        As it was measured, 1.0 where it is exact.
+    probes : int
+        Cells that are compared with each on a device; 0 for all pairs.
+    """
 
     search: Search
     recall: float
+    probes: int = 0
 
 
 def choose_search(
@@ -202,7 +213,7 @@ def choose_device_search(
     if how == "cpu":
         return None
     if how in ("tiles", "cells"):
-        return _by_rows(Z, k, wish, sample, ops, how == "cells")
+        return choose_by_rows(Z, k, wish, sample, ops, how == "cells")
     rows = DeviceRows(Z, ops, wish.seed)
     checked = sample()
     truth = rows.others(checked.Q, k, checked.own.astype(np.int32))[0]
@@ -225,20 +236,31 @@ def _by_faiss(index: FaissGpu, k: int, wish: Wish, sample: Sample, truth: Array)
             return Chosen(index, recall)
 
 
-def _by_rows(
-    Z: FloatArray, k: int, wish: Wish, sample: Callable[[], Sample], ops: Device, listed: bool
-) -> Chosen:
-    """Compare all pairs, or by cells where that pays; in blocks where the device is too small."""
+def choose_by_rows(
+    Z: FloatArray, k: int, wish: Wish, sample: Callable[[], Sample], ops: Device, listed: bool,
+    there: DeviceRows | None = None,
+) -> Chosen:  # fmt: skip
+    """Compare all pairs, or by cells where that pays; in blocks where the device is too small.
+
+    Parameters
+    ----------
+    Z, k, wish, sample, ops
+        As in ``choose_device_search``.
+    listed : bool
+        Whether cells may pay.
+    there : DeviceRows or None
+        Z, where it lies on the device already.
+    """
     n, d = Z.shape
     free = ops.memory()[0]
     room = max(TILE, int(OUTPUT * free / (8 * k + 8 * d)))
     rows: DeviceRows | RowBlocks
-    if device_bytes(n, d) > RESIDENT * free:
+    if there is None and device_bytes(n, d) > RESIDENT * free:
         block = max(TILE, min(n, int(RESIDENT * free / device_bytes(1, d))))
         log.info("the GPU has %.1f GB free: %d rows there at a time", free / 1e9, block)
         rows = RowBlocks(Z, ops, wish.seed, block, room)
         return Chosen(rows, rows.choose_cells(k, wish.min_recall, sample()) if listed else 1.0)
-    rows = DeviceRows(Z, ops, wish.seed)
+    rows = DeviceRows(Z, ops, wish.seed) if there is None else there
     rows.rows = n if room >= n else room
     made = choose_cells(rows, Z, k, wish.min_recall, sample(), wish.seed) if listed else None
     if made is None:
@@ -246,12 +268,13 @@ def _by_rows(
             log.info("all pairs are compared: cells would take more than half of them")
         return Chosen(rows, 1.0)
     cells, recall = made
-    rows.arrange(cells)
+    if rows.cells is not cells:
+        rows.arrange(cells)
     log.info(
         "%d cells, each compared with %d: %.1f %% of all pairs, recall %.3f",
         cells.count, cells.probes, 100 * cells.share(), recall,
     )  # fmt: skip
-    return Chosen(rows, recall)
+    return Chosen(rows, recall, cells.probes)
 
 
 def name_search(n: int, k: int, metric: Metric, wish: Wish, by: str = "auto") -> tuple[str, str]:

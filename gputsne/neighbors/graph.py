@@ -15,6 +15,7 @@ from gputsne.base.random import draw_seed
 from gputsne.base.tables import admitted
 from gputsne.base.types import Array, KNNGraph
 from gputsne.neighbors.choose import Wish, choose_device_search, choose_search
+from gputsne.neighbors.device_graph import graph_there
 from gputsne.neighbors.duplicates import duplicate_groups, link_cyclically
 from gputsne.neighbors.matrix import distance_matrix, from_sparse_distances
 from gputsne.neighbors.memory import check_search
@@ -151,7 +152,7 @@ def on_device(
     Parameters
     ----------
     X : array, shape (n, d), float32
-        Rows.
+        Rows, in main memory or kept by the device.
     k : int
         Neighbours of each.
     ops : Device
@@ -177,6 +178,14 @@ def _knn(
 ) -> KNNGraph:  # fmt: skip
     wish = wish.checked(metric)
     jobs = threads.resolve_n_jobs(n_jobs)
+    given = None if device is None else device[0].given_rows(X)
+    if device is not None and given is not None and isinstance(metric, VectorMetric):
+        k = _checked_k(k, len(given))
+        random_state = draw_seed(random_state)
+        wish = wish._replace(seed=random_state)
+        there = graph_there(given, k, metric, wish, device, _Counter(len(given), progress))
+        if there is not None:
+            return there
     rows = read_rows(X, metric)
     k = _checked_k(k, len(rows.values))
     wish = wish._replace(seed=draw_seed(random_state))
@@ -265,7 +274,7 @@ def _by_vectors(
     chosen = None
     if device is not None:
         chosen = choose_device_search(database, k, metric, wish, sample, *device)
-    search, recall = chosen or choose_search(database, k, wish, sample)
+    search, recall, _ = chosen or choose_search(database, k, wish, sample)
 
     def put(block: Array, squared: Array, near: Array) -> None:
         ids[block] = near if whole else number[near]
@@ -273,12 +282,21 @@ def _by_vectors(
         counter(block.size)
 
     if isinstance(search, DeviceRows) and metric.queries_are_vectors and search.rows >= search.n:
-        squared, near = search.others(None, k, None)
+        stage = search.stage
+        squared, near = search.nearest(None, k)
         mine = searching[number]
         if whole and mine.all():  # without a copy of n k numbers
-            counter(len(near))
-            distances = metric.to_distances(squared)
-            return KNNGraph(near, distances, recall, search.source, metric.name)
+            counter(n)
+            told = (recall, search.source, metric.name)
+            # In the user's own numbers nothing is compared with the graph later.
+            plain = rows.wide is None and metric.factor == 1.0
+            if plain and stage.all_near(squared, near, np.inf):
+                lengths = stage.own_unit(squared, metric.unit, 1.0)
+                there: KNNGraph = stage.graph(near, lengths, *told)
+                return there
+            distances = metric.to_distances(stage.host(squared))
+            return KNNGraph(stage.host(near), distances, *told)
+        squared, near = map(stage.host, (squared, near))
         put(number[mine], squared[mine], near[mine])
         return KNNGraph(ids, lengths, recall, search.source, metric.name)
     asked = number[search.order()]

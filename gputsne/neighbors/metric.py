@@ -167,6 +167,8 @@ class Presence(Relative):
 class VectorMetric(Metric):
     """A metric that is squared Euclidean distance between vectors made from the rows.
 
+    Rows that lie on a device (``Ops.given_rows``) become vectors there.
+
     Attributes
     ----------
     name : str
@@ -183,6 +185,9 @@ class VectorMetric(Metric):
     units_matter = True
 
     queries_are_vectors: ClassVar[bool] = True  # of the database
+    # What a squared distance between vectors is to the metric, as csrc/kernels/metric.hpp has it: 0
+    # itself, 1 its root, 2 half of it.
+    unit: ClassVar[int] = 0
 
     def learn(self, X: Array) -> VectorMetric:
         """Return this metric with what it takes from the database's rows, shape (n, d)."""
@@ -224,14 +229,17 @@ class SquaredEuclidean(VectorMetric):
 
     def safe_factor(self, X: Array) -> float | None:
         """Return that factor, None where one value is too far out for any."""
-        if not X.size:
+        if not len(X):
             return 1.0
         spreads = spreads_of(Table(X, None, sparse=False), None, None)
         return safe_factor(_largest(X), spreads.rest)
 
     def to_vectors(self, X: Array) -> Array:
         """Return the rows times the factor."""
-        return X if self.factor == 1.0 else X * X.dtype.type(self.factor)
+        if hasattr(X, "times"):
+            there: Array = X.times(self.factor)
+            return there
+        return X if self.factor == 1.0 else np.multiply(X, X.dtype.type(self.factor))
 
     def to_squared(self, distances: Array) -> Array:
         """Return them, times the factor's square."""
@@ -245,6 +253,7 @@ class Euclidean(SquaredEuclidean):
     """The length of x - y."""
 
     power = 1
+    unit = 1
 
     def to_squared(self, distances: Array) -> Array:
         """Return their squares, times the factor's."""
@@ -260,9 +269,14 @@ class Cosine(VectorMetric):
     """1 - cos: half the squared distance of unit vectors."""
 
     power = 0
+    unit = 2
+    centred: ClassVar[bool] = False  # whether a row's own mean comes off first
 
     def to_vectors(self, X: Array) -> Array:
         """Return unit vectors, float32."""
+        if hasattr(X, "unit_rows"):
+            there: Array = X.unit_rows(centred=self.centred)
+            return there
         return self.unit_rows(X, np.float32)
 
     def unit_rows(self, X: Array, dtype: type[np.floating[Any]]) -> Array:
@@ -303,6 +317,8 @@ class Cosine(VectorMetric):
 class Correlation(Cosine):
     """1 - Pearson's r: the cosine of rows less their own mean."""
 
+    centred = True
+
     def _centred(self, rows: Array) -> Array:
         centred: Array = rows - rows.mean(axis=1, keepdims=True)
         return centred
@@ -317,6 +333,7 @@ class InnerProduct(VectorMetric):
     duplicates_are_zero = False
     queries_are_vectors = False
     power = 1
+    unit = 1
 
     def learn(self, X: Array) -> VectorMetric:
         """Take the largest norm of the database."""
@@ -326,15 +343,23 @@ class InnerProduct(VectorMetric):
                 f"metric='inner_product' with values up to {largest:.3g} overflows float32: "
                 "rescale X, the neighbours stay the same"
             )
+        if hasattr(X, "longest"):
+            return replace(self, bound=X.longest())
         return replace(self, bound=float(_squared_norms(X).max()))
 
     def to_vectors(self, X: Array) -> Array:
         """Return the rows and what their squared norm lacks of the bound."""
+        if hasattr(X, "bound_rows"):
+            there: Array = X.bound_rows(self.bound)
+            return there
         last = np.sqrt(np.maximum(self.bound - _squared_norms(X), 0.0))
         return np.column_stack([X, last.astype(X.dtype)])
 
     def query_vectors(self, X: Array) -> Array:
         """Return the rows and a zero."""
+        if hasattr(X, "bound_rows"):
+            there: Array = X.bound_rows(-1.0)
+            return there
         return np.column_stack([X, np.zeros(X.shape[0], dtype=X.dtype)])
 
     def to_squared(self, distances: Array) -> Array:
@@ -431,6 +456,9 @@ def _known_to_sklearn(name: str) -> type[Metric]:
 
 
 def _largest(X: Array) -> float:
+    if hasattr(X, "ranges"):
+        low, high = X.ranges()
+        return float(max(high.max(), -low.min()))
     return float(max(X.max(initial=0.0), -X.min(initial=0.0)))
 
 

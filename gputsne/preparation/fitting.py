@@ -94,12 +94,14 @@ def prepare(
         Warn where a few columns outweigh all others. Pass False for metrics that weigh the columns
         themselves (seuclidean, mahalanobis, canberra, hamming) or that are the user's own.
     ops : Ops or None
-        A backend whose device adds up PCA's covariance, where it has one.
+        A backend whose device adds up PCA's covariance, where it has one. X that lies on it, as
+        float32 or float64 in C order, is prepared there, unless values are to be imputed.
 
     Returns
     -------
     rows : array, shape (n, d'), float32, C order
-        X itself where nothing had to be done: read it, don't write to it.
+        X itself where nothing had to be done: read it, don't write to it. Of X that was prepared on
+        a device they are new ones, kept there until somebody reads them.
     preparation : Preparation
         ``preparation.apply(X)`` gives ``rows`` again, to the bit.
 
@@ -117,11 +119,17 @@ def prepare(
     UserWarning
         When all rows are equal, and when a few columns outweigh all others.
     """
-    table = read(X)
+    there = None if ops is None or impute is not None else ops.given_rows(X)
+    # What is wrong is named in main memory, and what takes more columns is LAPACK's there.
+    wide = there is not None and pca is not None and ops.row_sums(there) is None
+    if there is not None and (wide or not there.finite()):
+        there = None
+    table = read(X) if there is None else Table(there, None, sparse=False)
     metric = MetricTraits(recentre, rescale, units_matter)
     n, d = table.shape
     _check_options(scale, pca, n, d)
-    complain_if_not_finite(table, nan_allowed=impute is not None)
+    if there is None:
+        complain_if_not_finite(table, nan_allowed=impute is not None)
     learned = Preparation(d, table.names)
     if impute is not None:
         learned = replace(learned, fill=_fill_values(table, impute))
@@ -129,8 +137,8 @@ def prepare(
         learned = _fit_sparse(table, learned, scale, pca, random_state, metric)
     else:
         learned = _fit_dense(table, learned, scale, pca, random_state, metric, ops)
-    rows = learned.transform_table(table)
-    if n > 1 and _all_equal(rows):
+    rows = learned.transform_table(table) if there is None else learned.transform_there(there)
+    if n > 1 and (_all_equal(rows) if there is None else there.all_equal(rows)):
         warn_user(
             f"all {n} rows of X are equal, so the map shows nothing but rounding; check what X was "
             "read from"
@@ -309,6 +317,8 @@ def _fit_sparse(
 def _columns(table: Table, learned: Preparation) -> Columns:
     """Mean, standard deviation and range of each column, NaN filled, in one pass over blocks."""
     n, d = table.shape
+    if not isinstance(table.values, np.ndarray):
+        return _columns_there(table.values)
     low, high = np.full(d, np.inf), np.full(d, -np.inf)
     mean, squares, count = np.zeros(d), np.zeros(d), 0
     unit = _for_squares(_largest(table))
@@ -326,10 +336,25 @@ def _columns(table: Table, learned: Preparation) -> Columns:
         squares += shift * shift * (count * m / (count + m))
         mean += shift * (m / (count + m))
         count += m
+    return _columns_of(mean, squares, n, unit, low, high)
+
+
+def _columns_there(values: Any) -> Columns:
+    """Return the same of values on a device."""
+    low, high = values.ranges()
+    wide = values.dtype.itemsize == 8
+    unit = _for_squares(float(np.maximum(-low, high).max())) if wide else 1.0
+    mean, squares = values.moments(unit)
+    return _columns_of(mean, squares, len(values), unit, low, high)
+
+
+def _columns_of(
+    mean: Array, squares: Array, n: int, unit: float, low: Array, high: Array
+) -> Columns:
+    """Return statistics of columns, of whose values times ``unit`` the moments are."""
     deviation = np.sqrt(squares / n) / unit
     deviation[low == high] = 0.0
-    mean = np.clip(mean / unit, low, high)
-    return Columns(mean, deviation, low, high)
+    return Columns(np.clip(mean / unit, low, high), deviation, low, high)
 
 
 def _largest(table: Table) -> float:

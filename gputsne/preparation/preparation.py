@@ -65,24 +65,31 @@ class Preparation:
         """Columns of the prepared rows, ``d'``."""
         return self.n_features_in if self.components is None else int(self.components.shape[0])
 
-    def apply(self, X: Any) -> FloatArray:
+    def apply(self, X: Any, ops: Any = None) -> FloatArray:
         """Prepare new rows as the fitted ones were prepared.
 
         Parameters
         ----------
         X : array_like, DataFrame or sparse matrix, shape (m, d)
             New rows, with the columns of the fitted X.
+        ops : Ops or None
+            A backend; rows that lie on its device are prepared there, as by ``prepare``.
 
         Returns
         -------
         array, shape (m, d'), float32, C order
-            Each row's values do not depend on the other rows, to the bit.
+            Each row's values do not depend on the other rows, to the bit. On the device they are
+            the same but for rounding, and stay there.
 
         Raises
         ------
         ValueError
             For another number or other names of columns, and for what ``prepare`` refuses.
         """
+        there = None if ops is None or not self._goes_there else ops.given_rows(X)
+        if there is not None and there.finite():
+            self._check_columns(Table(there, None, sparse=False))
+            return self.transform_there(there)
         table = read(X)
         self._check_columns(table)
         complain_if_not_finite(table, nan_allowed=self.fill is not None)
@@ -104,12 +111,31 @@ class Preparation:
             for rows in blocks:
                 out[rows] = done(values[rows])
         if not np.isfinite(out).all():
-            row = int(np.flatnonzero(~np.isfinite(out).all(axis=1))[0])
-            raise ValueError(
-                f"X contains a value too large for dtype('float32') once prepared, in row {row}: it"
-                " is infinity beside the values that were fitted. Drop that row, or rescale X"
-            )
+            raise _too_large(int(np.flatnonzero(~np.isfinite(out).all(axis=1))[0]))
         return out
+
+    @property
+    def _goes_there(self) -> bool:
+        """Whether a device can do it: nothing to fill in, one centre, axes that have one."""
+        if self.components is None:
+            return self.fill is None
+        one = self.pca_mean is not None and (self.mean is None or not self.pca_mean.any())
+        return self.fill is None and one
+
+    def transform_there(self, there: Any) -> FloatArray:
+        """Apply what was learned to rows on a device; see ``transform_table``.
+
+        Parameters
+        ----------
+        there : GivenRows
+            Of a backend (``Ops.given_rows``).
+        """
+        mean = self.pca_mean if self.mean is None else self.mean
+        rows, bad = there.prepared(mean, self.scale, self.components, self.factor)
+        if bad >= 0:
+            raise _too_large(bad)
+        prepared: FloatArray = rows
+        return prepared
 
     def dense_block(self, block: Array) -> Array:
         """Return some rows of a dense table as prepared, float64, before float32 rounds them.
@@ -189,6 +215,13 @@ class Preparation:
         if "feature_names" in parts:
             parts["feature_names"] = tuple(str(name) for name in parts["feature_names"])
         return cls(**parts)
+
+
+def _too_large(row: int) -> ValueError:
+    return ValueError(
+        f"X contains a value too large for dtype('float32') once prepared, in row {row}: it"
+        " is infinity beside the values that were fitted. Drop that row, or rescale X"
+    )
 
 
 def _names_differ(seen: tuple[str, ...], new: tuple[str, ...]) -> str:

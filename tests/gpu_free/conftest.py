@@ -56,3 +56,12 @@ def ops(emulated: emulator.Emulator, monkeypatch):
     xp = lookalike.Cupy()
     with lookalike.strict(monkeypatch):
         yield CudaOps(1, xp=xp, module=emulated.cuda)
+
+
+@pytest.fixture
+def downloads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Count the bytes that come to main memory."""
+    came: list[int] = []
+    real = lookalike.Array.get
+    monkeypatch.setattr(lookalike.Array, "get", lambda a: came.append(a.nbytes) or real(a))
+    return came

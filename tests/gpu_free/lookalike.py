@@ -142,6 +142,23 @@ def _keys(index):
     return tuple(map(plain, index)) if isinstance(index, tuple) else plain(index)
 
 
+class Foreign:
+    """An array of another library on the device, which numpy can't read; CuPy takes it as it is."""
+
+    def __init__(self, array: Array) -> None:
+        self.array, self.shape, self.dtype = array, array.shape, array.dtype
+        self.__cuda_array_interface__ = {"version": 3}
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 2, 0  # kDLCUDA
+
+    def __array__(self, *given: Any, **keywords: Any) -> Any:
+        raise TypeError("implicit conversion of an array of the device")
+
+    def get(self) -> np.ndarray:
+        return self.array.get()
+
+
 class Module:
     """A module of numpy's kind whose functions take and give arrays of the device.
 
@@ -166,6 +183,8 @@ class Module:
             converts = other and given[0].dtype != np.dtype(keywords.get("dtype", given[0].dtype))
             asked(f"{self._where}.{name}" + " to another dtype" * bool(converts))
             self.calls.add(Call(self._where, name, len(given), tuple(sorted(keywords))))
+            if isinstance(given[0], Foreign):
+                return given[0].array
             if name not in CONSTRUCTORS:
                 for group in given:
                     for a in group if isinstance(group, tuple | list) else (group,):

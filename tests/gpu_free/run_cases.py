@@ -19,6 +19,7 @@ from gpu_free import (
     cases_iteration,
     cases_lists,
     cases_neighbors,
+    cases_prepare,
     cases_setup,
 )
 from gpu_free.benches import HostBench
@@ -27,7 +28,7 @@ from gpu_free.emulator import Emulator
 
 FILES = (
     cases_iteration, cases_edges, cases_fft, cases_setup, cases_neighbors, cases_arrays,
-    cases_lists,
+    cases_lists, cases_prepare,
 )  # fmt: skip
 CASES = {name: case for file in FILES for name, case in file.CASES.items()}
 

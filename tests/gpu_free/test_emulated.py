@@ -126,6 +126,13 @@ def test_arguments_that_make_no_sense_are_refused(emulated: Emulator):
     for keep in (0, 4):
         with pytest.raises(ValueError, match=f"keep={keep} of lists of 3 neighbours; pass 1 to 3"):
             bench.call("sort_lists", given, keep, 0, 5, charge, charge, Y, 0)
+    with pytest.raises(ValueError, match="unit=3; 0 to 2 are compiled"):
+        bench.call("own_unit", Y, 5, 3, 1.0, Y, 0)
+    with pytest.raises(ValueError, match="k=0 neighbours of each query; pass 1 or more"):
+        bench.call("check_near", Y, Y, 5, 0, 1.0, charge, 0)
+    rows = bench.call("Rows", Y, False, 5, 2, 0, 0, 0, 1.0)
+    with pytest.raises(ValueError, match="c=0 axes; pass 1 or more"):
+        bench.call("project_rows", rows, charge, 0, Y, 0)
     with pytest.raises(TypeError):
         bench.call("place", given, given, Y, 0)
 

@@ -19,7 +19,8 @@ TABLE = Path(__file__).with_name("registers.txt")
 HOT = re.compile(r"(deposit|gather|rows|pieces|sum)_k<|each_k<(Pad|Multiply)|blocks_k<Fft")
 ON_EXACT_SUMS = re.compile(
     r"sum_k<(double|Coordinates)|gather_k|Exact|Placement|Conditional|MergeSlice|Recentre"
-    r"|Mean<double>|gram_k|ChunkSums|AddParts|AddSymmetric|Scores|EqualWeights|FixedWidth|EvenLines"
+    r"|Mean<double>|gram_k|Chunk|AddParts|AddSymmetric|Scores|EqualWeights|FixedWidth|EvenLines"
+    r"|JoinMoments|PreparedRows|ProjectedRows|OwnUnit|NearQuery|RowLengths|UnitRows|BoundRows"
 )
 
 

@@ -31,15 +31,6 @@ def ops(cuda):  # noqa: F811
     return backends.choose("cuda").ops
 
 
-@pytest.fixture
-def downloads(monkeypatch):
-    """Count the bytes that come to main memory."""
-    came = []
-    real = lookalike.Array.get
-    monkeypatch.setattr(lookalike.Array, "get", lambda a: came.append(a.nbytes) or real(a))
-    return came
-
-
 def graph(n=200, k=15):
     return gputsne.knn(X[:n], k)
 
@@ -57,6 +48,28 @@ def test_a_fit_brings_no_edge_to_main_memory(cuda, downloads):  # noqa: F811
     assert sum(downloads) > P.nnz * 8
     assert csr.shape == (200, 200)
     assert not P.data.flags.writeable
+
+
+def test_what_the_gpu_finds_stays_there(cuda, downloads):  # noqa: F811
+    """Neighbours of the fit's own search: neither they nor their distances come down."""
+    settings = SETTINGS | {"max_iter": 3, "early_exaggeration_iter": 1, "perplexity": 5.0}
+    model = gputsne.TSNE(device="cuda", init="random", **settings).fit(X[:200])
+    assert model._fit.prepared.graph_source == "tiles-device"
+    assert max(downloads) < 200 * 15 * 4
+    on_cpu = affinities.joint(gputsne.knn(X[:200], 15), perplexity=5.0)
+    np.testing.assert_array_equal(model.affinities_.indices, on_cpu.indices)
+    np.testing.assert_allclose(model.affinities_.data, on_cpu.data, rtol=1e-4, atol=1e-12)
+
+
+@pytest.mark.parametrize("metric", ["sqeuclidean", "cosine", "correlation"])
+def test_distances_are_turned_into_the_metrics_unit_there(ops, metric):
+    from gputsne.neighbors import on_device
+
+    found = on_device(X[:200], 15, ops, metric=metric, random_state=0)
+    assert isinstance(found, HeldGraph)
+    assert found.metric == metric
+    want = gputsne.knn(X[:200], 15, metric=metric)
+    np.testing.assert_allclose(found.distances, want.distances, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["perplexity", "uniform", "fixed_sigma"])

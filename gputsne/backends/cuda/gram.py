@@ -31,7 +31,7 @@ class RowSums:
     ----------
     gpu : Gpu
     values : array, shape (n, d)
-        In main memory, of any real type.
+        In main memory, of any real type; or on the device, float32 or float64.
     free : int
         Bytes that are free on the device.
     """
@@ -43,6 +43,8 @@ class RowSums:
         self.dtype: Any = np.dtype(np.float32 if single else np.float64)
         self._keep = self.n * self.d * self.dtype.itemsize <= RESIDENT * free
         self._kept: list[Array] = []
+        if type(values) is not np.ndarray:  # views of what lies there
+            self._kept = [values[rows] for rows in row_blocks(self.n, self.d, BLOCK_NUMBERS)]
 
     def _blocks(self) -> Iterator[Array]:
         """Yield the rows on the device, block by block, always the same."""

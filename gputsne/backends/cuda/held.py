@@ -1,4 +1,4 @@
-"""Graphs and P that stay on the GPU: the same types, whose arrays come down when they are read.
+"""Rows, graphs and P that stay on the GPU: arrays come down when they are read.
 
 What a fit makes there is read there again; a copy in main memory, at 3 GB/s, would be most of the
 set-up of a million points. It is made for whoever reads ``indices`` or ``data``, saves or pickles,
@@ -13,11 +13,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
+
 from gputsne.base.types import Affinities, Array, KNNGraph
 
-__all__ = ["HeldAffinities", "HeldGraph", "spill"]
+__all__ = ["HeldAffinities", "HeldGraph", "HeldRows", "keep", "spill"]
 
 _KEPT: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def keep(kept: Any) -> None:
+    """Let ``spill`` move a thing, and a fork read it first: by its methods of these names."""
+    _KEPT.add(kept)
 
 
 def spill() -> None:
@@ -57,7 +64,7 @@ class _Held:
         """Take over the arrays; ``fetch`` brings one to main memory."""
         known |= {"there": there, "gpu": gpu, "_fetch": fetch}
         vars(self).update(known)  # the types are frozen
-        _KEPT.add(self)
+        keep(self)
 
     def __getattr__(self, name: str) -> Any:
         """Bring an array to main memory, where nobody writes to it; it stays on the GPU, too."""
@@ -134,3 +141,42 @@ class HeldAffinities(_Held, Affinities):
     def nnz(self) -> int:
         """Number of stored edges, both directions counted."""
         return int(vars(self)["_shape"][1])
+
+
+class HeldRows(_Held):
+    """Prepared rows on the GPU; numpy, pickles and copies get an array in main memory."""
+
+    dtype = np.dtype(np.float32)
+    ndim = 2
+
+    def __init__(self, values: Array, gpu: int | None, fetch: Callable[[Any], Array]) -> None:
+        n, d = values.shape
+        self._hold({"values": values}, gpu, fetch, _shape=(n, d))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """Return the rows in main memory."""
+        values: Array = self.values
+        return values.astype(self.dtype if dtype is None else dtype, copy=bool(copy))
+
+    def __getitem__(self, index: Any) -> Array:
+        """Return some of the rows in main memory."""
+        part: Array = self.values[index]
+        return part
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return int(self.shape[0])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what lies in main memory."""
+        return _itself, (self.values,)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        n, d = vars(self)["_shape"]
+        return n, d
+
+
+def _itself(values: Array) -> Array:
+    return values

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gputsne.backends.cuda.device import Gpu
+from gputsne.backends.cuda.held import HeldGraph
 from gputsne.backends.tiles import SLICE, TILE, Columns, TileLists
 from gputsne.base.types import Array
 
@@ -141,6 +142,55 @@ class NeighborStage:
             gpu.at(squared), gpu.at(ids), gpu.at(most), slack, whole, gpu.at(doubt[0]),
             gpu.at(doubt[1]), gpu.stream,
         )  # fmt: skip
+
+    # The metric's own unit
+
+    def own_unit(self, squared: Array, unit: int, factor: float) -> Array:
+        """Turn squared distances, in place, into a metric's own: see ``VectorMetric.unit``."""
+        gpu = self.gpu
+        at = gpu.at(squared)
+        gpu.module.own_unit(at, squared.size, unit, factor, at, gpu.stream)
+        return squared
+
+    def all_near(self, squared: Array, ids: Array, reach: float) -> bool:
+        """Tell whether float32 knows the nearest of every query, (m, k); waits for the device."""
+        gpu, (m, k) = self.gpu, ids.shape
+        at = gpu.at(squared), gpu.at(ids)
+        judge = gpu.module.check_near
+        return gpu.first_bad(lambda bad: judge(*at, m, k, reach, bad, gpu.stream)) < 0
+
+    def apart(self, squared: Array) -> bool:
+        """Tell whether every row's last of k neighbours is farther than 0; waits for the device."""
+        gpu, (n, k) = self.gpu, squared.shape
+        last = gpu.empty((n,), np.float32)
+        begin = gpu.at(squared) + (k - 1) * squared.dtype.itemsize
+        gpu.module.take_rows(begin, n, 1, 0, k, gpu.at(last), gpu.stream)
+        return bool((gpu.host(last) > 0).all())
+
+    def take(self, rows: Array, numbers: Array) -> Array:
+        """Return some rows (n, d) of float32, on the device."""
+        gpu, d = self.gpu, rows.shape[1]
+        which, out = gpu.put(numbers, np.int32), gpu.empty((len(numbers), d), np.float32)
+        at = (gpu.at(rows), len(numbers), d, gpu.at(which), 1, gpu.at(out))
+        gpu.module.take_rows(*at, gpu.stream)
+        return out
+
+    def mean(self, rows: Array) -> Array:
+        """Return the mean of rows (n, d) of float32 in main memory, (d,) float64."""
+        gpu, (n, d) = self.gpu, rows.shape
+        scratch = gpu.empty((gpu.module.column_scratch(n, d),), np.float64)
+        total = self.zeros((d,), np.float64)
+        made = gpu.module.Rows(gpu.at(rows), False, n, d, 0, 0, 0, 1.0)
+        gpu.module.add_columns(made, gpu.at(scratch), gpu.at(total), gpu.stream)
+        found: Array = self.host(total) / n
+        return found
+
+    def graph(
+        self, ids: Array, lengths: Array, recall: float, source: str, metric: str
+    ) -> HeldGraph:
+        """Return neighbours and distances, (n, k), as a graph that stays on the device."""
+        gpu = self.gpu
+        return HeldGraph(ids, lengths, gpu.number, gpu.host, recall, source, metric)
 
     # Cells
 

@@ -18,8 +18,9 @@ from gputsne.backends.cuda.affinities import AffinityStage
 from gputsne.backends.cuda.device import Gpu
 from gputsne.backends.cuda.edges import Edges
 from gputsne.backends.cuda.field import FieldStage, OnDevice
+from gputsne.backends.cuda.given_rows import GivenRows, given_rows
 from gputsne.backends.cuda.gram import MOST_COLUMNS, RowSums
-from gputsne.backends.cuda.held import HeldAffinities, spill
+from gputsne.backends.cuda.held import HeldAffinities, HeldRows, keep, spill
 from gputsne.backends.cuda.lists import GivenLists, ListStage
 from gputsne.backends.cuda.neighbors import NeighborStage
 from gputsne.backends.cuda.order import OrderStage
@@ -189,14 +190,31 @@ class CudaOps(Ops):
         empty = 0 in indices.shape
         return None if empty else GivenLists(self.gpu, indices, distances)
 
-    def row_sums(self, values: Array) -> RowSums | None:
+    def given_rows(self, X: Any) -> GivenRows | None:
+        """See ``Ops``; None, too, for what is not of float32 or float64, 2-D and in C order."""
+        return given_rows(self.gpu, X)
+
+    def sent_rows(self, rows: FloatArray) -> GivenRows:
+        """See ``Ops``."""
+        return GivenRows(self.gpu, self.gpu.put(rows, np.float32))
+
+    def row_sums(self, values: Any) -> RowSums | None:
         """See ``Ops``; None for what is sparse, empty or too wide."""
+        there = given_rows(self.gpu, values) if isinstance(values, HeldRows) else values
+        if isinstance(there, GivenRows):
+            fits = there.shape[1] <= MOST_COLUMNS
+            return RowSums(self.gpu, there.array, 0) if fits else None
+        values = np.asarray(values) if isinstance(values, HeldRows) else values
         dense = isinstance(values, np.ndarray) and values.dtype.kind in "biuf"
-        fits = dense and 0 < values.shape[1] <= MOST_COLUMNS and len(values)
+        fits = dense and 0 < values.shape[1] <= MOST_COLUMNS and len(values) > 0
         return RowSums(self.gpu, values, self.memory()[0]) if fits else None
 
+    def keep(self, kept: Any) -> None:
+        """See ``Ops``."""
+        keep(kept)
+
     def make_room(self) -> None:
-        """See ``Ops``: P of finished fits goes to main memory."""
+        """See ``Ops``: P of finished fits goes to main memory, rows kept for a search are freed."""
         spill()
         self.gpu.tidy()
 

@@ -113,9 +113,9 @@ def choose_cells(
     Parameters
     ----------
     rows : DeviceRows
-        All pairs of which can be compared still.
+        Those; where they are put into cells already, for another k, these are taken.
     Z : array, shape (n, d), float32
-        The same in main memory.
+        The same, in main memory or on the device.
     k : int
         Neighbours of each row.
     least : float
@@ -133,10 +133,14 @@ def choose_cells(
     tuple of Cells and float, or None
         Cells and the recall; None where so many pairs are needed that all can be compared.
     """
-    cells = Cells(rows, _centres(rows, Z, cell_count(len(Z)) if count is None else count, seed))
+    if isinstance(rows.cells, Cells):
+        cells = rows.cells
+    else:
+        count = cell_count(len(Z)) if count is None else count
+        cells = Cells(rows, _centres(rows, Z, count, seed))
     stage = rows.stage
     own = sample.own.astype(np.int32)
-    truth = stage.host(rows.nearest(sample.Q, k, own)[1])
+    truth = stage.host(rows.nearest(sample.Q, k, own, whole=True)[1])
     cell = stage.host(cells.cell)
     mine = stage.host(cells.of(stage.put(sample.Q, np.float32)))
     farther = cells.near.shape[1]  # what no list has
@@ -157,7 +161,7 @@ def _centres(rows: DeviceRows, Z: FloatArray, count: int, seed: int) -> FloatArr
     """k-means on a sample; a cell that loses its rows keeps its centre."""
     stage = rows.stage
     some = np.random.default_rng([seed, 4]).permutation(len(Z))[: TRAINING_ROWS * count]
-    S = Z[some]
+    S = Z[some] if type(Z) is np.ndarray else stage.host(stage.take(Z, some))
     centres = S[:count].copy()
     scale = float(2.0 ** (BITS - np.frexp(float(np.abs(S).max(initial=0.0)))[1]))
     there = stage.put(S, np.float32)

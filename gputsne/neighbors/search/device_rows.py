@@ -135,11 +135,13 @@ class DeviceRows:
         self.by_difference = False
         self.values: Array = self.stage.put(Z, np.float32)
         # Far from 0 the products would cancel. Any centre serves, and a sample's is near enough.
-        runs = np.unique(np.linspace(0, max(0, self.n - RUN), CENTRED // RUN).astype(int))
-        parts = [Z[at : at + RUN] for at in runs]
-        some = [part if type(part) is np.ndarray else self.stage.host(part) for part in parts]
-        centre = np.concatenate(some).mean(axis=0, dtype=np.float64).astype(np.float32)
-        self._centre = self.stage.put(centre, np.float32)
+        if type(Z) is np.ndarray:
+            runs = np.unique(np.linspace(0, max(0, self.n - RUN), CENTRED // RUN).astype(int))
+            some = np.concatenate([Z[at : at + RUN] for at in runs])
+            centre = some.mean(axis=0, dtype=np.float64)
+        else:
+            centre = self.stage.mean(self.values)
+        self._centre = self.stage.put(centre.astype(np.float32), np.float32)
         # In a random order lists grow by k log(n / seen), whatever order the rows were sorted in.
         order = np.random.default_rng(seed).permutation(self.n).astype(np.int32)
         self._layout = Layout(self._slots(order))
