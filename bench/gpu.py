@@ -22,6 +22,7 @@ import argparse
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -38,6 +39,7 @@ SIZES = [60_000, 1_000_000, 10_000_000]
 MINUTES = 12.0
 TESTS = ("-m", "gpu", "-q", "-x", "-p", "no:cacheprovider")
 LEAST = 5.0  # seconds below which nothing is begun
+TIMED_OUT = 124  # status of a program that was ended, as of timeout(1)
 
 Facts = dict[str, Any]
 
@@ -116,14 +118,21 @@ def arguments() -> argparse.Namespace:
 
 def run(command: list[str], limit: float, **more: str) -> tuple[int, str]:
     """Run a program for at most ``limit`` seconds; return its status and what it said."""
+    # A session of its own, so that what it has started ends with it and lets go of its pipes.
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, **more}, text=True, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
     try:
-        done = subprocess.run(
-            command, cwd=ROOT, env={**os.environ, **more}, capture_output=True, text=True,
-            timeout=limit, check=False,
-        )  # fmt: skip
+        said, _ = process.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
-        return 124, f"took more than {limit:.0f} s"
-    return done.returncode, (done.stdout + done.stderr).strip()
+        os.killpg(process.pid, signal.SIGKILL)
+        said, _ = process.communicate()
+        return TIMED_OUT, f"{said.strip()}\ntook more than {limit:.0f} s"
+    except BaseException:  # Ctrl-C does not reach another session
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    return process.returncode, said.strip()
 
 
 def outcome(step: Step, left: float) -> Facts:

@@ -191,6 +191,12 @@ def test_gpu_goes_on_where_a_step_fails_or_no_time_is_left(tmp_path: Path, monke
     assert all("s left, it takes about" in one["left_out"] for one in record["fits"])
 
 
+def test_gpu_ends_what_hangs_with_all_that_it_started():
+    gpu = load_with_bench("gpu")
+    status, said = gpu.run(["sh", "-c", "echo begun; sleep 600 & wait"], 2.0)
+    assert (status, said) == (gpu.TIMED_OUT, "begun\ntook more than 2 s")
+
+
 def test_gpu_does_first_what_matters_most_and_fits_its_time():
     gpu = load_with_bench("gpu")
     asked = argparse.Namespace(
