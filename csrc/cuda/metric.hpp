@@ -5,8 +5,8 @@
 
 namespace gputsne::cuda {
 
-/// out (count,) = squared distances in the metric's own unit: 0 as they are, 1 their root, 2 half of
-/// them; `factor` multiplied the rows. out may be `squared`.
+/// out (count,) = squared distances in the metric's own unit: 0 as they are, 1 their root, 2 half
+/// of them; `factor` multiplied the rows. out may be `squared`.
 void own_unit(const float *squared, Index count, int unit, double factor, float *out,
               Stream stream);
 /// first_bad, -1 before, becomes the first of m queries that is farther than `reach` from its

@@ -52,7 +52,7 @@ void column_moments(const Rows &rows, double *scratch, double *out, Stream strea
     gpu(stream).each(chunks(rows.n) * rows.d,
                      ChunkMoments<Number<decltype(X)>>{X, scratch, squares});
   });
-  gpu(stream).each(rows.d, JoinMoments{scratch, squares, rows.n, rows.d, out});
+  gpu(stream).each(rows.d, JoinMoments{scratch, squares, chunks(rows.n), rows.n, rows.d, out});
 }
 
 void prepare_rows(const Rows &rows, float *out, Stream stream) {

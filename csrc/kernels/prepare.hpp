@@ -77,12 +77,12 @@ template <class T> struct ChunkMoments {
 
 /// Those of all n rows, of column `at` (Chan, Golub & LeVeque 1983: moments of two sets merged).
 struct JoinMoments {
-  const double *mean, *squares; // (chunks(n), d) each
-  Index n, d;
-  double *out; // (2, d) means, squares
+  const double *mean, *squares; // (count, d) each
+  Index count, n, d;            // count: chunks(n)
+  double *out;                  // (2, d) means, squares
   HD void operator()(Index at) const {
     double middle = 0, about = 0;
-    for (Index p = 0; p < chunks(n); ++p) {
+    for (Index p = 0; p < count; ++p) {
       const Index before = p * CHUNK, more = before + CHUNK < n ? CHUNK : n - before;
       const double share = double(more) / double(before + more);
       const double shift = mean[p * d + at] - middle;

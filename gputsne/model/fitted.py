@@ -210,10 +210,8 @@ class FittedMap:
                     random_state=0,  # the same fitted model always searches alike
                 )
             if k not in lazy.searched:
-                # builds all that k needs
-                for _ in lazy.index.found(
-                    self.rows[:0], k, ops, by=self.neighbors, n_jobs=ops.n_jobs
-                ):
+                none = np.empty((0, self.rows.shape[1]), np.float32)  # builds all that k needs
+                for _ in lazy.index.found(none, k, ops, by=self.neighbors, n_jobs=ops.n_jobs):
                     pass
                 lazy.searched.add(k)
             return lazy.index

@@ -1,7 +1,7 @@
-"""The k nearest neighbours of rows that lie on a GPU, found there from end to end.
+"""The k nearest neighbours of rows, found on a GPU from end to end.
 
-What is rare goes by way of main memory, as rows from there do: rows that don't fit twice, that
-float32 can't square, or of which more than k are copies of one.
+What is rare is left to main memory (graph.py): rows that don't fit twice, that float32 can't
+square, or of which more than k are copies of one.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ log = logging.getLogger("gputsne")
 
 
 def graph_there(
-    given: Any, k: int, metric: VectorMetric, wish: Wish, device: tuple[Any, str],
+    X: Any, k: int, metric: VectorMetric, wish: Wish, device: tuple[Any, str],
     counter: Callable[[int], None],
 ) -> KNNGraph | None:  # fmt: skip
     """Return the graph, which stays on the device; None where main memory has to help.
 
     Parameters
     ----------
-    given : GivenRows, shape (n, d)
-        Rows (``Ops.given_rows``).
+    X : array, shape (n, d), float32
+        Finite rows, kept by the device or in main memory.
     k : int
         Neighbours of each, from 1 to n - 1.
     metric : VectorMetric
@@ -45,16 +45,18 @@ def graph_there(
         Told how many rows are done.
     """
     ops, by = device
-    n = len(given)
+    n, d = X.shape
     how, why = name_search(n, k, metric, wish, by)
-    if how not in ("tiles", "cells") or given.dtype != np.float32:
+    if how not in ("tiles", "cells") or X.dtype != np.float32:
         return None
+    if device_bytes(n, d + 1) > RESIDENT * ops.memory()[0]:
+        return None
+    given = ops.given_rows(X)
+    given = ops.sent_rows(np.asarray(X)) if given is None else given
     metric = metric.learn(given)
     if metric.factor != 1.0:
         return None
     Z = metric.to_vectors(given)
-    if device_bytes(*Z.shape) > RESIDENT * ops.memory()[0]:
-        return None
     log.info("neighbours by %s: %s", how, why)
     rows = DeviceRows(Z, ops, wish.seed)
 

@@ -178,17 +178,17 @@ def _knn(
 ) -> KNNGraph:  # fmt: skip
     wish = wish.checked(metric)
     jobs = threads.resolve_n_jobs(n_jobs)
-    given = None if device is None else device[0].given_rows(X)
-    if device is not None and given is not None and isinstance(metric, VectorMetric):
-        k = _checked_k(k, len(given))
-        random_state = draw_seed(random_state)
-        wish = wish._replace(seed=random_state)
-        there = graph_there(given, k, metric, wish, device, _Counter(len(given), progress))
-        if there is not None:
-            return there
-    rows = read_rows(X, metric)
+    held = hasattr(X, "there")  # prepared rows that a device keeps
+    rows = Rows(X) if held else read_rows(X, metric)
     k = _checked_k(k, len(rows.values))
     wish = wish._replace(seed=draw_seed(random_state))
+    if device is not None and isinstance(metric, VectorMetric) and rows.wide is None:
+        counter = _Counter(len(rows.values), progress)
+        there = graph_there(rows.values, k, metric, wish, device, counter)
+        if there is not None:
+            return there
+    if held:
+        rows = read_rows(np.asarray(X), metric)
     counter = _Counter(len(rows.values), progress)
     if not isinstance(metric, VectorMetric):
         return _by_pairs(rows.values, k, metric, jobs, counter)

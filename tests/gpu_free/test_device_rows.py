@@ -249,6 +249,31 @@ def test_a_fit_brings_no_row_down(cuda, there, downloads, how):  # noqa: F811
     np.testing.assert_allclose(start, same, atol=1e-3 * np.abs(same).max())
 
 
+@pytest.mark.parametrize("how", [{}, {"pca": 9}, {"metric": "correlation"}])
+def test_new_rows_there_stay_there(cuda, there, downloads, how):  # noqa: F811
+    """The places come down, and neither new rows nor fitted ones."""
+    X, new = DIGITS[:N], DIGITS[200:330]
+    model = gputsne.TSNE(**SHORT | how).fit(there(X)).fitted_map_
+    model.transform(there(new[:5]))  # makes the reference, whose map comes down
+    downloads.clear()
+    Y = model.transform(there(new))
+    assert sum(downloads) < Y.nbytes + 500
+    assert "values" not in vars(model.rows)
+    for part in (slice(0, 1), slice(1, 70)):
+        np.testing.assert_array_equal(model.transform(there(new[part])), Y[part])
+    # placement's own minima are found to 1e-3 map units in float32
+    np.testing.assert_allclose(model.transform(new), Y, atol=2e-2)
+    assert "values" not in vars(model.rows)
+    bad = new.copy()
+    bad[3, 2] = np.nan
+    told = []
+    for given in (bad, there(bad)):
+        with pytest.raises(ValueError, match="1 NaN values, in 1 of 64 columns") as error:
+            model.transform(given)
+        told.append(str(error.value))
+    assert told[0] == told[1]
+
+
 def test_the_model_of_it_is_like_any_other(cuda, there, tmp_path):  # noqa: F811
     X = DIGITS[:N]
     model = gputsne.TSNE(**SHORT).fit(there(X))
