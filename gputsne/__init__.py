@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gputsne import inspection as inspect
     from gputsne.data import datasets, read
     from gputsne.estimator import TSNE, load
+    from gputsne.judging import check
     from gputsne.neighbors import knn
     from gputsne.planning.memory import plan
     from gputsne.plotting import plot
@@ -21,6 +22,7 @@ __all__ = [
     "TSNE",
     "__version__",
     "affinities",
+    "check",
     "datasets",
     "errors",
     "initial",
@@ -38,6 +40,7 @@ __all__ = [
 
 _HOME = {
     "TSNE": "gputsne.estimator",
+    "check": "gputsne.judging",
     "knn": "gputsne.neighbors",
     "load": "gputsne.estimator",
     "plan": "gputsne.planning.memory",

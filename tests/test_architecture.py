@@ -236,7 +236,14 @@ def test_every_room_says_what_its_names_are(module: str):
 
 @pytest.mark.parametrize(
     "module",
-    ["gputsne", "gputsne.TSNE", "gputsne.metrics", "gputsne.inspection", "gputsne.data.datasets"],
+    [
+        "gputsne",
+        "gputsne.TSNE",
+        "gputsne.metrics",
+        "gputsne.inspection",
+        "gputsne.judging",
+        "gputsne.data.datasets",
+    ],
 )
 def test_what_users_call_is_documented_in_full(module: str):
     import gputsne

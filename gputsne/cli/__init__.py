@@ -8,9 +8,11 @@ from __future__ import annotations
 import click
 
 from gputsne._version import __version__
+from gputsne.cli.commands.check import check
 from gputsne.cli.commands.demo import demo
 from gputsne.cli.commands.embed import embed
 from gputsne.cli.commands.info import info, plan
+from gputsne.cli.commands.metrics import metrics
 from gputsne.cli.commands.transform import transform
 from gputsne.cli.errors import EXIT_CODES, ErrorGroup
 
@@ -22,6 +24,8 @@ Examples:
   gputsne embed points.csv -o map.parquet --labels kind --plot map.html
   gputsne embed points.npy -o map.npy --pca 50 --model model.npz
   gputsne transform model.npz new.npy -o new.csv
+  gputsne metrics points.npy map.npy --json > evidence.json
+  gputsne check evidence.json --profile diagnose
   gputsne plan 1000000 50
 
 Completion of commands and options by the tab key, in bash (zsh, fish alike):
@@ -44,5 +48,5 @@ def main() -> None:
     """
 
 
-for command in (demo, embed, transform, info, plan):
+for command in (demo, embed, transform, metrics, check, info, plan):
     main.add_command(command)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 from scipy.spatial.distance import cdist
-from sklearn.metrics import f1_score, silhouette_samples
+from sklearn.metrics import silhouette_samples
 from sklearn.metrics.pairwise import cosine_similarity
 
 import gputsne
@@ -247,140 +246,6 @@ def test_findings_print_escape_and_slice():
     assert len(found[1:]) == 2
     with pytest.raises(KeyError, match="no column is called 'distance'; there are rank"):
         found.column("distance")
-
-
-def test_no_model_is_stable_to_what_it_cuts_off():
-    values = np.abs(cloud(200, 3)) + 1
-
-    def cut(values):
-        return np.column_stack([np.where(values[:, 1] > 3, 1.0, -1.0), np.ones(len(values))])
-
-    names = pd.DataFrame(values, columns=["bytes", "rate", "time"])
-    found = inspect.column_stability(cut, names)
-    assert found.evidence["fragile_column"] == "rate"
-    np.testing.assert_allclose(found.column("similarity")[1:], 1.0, rtol=1e-14)
-    some = inspect.column_stability(cut, names, {"time": 30.0, 0: 5.0}, relative=False)
-    assert sorted(some.column("column")) == ["bytes", "time"]
-    with pytest.raises(ValueError, match=r"column 'colour'; X has bytes, rate, time"):
-        inspect.column_stability(cut, names, {"colour": 1.0})
-
-
-def test_stability_of_a_constant_and_by_proportion():
-    constant = inspect.stability(lambda values: np.ones((len(values), 2)), cloud())
-    np.testing.assert_allclose(list(constant.evidence.values()), 1.0, rtol=1e-14)
-    assert set(constant.evidence) == {"stability_1", "stability_5", "stability_10"}
-    large = 1e6 * (np.abs(cloud()) + 1)
-    fixed = inspect.stability(None, large).evidence["stability_5"]
-    prop = inspect.stability(None, large, relative=True).evidence["stability_5"]
-    assert fixed == pytest.approx(1.0, abs=1e-9)
-    assert 0.99 < prop < 0.9999
-
-
-@pytest.mark.parametrize(
-    ("model", "said"),
-    [
-        (lambda values: values[:3], "returned 3 vectors for 120 rows"),
-        (lambda values: np.full((len(values), 2), np.nan), "what the model returns has 120 rows"),
-        (lambda values: np.zeros((len(values), 2)), "length 0 for row 0"),
-    ],
-)
-def test_what_no_model_returns_is_said(model, said):
-    with pytest.raises(ValueError, match=said):
-        inspect.stability(model, cloud())
-
-
-def test_latency_is_that_of_the_clock():
-    taken = [0.01] * 94 + [0.03] * 6
-    moments = iter(np.cumsum([step for t in taken for step in (0.0, t)]))
-    calls = []
-    found = inspect.latency(calls.append, np.zeros((4, 2)), clock=lambda: float(next(moments)))
-    assert len(calls) == 110
-    assert found.evidence["latency_ms"] == pytest.approx(np.mean(taken) * 1000)
-    assert found.evidence["latency_p95_ms"] == pytest.approx(30.0)
-    assert found.evidence["events_per_second"] == pytest.approx(4 / np.mean(taken))
-    with pytest.raises(ValueError, match="batch is empty"):
-        inspect.latency(len, [])
-
-
-def test_footprint_refuses_what_has_no_size():
-    with pytest.raises(ValueError, match="dtype='int4' must be one of"):
-        inspect.footprint(10, 10, "int4")
-    with pytest.raises(ValueError, match="n=0"):
-        inspect.footprint(0, 10)
-
-
-def test_detection_is_scikit_learns():
-    rng = np.random.default_rng(0)
-    truth = rng.random(500) < 0.1
-    scores = truth + rng.normal(size=500)
-    found = inspect.detection(scores, truth)[0]
-    flags = np.zeros(500, dtype=bool)
-    flags[np.argsort(-scores)[: truth.sum()]] = True
-    assert found["f1"] == pytest.approx(f1_score(truth, flags))
-    assert found["precision"] == found["recall"] == found["f1"]
-    for wrong in (np.ones(500, bool), np.ones(3, bool), truth.astype(int)):
-        with pytest.raises(ValueError, match="anomalies"):
-            inspect.detection(scores, wrong)
-
-
-def test_maps_of_one_shape_differ_by_nothing():
-    Y = cloud(80, 2)
-    turn = np.array([[math.cos(1), -math.sin(1)], [math.sin(1), math.cos(1)]])
-    moved = 7 * Y @ turn * [1, -1] + 3
-    rng = np.random.default_rng(0)
-    found = inspect.reproducibility([Y, moved, rng.permutation(Y)])
-    told = {(row["first"], row["second"]): row["disparity"] for row in found}
-    assert told[0, 1] < 1e-12
-    assert told[0, 2] > 0.8
-    assert inspect.reproducibility([Y, Y.copy()]).evidence["seed_disparity"] == 0.0
-    for maps in ([Y], [Y, Y[:3]], [Y, np.ones_like(Y)]):
-        with pytest.raises(ValueError, match="maps"):
-            inspect.reproducibility(maps)
-
-
-def test_the_course_of_a_fit_is_that_of_its_numbers():
-    history = [(50, 9.0), (250, 8.0), (300, 2.0), (400, 1.5), (450, 1.6), (500, 1.0), (650, 0.7)]
-    found = inspect.convergence(history).evidence
-    assert found["kl_iterations"] == 400
-    assert found["kl_rise"] == pytest.approx(0.1 / 1.5)
-    assert found["kl_tail_drop"] == pytest.approx(0.3 / 1.5)  # from iteration 500, per 100
-    assert inspect.convergence([(50, 9.0), (250, 8.0)]).evidence == {"kl_iterations": 0.0}
-    with pytest.raises(ValueError, match="ascending"):
-        inspect.convergence([(2, 1.0), (1, 1.0)])
-
-
-def test_metadata_is_told_by_neighbours_only_where_it_shapes_the_map():
-    rng = np.random.default_rng(0)
-    Y = rng.normal(size=(600, 2))
-    frame = pl.DataFrame(
-        {
-            "when": pd.date_range("2026-01-01", periods=600).to_numpy(),
-            "east": Y[:, 0],
-            "batch": rng.integers(0, 4, 600),
-            "site": np.where(Y[:, 1] > 0, "north", "south"),
-            "same": 1,
-        }
-    )
-    found = inspect.symptoms(Y, Y, metadata=frame).evidence
-    assert (found["metadata_column"], found["metadata_lift"] > 0.9) == ("east", True)
-    # By chance: 600 points of 10 neighbours; a lift's standard error is below 0.06.
-    assert abs(found["metadata_lift.when"]) < 0.2
-    assert abs(found["metadata_lift.batch"]) < 0.2
-    assert found["metadata_lift.site"] > 0.7
-    assert "metadata_lift.same" not in found
-
-
-def test_symptoms_of_a_copy_and_of_a_shuffle():
-    points = cloud(300, 4)
-    same = inspect.symptoms(points, points, perplexity=30).evidence
-    assert same["local_preservation"] == same["broad_preservation"] == pytest.approx(1.0)
-    assert same["perplexity_share"] == 0.1
-    mixed = np.random.default_rng(0).permutation(points)
-    other = inspect.symptoms(points, mixed).evidence
-    assert abs(other["local_preservation"]) < 0.03
-    assert abs(other["broad_preservation"]) < 0.1
-    with pytest.raises(ValueError, match="at least 8 points"):
-        inspect.symptoms(points[:5], points[:5])
 
 
 def test_every_name_is_there_without_a_fit():
