@@ -1,38 +1,37 @@
-"""What all benchmarks share: options, data, one process per job, provenance, results as JSON.
+"""What all benchmarks share: options, data, provenance, results as JSON.
 
-Nothing here is timed: jobs.py holds what is, and each job runs in a process of its own.
+Scripts of this folder import it as ``common``, the cases of ``python -m bench`` as
+``bench.common``.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import platform
 import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib import metadata
+from functools import cache
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+# a script of bench/ has no package around it
+LOADERS = import_module(f"{__package__}.data" if __package__ else "data")
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 PACKAGES = ("gputsne", "numpy", "scipy", "scikit-learn", "faiss-cpu", "openTSNE")
-COMPONENTS = 50  # principal components, the usual preparation of MNIST for t-SNE
-QUICK_N = 600  # points of --quick: enough for the mesh and for three perplexities of neighbours
 
 
 def options(description: str, threads: int = 2) -> argparse.ArgumentParser:
     """Return a parser with the options of every benchmark."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--data", type=Path, help="npz with X and y [MNIST in $GPUTSNE_DATA]")
+    parser.add_argument("--data", type=Path, help="npz with X and y in place of the case's data")
     parser.add_argument("--threads", type=int, default=threads, help=f"threads [{threads}]")
     parser.add_argument("--device", help="where ours runs [cpu; auto with --quick]")
     parser.add_argument("--quick", action="store_true", help="few points: does the script work?")
@@ -47,34 +46,10 @@ def log(text: str) -> None:
     print(f"{datetime.now(UTC):%H:%M:%S}  {text}", flush=True)
 
 
-def data(asked: argparse.Namespace) -> tuple[np.ndarray, np.ndarray, str]:
-    """Return X (n, 50) float32, labels (n,) and what they are.
-
-    MNIST divided by 255 and reduced to 50 principal components, digits with --quick; of another
-    npz the array X, reduced where it has more than 50 columns.
-    """
-    import gputsne
-
-    path = asked.data
-    if path is None and asked.quick:
-        digits = gputsne.datasets.load_digits()
-        return digits.X[:QUICK_N], digits.labels[:QUICK_N], f"digits, {QUICK_N} x 64"
-    if path is None:
-        folder = os.environ.get("GPUTSNE_DATA")
-        if folder is None:
-            raise SystemExit("pass --data FILE.npz, or set GPUTSNE_DATA to mnist70k.npz's folder")
-        path = Path(folder) / "mnist70k.npz"
-    with np.load(path, allow_pickle=False) as archive:
-        X, y = archive["X"], archive["y"]
-    name = f"{path.stem}, {len(X)} x {X.shape[1]}"
-    if X.dtype == np.uint8:
-        X = X.astype(np.float32) / 255
-    if X.shape[1] > COMPONENTS:
-        from sklearn.decomposition import PCA
-
-        X = PCA(COMPONENTS, svd_solver="covariance_eigh").fit_transform(X.astype(np.float32))
-        name += f", PCA to {COMPONENTS}"
-    return np.ascontiguousarray(X, dtype=np.float32), y, name
+def data(asked: argparse.Namespace, name: str = "mnist") -> tuple[np.ndarray, np.ndarray, str]:
+    """Return X (n, d) float32, labels (n,) and what they are: a set of data.py, or ``--data``."""
+    X, y, told = LOADERS.load(name, asked.data, quick=asked.quick)
+    return X, y, told
 
 
 def device(asked: argparse.Namespace) -> str:
@@ -90,51 +65,6 @@ FIT = {
     "random_state": 0,
     "method": "mesh",
 }
-
-
-class Jobs:
-    """Runs the functions of jobs.py, each in a process of its own, one at a time."""
-
-    def __init__(self, folder: Path, asked: argparse.Namespace) -> None:
-        self.folder, self.count = folder, 0
-        self.threads, self.device = asked.threads, device(asked)
-
-    def __call__(self, name: str, **arguments: Any) -> dict[str, Any]:
-        """Run a job; arrays among the arguments go and come as npy files.
-
-        Returns what the job returns, with ``peak_bytes``, the most memory its process held.
-        """
-        self.count += 1
-        call = self.folder / f"{self.count}-{name}.json"
-        told = {k: self._kept(k, v) for k, v in arguments.items()}
-        call.write_text(json.dumps({"n_jobs": self.threads, "device": self.device, **told}))
-        threads = str(self.threads)
-        names = ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR", "NUMBA")
-        caps = {f"{n}_NUM_THREADS": threads for n in names}
-        began = time.perf_counter()
-        command = [sys.executable, str(HERE / "jobs.py"), name, str(call)]
-        done = subprocess.run(command, env={**os.environ, **caps}, capture_output=True, text=True)
-        if done.returncode:
-            raise SystemExit(f"{name} failed with {done.returncode}\n{done.stdout}{done.stderr}")
-        facts: dict[str, Any] = json.loads(call.with_suffix(".out").read_text())
-        seconds = facts.get("seconds", {}).get("total", float("nan"))
-        peak, whole = facts["peak_bytes"] / 1e9, time.perf_counter() - began
-        log(f"{name}: {seconds:.2f} s ({whole:.1f} s of process), {peak:.2f} GB")
-        return facts
-
-    def _kept(self, name: str, value: Any) -> Any:
-        if not isinstance(value, np.ndarray):
-            return str(value) if isinstance(value, Path) else value
-        path = self.folder / f"{self.count}-{name}.npy"
-        np.save(path, value)
-        return str(path)
-
-
-@contextmanager
-def jobs(asked: argparse.Namespace) -> Iterator[Jobs]:
-    """Lend a folder for the arrays of a benchmark's jobs."""
-    with tempfile.TemporaryDirectory(prefix="gputsne-bench-") as folder:
-        yield Jobs(Path(folder), asked)
 
 
 def provenance(asked: argparse.Namespace) -> dict[str, Any]:
@@ -155,25 +85,61 @@ def provenance(asked: argparse.Namespace) -> dict[str, Any]:
         "threads": asked.threads,
         "backend": backends.choose(device(asked), 1).ops.name,
         "versions": {"python": platform.python_version(), **{p: _version(p) for p in PACKAGES}},
+        "package": package(),
         "commit": asked.commit,
     }
 
 
+@cache
+def package() -> dict[str, Any]:
+    """Return which gputsne is measured: path, version, and whether its sources are this clone's.
+
+    Where they are not, ``commit`` of the record speaks of the clone and not of the package.
+    """
+    import gputsne
+
+    path = Path(gputsne.__file__).parent
+    same = sources(path) == sources(HERE.parent / "gputsne")
+    if not same:
+        log(f"the package in {path} is not of this clone's sources: install it again")
+    return {"path": str(path), "version": gputsne.__version__, "of_this_clone": same}
+
+
+def sources(folder: Path) -> str:
+    """Return a digest of the Python sources of a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
 def finish(name: str, asked: argparse.Namespace, facts: dict[str, Any]) -> None:
-    """Write NAME.json with provenance; --quick writes only where --results says."""
+    """Write NAME.json with provenance, and print it; --quick writes only where --results says."""
+    print(json.dumps(facts, indent=1, default=str))
+    path = keep(name, asked, facts)
+    if path is not None:
+        log(f"written {path}")
+
+
+def keep(name: str, asked: argparse.Namespace, facts: dict[str, Any]) -> Path | None:
+    """Write NAME.json with provenance where results are kept; return where it is, if it is."""
+    folder = folder_of(asked)
     record = {"benchmark": name, "quick": asked.quick, **provenance(asked), **facts}
-    print(json.dumps({k: record[k] for k in facts}, indent=1, default=str))
-    folder = asked.results or (None if asked.quick else RESULTS)
-    if folder is not None:
-        log(f"written {write(name, folder, record)}")
+    return None if folder is None else write(name, folder, record)
 
 
 def write(name: str, folder: Path, record: dict[str, Any]) -> Path:
-    """Write NAME.json into a folder; return where it is."""
+    """Write NAME.json into a folder, whole or not at all; return where it is."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.json"
-    path.write_text(json.dumps(rounded(record), indent=1) + "\n", encoding="utf-8")
+    path, draft = folder / f"{name}.json", folder / f".{name}.json"
+    draft.write_text(json.dumps(rounded(record), indent=1) + "\n", encoding="utf-8")
+    draft.replace(path)
     return path
+
+
+def folder_of(asked: argparse.Namespace) -> Path | None:
+    """Return the folder of the results; --quick has none of its own."""
+    return asked.results or (None if asked.quick else RESULTS)
 
 
 def rounded(value: Any) -> Any:

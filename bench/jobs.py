@@ -1,64 +1,29 @@
-"""What is timed: each function is one job, run by common.Jobs in a process of its own.
+"""What runs in a process of its own: each function of JOBS is one job; worker.py starts it.
 
-``python jobs.py NAME CALL.json``: arguments from the file, results beside it. Libraries are loaded
-before the clock starts, for ours and for the peer alike; data are read before it too.
+A job gets a call, a dict with its arguments, and returns facts for JSON. Libraries are loaded
+before the clock starts, for ours and for a peer alike; data are read before it too.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import sys
 import time
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-Call = dict[str, Any]  # what a job is asked: parameters by TSNE's names, arrays, files to write
-PARAMETERS = (
-    "perplexity",
-    "max_iter",
-    "early_exaggeration_iter",
-    "random_state",
-    "n_jobs",
-    "device",
-    "method",
-)
+from bench import judge
+from bench.clock import Clock, peak_bytes
+from bench.peers import OURS, PEERS, Ask, Fitted
 
-
-class Clock:
-    """Seconds by stage."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self.began = time.perf_counter()
-
-    @contextmanager
-    def __call__(self, stage: str):
-        began = time.perf_counter()
-        yield
-        self.seconds[stage] = time.perf_counter() - began
-
-    def total(self) -> dict[str, float]:
-        return {**self.seconds, "total": time.perf_counter() - self.began}
-
-
-def peak_bytes() -> int:
-    """Return the most memory this process held, libraries and data included.
-
-    ``ru_maxrss`` would count what the parent held before exec; VmHWM starts anew with it.
-    """
-    status = Path("/proc/self/status").read_text()
-    return 1024 * int(status.split("VmHWM:")[1].split()[0])
-
-
-def warm() -> None:
-    """Load what both libraries load at first use."""
-    for name in ("faiss", "scipy.sparse.linalg", "sklearn.decomposition", "gputsne.model.pipeline"):
-        import_module(name)
+Call = dict[str, Any]
+WARM_ROWS = 5000  # of the first fit of a library that compiles: more than UMAP's exact search takes
+ALL_PAIRS = 100_000  # rows up to which neighbours of P and Z are by definition; beyond, hours
+SAMPLE = 10_000  # rows that the judge looks at: standard error of the share kept below 0.002
 
 
 def read_affinities(path: str | Path) -> Any:
@@ -68,117 +33,144 @@ def read_affinities(path: str | Path) -> Any:
     return sparse.load_npz(path)
 
 
-GIVEN = {"X": np.load, "y": np.load, "Y0": np.load, "new": np.load, "P": read_affinities}
+GIVEN: dict[str, Callable[[Any], Any]] = {
+    "X": np.load, "y": np.load, "Y0": np.load, "map": np.load, "new": np.load,
+    "new_y": np.load, "P": read_affinities,
+}  # fmt: skip
 
 
-def model(call: Call, **more: Any) -> Any:
-    """Return our estimator with a call's parameters."""
-    import gputsne
+def keep(call: Call, **arrays: Any) -> None:
+    """Write the arrays that the call names a file for."""
+    from scipy import sparse
 
-    return gputsne.TSNE(**{k: call[k] for k in PARAMETERS if k in call} | more)
-
-
-def gputsne_fit(call: Call) -> dict[str, Any]:
-    """The whole fit: rows in, map out."""
-    X, ours = call["X"], model(call)
-    began = time.perf_counter()
-    Y = ours.fit_transform(X)
-    seconds = {**ours.timings_, "total": time.perf_counter() - began}
-    peak = peak_bytes()
-    keep(call, Y=Y, made_P=ours.affinities_.to_csr())
-    return {
-        "peak_bytes": peak,
-        "seconds": seconds,
-        "kl_reported": ours.kl_divergence_,
-        "recall": ours.neighbors_recall_,
-        "neighbours": neighbours(call),
-        "edges": ours.affinities_.nnz,
-        "mesh": ours.mesh_,
-        "ran_on": ours.device_,
-        "sha256": hashlib.sha256(Y.tobytes()).hexdigest(),
-    }
+    for name, value in arrays.items():
+        if name in call:
+            (sparse.save_npz if sparse.issparse(value) else np.save)(call[name], value)
 
 
-def gputsne_optimise(call: Call) -> dict[str, Any]:
-    """The optimisation alone, from a given P and initial map."""
-    ours = model(call, affinity="precomputed", init=call["Y0"])
-    began = time.perf_counter()
-    Y = ours.fit_transform(call["P"])
-    seconds = {**ours.timings_, "total": time.perf_counter() - began}
-    keep(call, Y=Y)
-    return {"seconds": seconds, "kl_reported": ours.kl_divergence_, "mesh": ours.mesh_}
+def ask_of(call: Call) -> Ask:
+    """Return what a call asks of a fit."""
+    names = ("perplexity", "iterations", "threads", "seed", "device")
+    return Ask(**{name: call[name] for name in names if name in call})
 
 
-def opentsne_fit(call: Call) -> dict[str, Any]:
-    """The same work by openTSNE's own defaults (Annoy, FFT), stage by stage as its fit does it."""
-    import openTSNE
-    from openTSNE import affinity, initialization
-
-    X, clock = call["X"], Clock()
-    own = {"n_jobs": call["n_jobs"], "random_state": call["random_state"]}
-    with clock("neighbors"):
-        index = affinity.get_knn_index(X, "auto", neighbours(call), "euclidean", **own)
-        found = index.build()
-        index.build = lambda: found
-    with clock("affinities"):
-        P = affinity.PerplexityBasedNN(knn_index=index, perplexity=call["perplexity"], **own)
-    with clock("initial"):
-        Y0 = initialization.pca(X, random_state=call["random_state"])
-    with clock("optimize"):
-        Y = np.asarray(peer(call).fit(affinities=P, initialization=Y0))
-    seconds = clock.total()
-    peak = peak_bytes()
-    keep(call, Y=Y.astype(np.float32))
-    return {
-        "peak_bytes": peak,
-        "seconds": seconds,
-        "recall": recall(X, found[0]),
-        "neighbours": neighbours(call),
-        "search": type(index).__name__,
-        "version": openTSNE.__version__,
-    }
+def warm() -> None:
+    """Load what libraries load at first use."""
+    for name in ("faiss", "scipy.sparse.linalg", "sklearn.decomposition", "gputsne.model.pipeline"):
+        import_module(name)
 
 
-def opentsne_optimise(call: Call) -> dict[str, Any]:
-    """The optimisation alone, from a given P and initial map."""
-    from openTSNE.affinity import PrecomputedAffinities
+def probe(call: Call) -> dict[str, Any]:
+    """Say whether a peer can run here, and why not."""
+    peer = PEERS[call["peer"]]
+    reason = peer.missing()
+    return {"left_out": reason} if reason else {"version": peer.version()}
 
-    P = call["P"].astype(np.float64)  # what its kernels take
-    P.indptr, P.indices = P.indptr.astype(np.int32), P.indices.astype(np.int32)
-    given, Y0 = PrecomputedAffinities(P), call["Y0"].astype(np.float64)
+
+def fitted(call: Call) -> tuple[Fitted, Clock, dict[str, Any]]:
+    """Fit with a peer, after a small fit where it compiles; return the map, the clock and facts."""
+    peer, ask, X = PEERS[call["peer"]], ask_of(call), call["X"]
+    reason = peer.missing()
+    if reason:
+        raise SystemExit(reason)
+    facts: dict[str, Any] = {"version": peer.version()}
+    if peer.compiles or (call["peer"] == OURS and ask.device == "cuda"):
+        began = time.monotonic()
+        peer.fit(X[:WARM_ROWS], ask, Clock())
+        facts["warm_seconds"] = time.monotonic() - began
     clock = Clock()
-    with clock("optimize"):
-        Y = peer(call).fit(affinities=given, initialization=Y0)
-    seconds = clock.total()
-    keep(call, Y=np.asarray(Y, dtype=np.float32))
-    return {"seconds": seconds, "kl_reported": float(Y.kl_divergence)}
+    found = peer.fit(X, ask, clock)
+    return found, clock, facts | {"seconds": clock.seconds(), "peak_bytes": peak_bytes()}
 
 
-def peer(call: Call) -> Any:
-    """Return openTSNE's estimator: its defaults, and the same iterations."""
-    import openTSNE
-
-    early = call["early_exaggeration_iter"]
-    return openTSNE.TSNE(
-        n_jobs=call["n_jobs"],
-        random_state=call["random_state"],
-        early_exaggeration_iter=early,
-        n_iter=call["max_iter"] - early,
-        negative_gradient_method="fft",  # its own choice from 10,000 points up
-    )
+def fit(call: Call) -> dict[str, Any]:
+    """The whole fit: rows in, map out."""
+    found, clock, facts = fitted(call)
+    Y = np.asarray(found.Y, dtype=np.float32)
+    keep(call, Y=Y)
+    indices = found.facts.pop("indices", None)
+    if indices is not None:
+        facts["recall"] = recall(call["X"], indices)
+    sha = hashlib.sha256(Y.tobytes()).hexdigest()
+    return {**facts, "marks": clock.marks, "sha256": sha, **found.facts}
 
 
-def million(call: Call) -> dict[str, Any]:
-    """The whole fit of many shifted and jittered copies of X."""
+def optimise(call: Call) -> dict[str, Any]:
+    """The iterations alone, from a given P and initial map."""
+    peer, clock = PEERS[call["peer"]], Clock()
+    import_module(peer.module)
+    clock = Clock()
+    found = peer.optimise(call["P"], call["Y0"], ask_of(call), clock)
+    facts = {"seconds": clock.seconds(), "peak_bytes": peak_bytes()}
+    keep(call, Y=np.asarray(found.Y, dtype=np.float32))
+    return {**facts, "marks": clock.marks, **found.facts}
+
+
+def place(call: Call) -> dict[str, Any]:
+    """Fit, then place new rows; the map's own labels tell those of the new rows."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    found, _, facts = fitted(call)
+    began = time.monotonic()
+    placed = np.asarray(PEERS[call["peer"]].place(found.model, call["new"], call["X"]))
+    seconds = {"fit": facts["seconds"]["total"], "total": time.monotonic() - began}
+    votes = KNeighborsClassifier(10).fit(np.asarray(found.Y), call["y"])
+    accuracy = float(votes.score(placed, call["new_y"]))
+    return {"version": facts["version"], "seconds": seconds, "accuracy": accuracy}
+
+
+def affinities(call: Call) -> dict[str, Any]:
+    """The common P, and the start two optimisers share; neighbours exact up to 100,000 rows."""
     import gputsne
+    from gputsne.backends import choose
 
-    grown = gputsne.datasets.enlarge(call.pop("X"), n=call["n"]).X
-    facts = gputsne_fit(call | {"X": grown})
-    # what is measured from here on isn't in facts["peak_bytes"]
-    Y = np.load(call["Y"])
-    facts["preservation"] = gputsne.metrics.knn_preservation(grown, Y, k=10, sample=2000)
-    planned = gputsne.plan(*grown.shape, perplexity=call["perplexity"])
-    return {**facts, "planned_bytes": planned.host_bytes}
+    X, ask = call["X"], ask_of(call)
+    exact = True if len(X) <= ALL_PAIRS else None
+    graph = gputsne.knn(
+        X, ask.neighbours(len(X)), exact=exact, n_jobs=ask.threads, random_state=ask.seed
+    )
+    ops = choose("auto", ask.threads).ops
+    P = gputsne.affinities.joint(graph, ops, perplexity=min(ask.perplexity, (len(X) - 1) / 3))
+    keep(call, P_file=P.to_csr(), Y0_file=first_map(X))
+    return {"recall": graph.recall, "edges": P.nnz, "neighbours": graph.indices.shape[1]}
+
+
+def first_map(X: np.ndarray) -> np.ndarray:
+    """Return two principal components, standard deviation of the first 1e-4."""
+    from sklearn.decomposition import PCA
+
+    Y = PCA(2, svd_solver="covariance_eigh").fit_transform(X.astype(np.float64))
+    return (Y / Y[:, 0].std() * 1e-4).astype(np.float32)
+
+
+def quality(call: Call) -> dict[str, Any]:
+    """How good a map is, whoever made it; with P in the call, its divergence too."""
+    from gputsne.metrics import METRICS, Context
+
+    X, Y, y = call["X"], call["map"], call["y"]
+    if not np.isfinite(Y).all():
+        return {"failed": "the map has values that are not finite"}
+    context = Context(X, Y, labels=y, sample=min(SAMPLE, len(X)), random_state=0)
+    names = {
+        "kept": "knn_preservation", "knc": "class_preservation", "cpd": "distance_correlation",
+        "accuracy": "knn_accuracy",
+    }  # fmt: skip
+    if call.get("only"):
+        names = {name: names[name] for name in call["only"]}
+    if len(np.unique(y)) < 3:  # class centres have no neighbours to keep
+        names.pop("knc", None)
+    found: dict[str, Any] = {
+        name: METRICS[metric].compute(context, k=10) for name, metric in names.items()
+    }
+    if "P" in call:
+        by_definition = len(X) <= ALL_PAIRS
+        found["kl"] = (
+            judge.divergence(call["P"], Y, call["threads"])
+            if by_definition
+            else judge.divergence_by_mesh(call["P"], Y, call["threads"])
+        )
+        found["kl_by"] = "all pairs, float64" if by_definition else "Z by mesh, within 1e-3"
+    return found
 
 
 def evaluate(call: Call) -> dict[str, Any]:
@@ -193,37 +185,32 @@ def evaluate(call: Call) -> dict[str, Any]:
 
 
 def transform(call: Call) -> dict[str, Any]:
-    """Place new rows and fitted rows on a fitted map."""
-    from judge import diameter
-
-    X, new, ours = call["X"], call["new"], model(call).fit(call["X"])
-    Y = ours.embedding_.copy()
-    began = time.perf_counter()
-    placed = ours.transform(new)
-    first = time.perf_counter() - began
-    began = time.perf_counter()
-    again = ours.transform(new[:1000])
-    second = time.perf_counter() - began
-    moved = np.linalg.norm(ours.transform(X) - Y, axis=1) / diameter(Y)
+    """Place new rows and fitted rows on a map of ours."""
+    found, _, facts = fitted(call)
+    X, new, model = call["X"], call["new"], found.model
+    Y = model.embedding_.copy()
+    began = time.monotonic()
+    placed = model.transform(new)
+    first = time.monotonic() - began
+    began = time.monotonic()
+    again = model.transform(new[:1000])
+    second = time.monotonic() - began
+    moved = np.linalg.norm(model.transform(X) - Y, axis=1) / judge.diameter(Y)
+    fit_seconds = facts["seconds"]["total"]
     return {
-        "seconds": {"fit": ours.timings_["total"], "total": first, "thousand_rows_more": second},
+        "seconds": {"fit": fit_seconds, "total": first, "thousand_rows_more": second},
         "training_rows_moved": {
             "median": float(np.median(moved)),
             "p90": float(np.quantile(moved, 0.9)),
             "within_1_percent": float((moved <= 0.01).mean()),
         },
         "batch_invariant": bool(np.array_equal(again, placed[:1000])),
-        "map_unmoved": bool(np.array_equal(Y, ours.embedding_)),
-        "ran_on": ours.device_,
+        "map_unmoved": bool(np.array_equal(Y, model.embedding_)),
+        "ran_on": model.device_,
     }
 
 
-def neighbours(call: Call) -> int:
-    """Return the neighbours per point that both libraries take."""
-    return min(len(call["X"]) - 1, int(3 * call["perplexity"]))
-
-
-def recall(X, indices, sample: int = 1000) -> float:
+def recall(X: np.ndarray, indices: np.ndarray, sample: int = 1000) -> float:
     """Return the share of exact neighbours among those found, on sampled rows."""
     from gputsne.metrics import Context
 
@@ -232,26 +219,18 @@ def recall(X, indices, sample: int = 1000) -> float:
     return float(np.mean([np.isin(t, f).mean() for t, f in zip(true, found, strict=True)]))
 
 
-def keep(call: Call, **arrays: Any) -> None:
-    """Write the arrays that the call names a file for."""
-    from scipy import sparse
-
-    for name, value in arrays.items():
-        if name in call:
-            (sparse.save_npz if sparse.issparse(value) else np.save)(call[name], value)
+JOBS: dict[str, Callable[[Call], dict[str, Any]]] = {
+    "probe": probe, "fit": fit, "optimise": optimise, "place": place, "affinities": affinities,
+    "quality": quality, "evaluate": evaluate, "transform": transform,
+}  # fmt: skip
 
 
-def main(name: str, path: str) -> None:
+def main(path: str) -> None:
     """Run one job: read its call, load the libraries, write what it returns."""
-    call = json.loads(Path(path).read_text())
-    call |= {k: read(call[k]) for k, read in GIVEN.items() if k in call}
-    warm()
-    if name.startswith("opentsne"):
-        import_module("openTSNE")
-    facts = globals()[name](call)
+    call = json.loads(Path(path).read_text(encoding="utf-8"))
+    call |= {key: read(call[key]) for key, read in GIVEN.items() if key in call}
+    if call["job"] != "probe":
+        warm()
+    facts = JOBS[call["job"]](call)
     facts.setdefault("peak_bytes", peak_bytes())
-    Path(path).with_suffix(".out").write_text(json.dumps(facts, default=float))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    Path(path).with_suffix(".out").write_text(json.dumps(facts, default=float), encoding="utf-8")

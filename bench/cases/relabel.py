@@ -10,8 +10,8 @@ import time
 from typing import Any
 
 import numpy as np
-from common import device, finish, log, options
 
+from bench.common import device, finish, log, options
 from gputsne.backends import choose
 from gputsne.base.types import Affinities, StepParams
 
@@ -20,8 +20,8 @@ NEIGHBOURS = 30
 REPEATS = 5  # the quickest is kept: what else runs on the machine only adds time
 
 
-def main() -> None:
-    asked = options(__doc__.splitlines()[0]).parse_args()
+def main(name: str, argv: list[str]) -> None:
+    asked = options(__doc__.splitlines()[0]).parse_args(argv)
     ops = choose(device(asked), asked.threads).ops
     found = []
     for n in (3000,) if asked.quick else SIZES:
@@ -60,7 +60,3 @@ def step_ms(ops: Any, P: Affinities, Y: np.ndarray) -> float:
         ops.attract_and_step(P, Y, Y_next, velocity, gains, np.zeros_like(Y), 1.0, 1.0, params)
         best = min(best, time.perf_counter() - began)
     return 1e3 * best
-
-
-if __name__ == "__main__":
-    main()

@@ -10,9 +10,9 @@ import time
 from typing import Any
 
 import numpy as np
-from common import device, finish, log, options
 
 import gputsne
+from bench.common import device, finish, log, options
 from gputsne.backends import choose
 from gputsne.engine.field import Field
 
@@ -27,9 +27,9 @@ class Meshed(Field):
         return False
 
 
-def main() -> None:
+def main(name: str, argv: list[str]) -> None:
     parser = options(__doc__.splitlines()[0])
-    asked = parser.parse_args()
+    asked = parser.parse_args(argv)
     sizes = (100, 300) if asked.quick else SIZES
     found: dict[str, list[dict[str, Any]]] = {}
     digits = gputsne.datasets.load_digits()
@@ -88,7 +88,3 @@ def crossing(lines: list[dict[str, Any]]) -> float | None:
         return float(np.exp(n[0]))
     i = int(slower[-1])
     return float(np.exp(np.interp(0.0, ratio[i : i + 2], n[i : i + 2])))
-
-
-if __name__ == "__main__":
-    main()

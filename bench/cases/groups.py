@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import data, device, finish, log, options
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from bench.common import data, device, finish, log, options
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 import oracle
 
 import gputsne
@@ -65,21 +66,21 @@ ROWS: tuple[tuple[str, Any, dict[str, Any], tuple[int, ...]], ...] = (
 )
 
 
-def main() -> None:
+def main(name: str, argv: list[str]) -> None:
     """Fit, compare, time; write the JSON after every row."""
     parser = options(__doc__.splitlines()[0])
     parser.add_argument("--rows", help="numbers of the rows, 0 to 8, by commas [all]")
     parser.add_argument("--seeds", type=int, default=len(SEEDS), help="seeds of each row [3]")
     parser.add_argument("--no-cost", action="store_true", help="leave the cost on MNIST out")
-    asked = parser.parse_args()
+    asked = parser.parse_args(argv)
     chosen = range(len(ROWS)) if asked.rows is None else map(int, asked.rows.split(","))
     found: dict[str, Any] = {"fit": FIT, "rows": []}
     if not asked.no_cost:
         found["cost"] = cost(asked)
         log(f"an iteration with the check over one without: {found['cost']['ratio']:.3f}")
-    for name, make, more, seeds in [ROWS[0]] if asked.quick else [ROWS[i] for i in chosen]:
-        row = compared(name, make, more, seeds[: 1 if asked.quick else asked.seeds], asked)
-        log(f"{name}: KL {row['kl_mesh']:.4f}, by definition {row['kl_exact']:.4f}")
+    for title, make, more, seeds in [ROWS[0]] if asked.quick else [ROWS[i] for i in chosen]:
+        row = compared(title, make, more, seeds[: 1 if asked.quick else asked.seeds], asked)
+        log(f"{title}: KL {row['kl_mesh']:.4f}, by definition {row['kl_exact']:.4f}")
         found["rows"].append(row)
         finish("groups", asked, found)
 
@@ -162,7 +163,3 @@ def cost(asked: Any) -> dict[str, Any]:
         "pair": field.pair,
         "images": share,
     }
-
-
-if __name__ == "__main__":
-    main()

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import data, finish, log, options
 
+from bench.common import data, finish, log, options
 from gputsne.base import threads
 from gputsne.neighbors import choose, knn
 from gputsne.neighbors.choose import Wish
@@ -25,12 +25,12 @@ QUERIES = 2000  # of the all-pairs searches, whose time goes with the number of 
 REPEATS = 3
 
 
-def main() -> None:
+def main(name: str, argv: list[str]) -> None:
     parser = options(__doc__.splitlines()[0])
     parser.add_argument("--wide", type=Path, nargs="*", default=[], help="npz with wide X")
-    asked = parser.parse_args()
-    X, _, name = data(asked)
-    found = [measured(name, X, n, asked) for n in ((500,) if asked.quick else (20_000, 70_000))]
+    asked = parser.parse_args(argv)
+    X, _, title = data(asked)
+    found = [measured(title, X, n, asked) for n in ((500,) if asked.quick else (20_000, 70_000))]
     for path in asked.wide:
         with np.load(path, allow_pickle=False) as archive:
             rows = archive["X"].astype(np.float32)
@@ -78,7 +78,3 @@ def quickest(work: Any) -> float:
         work()
         times.append(time.perf_counter() - began)
     return min(times)
-
-
-if __name__ == "__main__":
-    main()

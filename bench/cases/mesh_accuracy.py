@@ -1,6 +1,6 @@
 """Accuracy of the particle mesh, and the cost of one evaluation: the tables of docs/mesh.md.
 
-Usage: python bench/mesh_accuracy.py [--quick] [--output bench/results/mesh_accuracy.json]
+Usage: python -m bench mesh_accuracy [--quick] [--output bench/results/mesh_accuracy.json]
 Needs only the checkout: the maps come from tests/clouds.py, the reference from tests/oracle.py.
 """
 
@@ -18,7 +18,7 @@ import click
 import numpy as np
 import scipy
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 import oracle  # noqa: E402
 from clouds import SHAPES, cloud  # noqa: E402
@@ -128,7 +128,7 @@ def table(rows):
 @click.option("--output", type=click.Path(path_type=Path), help="JSON to write.")
 @click.option("--threads", default=2, show_default=True, help="n_jobs of the backend.")
 @click.option("--quick", is_flag=True, help="Only n = 1,000 and dof = 1.")
-def main(output, threads, quick):
+def command(output, threads, quick):
     """Measure and print; write the JSON where asked."""
     ops = choose("auto", threads).ops
     facts, policy, fixed = provenance(ops), [], []  # the commit that is measured, not a later one
@@ -152,5 +152,6 @@ def main(output, threads, quick):
         output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
-if __name__ == "__main__":
-    main()
+def main(name, argv):
+    """Run the command."""
+    command.main(argv, prog_name=f"python -m bench {name}")

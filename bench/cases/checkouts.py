@@ -1,6 +1,6 @@
 """Whole fits of this checkout against those of another, by turns: what a change cost in speed.
 
-``git worktree add ../before COMMIT``, build it there, then ``python bench/checkouts.py ../before``.
+``git worktree add ../before COMMIT``, build it there, then ``python -m bench checkouts ../before``.
 Each fit runs in a process of its own, this checkout's first and the other's after it, so that both
 see the machine in every state; what is kept is the median, and the ratio of the medians by stage.
 """
@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import FIT, data, device, finish, log, median_of, options
 
-HERE = Path(__file__).resolve().parents[1]
+from bench.common import FIT, data, device, finish, log, median_of, options
+
+HERE = Path(__file__).resolve().parents[2]
 # Only what every version of the package has: a fit by keyword arguments, and its timings.
 JOB = """
 import json, sys, time
@@ -34,15 +35,15 @@ print(json.dumps({"seconds": seconds, "kl_reported": model.kl_divergence_}, defa
 """
 
 
-def main() -> None:
+def main(name: str, argv: list[str]) -> None:
     """Fit by turns, and write checkouts.json."""
     parser = options(__doc__.splitlines()[0])
     parser.add_argument("other", type=Path, help="the other checkout, built in place")
     parser.add_argument("--repeats", type=int, default=5, help="fits of each [5]")
-    asked = parser.parse_args()
+    asked = parser.parse_args(argv)
     if asked.quick:
         asked.repeats = 1
-    X, _, name = data(asked)
+    X, _, told_data = data(asked)
     fit = FIT | {"n_jobs": asked.threads, "device": device(asked)}
     if asked.quick:
         fit |= {"max_iter": 20, "early_exaggeration_iter": 10}
@@ -63,7 +64,7 @@ def main() -> None:
     ratio = {s: medians["this"][s] / medians["other"][s] for s in stages}
     commits = {which: commit(tree) for which, tree in trees.items()}
     told = {"commits": commits, "seconds": medians, "this_over_other": ratio, "runs": runs}
-    finish("checkouts", asked, {"data": name, "n": len(X), **fit, **told})
+    finish("checkouts", asked, {"data": told_data, "n": len(X), **fit, **told})
 
 
 def fitted(tree: Path, rows: str, fit: dict[str, Any], threads: int) -> dict[str, Any]:
@@ -82,7 +83,3 @@ def commit(tree: Path) -> str | None:
     command = ["git", "-C", str(tree), "rev-parse", "HEAD"]
     done = subprocess.run(command, capture_output=True, text=True)
     return done.stdout.strip() or None
-
-
-if __name__ == "__main__":
-    main()
