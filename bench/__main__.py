@@ -14,7 +14,7 @@ HERE = Path(__file__).resolve().parent
 # What is measured is the package that is installed (or the one that PYTHONPATH names): the clone's
 # root, which "-m" puts first, would put its sources in its place, which may never have been
 # compiled. ``bench`` is found by its own folder.
-if sys.path and Path(sys.path[0] or ".").resolve() == HERE.parent:
+if not sys.flags.safe_path and Path(sys.path[0] or ".").resolve() == HERE.parent:
     del sys.path[0]
 
 from bench.cases import CASES, COMPARISONS  # noqa: E402

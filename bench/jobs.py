@@ -125,7 +125,7 @@ def affinities(call: Call) -> dict[str, Any]:
     from gputsne.backends import choose
 
     X, ask = call["X"], ask_of(call)
-    exact = True if len(X) <= ALL_PAIRS else None
+    exact = True if len(X) <= ALL_PAIRS else "auto"
     graph = gputsne.knn(
         X, ask.neighbours(len(X)), exact=exact, n_jobs=ask.threads, random_state=ask.seed
     )

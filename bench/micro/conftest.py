@@ -68,7 +68,8 @@ def pytest_benchmark_update_machine_info(config: Any, machine_info: dict[str, An
 def ops(request: pytest.FixtureRequest) -> Any:
     """Every backend that is here."""
     found = choose(request.param, request.config.getoption("threads")).ops
-    yield found
+    with found.guard():
+        yield found
     found.release()
 
 
