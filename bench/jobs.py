@@ -20,6 +20,7 @@ import numpy as np
 Call = dict[str, Any]  # what a job is asked: parameters by TSNE's names, arrays, files to write
 PARAMETERS = (
     "perplexity",
+    "schedule",
     "max_iter",
     "early_exaggeration_iter",
     "random_state",
