@@ -57,9 +57,10 @@ def device(asked: argparse.Namespace) -> str:
     return asked.device or ("auto" if asked.quick else "cpu")
 
 
-# What every fit of a benchmark is asked: openTSNE's defaults, which are ours.
+# What every fit of a benchmark is asked: openTSNE's defaults.
 FIT = {
     "perplexity": 30.0,
+    "schedule": "classic",
     "max_iter": 750,
     "early_exaggeration_iter": 250,
     "random_state": 0,

@@ -20,7 +20,10 @@ from typing import Any
 import numpy as np
 
 Facts = dict[str, Any]
-FIT = {"perplexity": 30.0, "max_iter": 750, "early_exaggeration_iter": 250, "random_state": 0}
+FIT = {
+    "perplexity": 30.0, "schedule": "classic", "max_iter": 750, "early_exaggeration_iter": 250,
+    "random_state": 0,
+}  # fmt: skip
 QUICK = {"perplexity": 5.0, "max_iter": 30, "early_exaggeration_iter": 10, "random_state": 0}
 PEERS = {"gpu-tsne": "g_tsne", "cuml": "cuml", "tsne-cuda": "tsnecuda"}
 

@@ -29,7 +29,7 @@ __all__ = ["TSNE", "load"]
 
 # What ``optimize`` could be thought to read again: changed after the fit, it is refused there.
 SCHEDULED = (
-    "early_exaggeration", "early_exaggeration_iter", "exaggeration", "learning_rate",
+    "schedule", "early_exaggeration", "early_exaggeration_iter", "exaggeration", "learning_rate",
     "initial_momentum", "final_momentum", "max_step", "dof",
 )  # fmt: skip
 PRIVATE = ("_fit", "_map", "_returns")
@@ -45,21 +45,31 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     perplexity : float or sequence of float, default 30
         Effective number of neighbours. Several at once average their conditionals. Above
         ``0.9 (n - 1)`` it is lowered to ``(n - 1) / 3``, with a warning.
+    schedule : {"auto", "classic"}, default "auto"
+        What the parameters below are where they are left out. "classic" is openTSNE's schedule:
+        750 iterations, 250 of them early, momentum 0.8, ``max_step`` 5. "auto" needs 430, 180 of
+        them early, and its maps are as good or better (docs/performance.md): in the last third of
+        the early phase the exaggeration is halved three times, from there on ``max_step`` is 1,
+        and after it the automatic learning rate is four times as high and the momentum 0.92. Where
+        ``learning_rate``, a momentum or ``max_step`` is given, "auto" is "classic" in all else:
+        these go together.
     early_exaggeration : float, default 12
         Factor on the attraction in the early phase.
-    early_exaggeration_iter : int, default 250
-        Length of the early phase.
+    early_exaggeration_iter : int or None, default None
+        Length of the early phase; None for the schedule's, 180 or 250.
     learning_rate : float or "auto", default "auto"
         In scikit-learn's convention (a quarter of openTSNE's number for the same step). "auto":
-        ``n / (4 * exaggeration)`` of the phase (Belkina et al. 2019).
-    max_iter : int, default 750
-        Iterations in all, the early phase included. 0 returns the initial map.
+        ``n / (4 * exaggeration)`` of the phase (Belkina et al. 2019), after the early phase four
+        times as much with ``schedule="auto"``.
+    max_iter : int or None, default None
+        Iterations in all, the early phase included; None for the schedule's, 430 or 750. 0 returns
+        the initial map.
     exaggeration : float, default 1
         Factor on the attraction after the early phase.
-    initial_momentum, final_momentum : float, default 0.8
-        Momentum in the two phases.
-    max_step : float, default 5
-        Longest move of a point in one iteration, map units.
+    initial_momentum, final_momentum : float or None, default None
+        Momentum in the two phases; None for the schedule's.
+    max_step : float or None, default None
+        Longest move of a point in one iteration, map units; None for the schedule's.
     stop : {None, "auto"}, default None
         "auto" ends the run when KL falls by less than KL / 5000 per iteration (Belkina et al.
         2019).
@@ -179,14 +189,15 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         n_components: int = 2,
         *,
         perplexity: Any = 30.0,
+        schedule: str = "auto",
         early_exaggeration: float = 12.0,
-        early_exaggeration_iter: int = 250,
+        early_exaggeration_iter: int | None = None,
         learning_rate: float | str = "auto",
-        max_iter: int = 750,
+        max_iter: int | None = None,
         exaggeration: float = 1.0,
-        initial_momentum: float = 0.8,
-        final_momentum: float = 0.8,
-        max_step: float = 5.0,
+        initial_momentum: float | None = None,
+        final_momentum: float | None = None,
+        max_step: float | None = None,
         stop: str | None = None,
         dof: float = 1.0,
         metric: Any = "euclidean",

@@ -43,6 +43,7 @@ CASES = {
     "relabel": Case("What does the order of points in memory gain?", 1, module="relabel"),
     "mesh_accuracy": Case("What error does which spacing leave?", 30, module="mesh_accuracy"),
     "groups": Case("Tight groups: KL by mesh beside the definition's", 60, module="groups"),
+    "schedules": Case("Schedules: quality from one P and one start", 120, script="schedules"),
     "checkouts": Case("This checkout's fits beside another's", 3, module="checkouts"),
     "locality": Case("What do the threads of a GPU share? Counts, no times", 5, script="locality"),
     "gpu": Case("Everything on a GPU: proofs, calls, fits, peers", 15, script="gpu"),

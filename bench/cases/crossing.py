@@ -50,6 +50,7 @@ def measured(X: np.ndarray, c: int, asked: Any) -> dict[str, Any]:
     model = gputsne.TSNE(
         n_components=c,
         perplexity=10.0,
+        schedule="classic",
         max_iter=60 if asked.quick else 500,
         early_exaggeration_iter=20 if asked.quick else 250,
         random_state=0,

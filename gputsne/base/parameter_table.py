@@ -228,21 +228,19 @@ CONDITIONS = {
         lambda p: p.affinity_name == "precomputed", lambda p: "affinity=precomputed"
     ),
     "no rows": Condition(lambda p: p.has_no_rows, lambda p: "X of distances or P"),
-    "no early phase": Condition(
-        lambda p: p.early_exaggeration_iter == 0, lambda p: "no early phase"
-    ),
+    "no early phase": Condition(lambda p: p.early_iterations == 0, lambda p: "no early phase"),
     "early phase only": Condition(
-        lambda p: 0 < p.max_iter <= p.early_exaggeration_iter,
+        lambda p: 0 < p.iterations <= p.early_iterations,
         lambda p: (
-            f"max_iter={p.max_iter} inside the early phase "
-            f"(early_exaggeration_iter={p.early_exaggeration_iter})"
+            f"max_iter={p.iterations} inside the early phase "
+            f"(early_exaggeration_iter={p.early_iterations})"
         ),
     ),
     "no GPU": Condition(lambda p: not p.may_use_gpu, lambda p: f"device={p.device!r}"),
     "no callbacks": Condition(lambda p: not p.all_callbacks, lambda p: "no callbacks"),
 }
 
-MOMENTUM = Real(0.0, 1.0, open_low=False, open_high=True)
+MOMENTUM = Real(0.0, 1.0, open_low=False, open_high=True, other=(None,))
 # Below, the kernel is 1 / r at all distances of a map, and narrower than any mesh; above, it is a
 # Gaussian's, and the power (dof + 1) / 2 of float32 numbers is off by more than 0.3 %.
 DOF = Real(1e-3, 1e5, open_low=False)
@@ -255,28 +253,41 @@ TABLE = (
         "Effective number of neighbours; several at once are averaged", ("other affinity",),
     ),
     Param(
+        "schedule", '{"auto", "classic"}', "auto", Word(("auto", "classic")),
+        'How long, how fast: "classic" is openTSNE\'s',
+    ),
+    Param(
         "early_exaggeration", "float", 12.0, Real(), "Factor on the attraction in the early phase",
         ("no early phase",),
     ),
-    Param("early_exaggeration_iter", "int", 250, Whole(0), "Length of the early phase"),
+    Param(
+        "early_exaggeration_iter", "int or None", None, Whole(0, optional=True),
+        "Length of the early phase",
+    ),
     Param(
         "learning_rate", 'float or "auto"', "auto", Real(other=("auto",)),
         "In scikit-learn's convention",
     ),
-    Param("max_iter", "int", 750, Whole(0), "Iterations in all, the early phase included"),
+    Param(
+        "max_iter", "int or None", None, Whole(0, optional=True),
+        "Iterations in all, the early phase included",
+    ),
     Param(
         "exaggeration", "float", 1.0, Real(), "Factor on the attraction after the early phase",
         ("early phase only",),
     ),
     Param(
-        "initial_momentum", "float", 0.8, MOMENTUM, "Momentum in the early phase",
+        "initial_momentum", "float or None", None, MOMENTUM, "Momentum in the early phase",
         ("no early phase",),
     ),
     Param(
-        "final_momentum", "float", 0.8, MOMENTUM, "Momentum after the early phase",
+        "final_momentum", "float or None", None, MOMENTUM, "Momentum after the early phase",
         ("early phase only",),
     ),
-    Param("max_step", "float", 5.0, Real(), "Longest move of a point in one iteration, map units"),
+    Param(
+        "max_step", "float or None", None, Real(other=(None,)),
+        "Longest move of a point in one iteration, map units",
+    ),
     Param(
         "stop", '{None, "auto"}', None, Word((None, "auto")), "Stop once the KL no longer falls",
         ("early phase only",), after_fit=True,

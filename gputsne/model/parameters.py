@@ -28,14 +28,15 @@ class Parameters:
 
     n_components: int
     perplexity: Any
+    schedule: str
     early_exaggeration: float
-    early_exaggeration_iter: int
+    early_exaggeration_iter: int | None
     learning_rate: float | str
-    max_iter: int
+    max_iter: int | None
     exaggeration: float
-    initial_momentum: float
-    final_momentum: float
-    max_step: float
+    initial_momentum: float | None
+    final_momentum: float | None
+    max_step: float | None
     stop: str | None
     dof: float
     metric: str | Callable[..., float]
@@ -212,14 +213,30 @@ class Parameters:
     def schedule_for(self, n: int) -> Schedule:
         """Return what each iteration does for ``n`` points."""
         rate = self.learning_rate
-        return Schedule(
-            n=n,
-            max_iter=int(self.max_iter),
-            early_exaggeration_iter=int(self.early_exaggeration_iter),
+        return Schedule.named(
+            self.schedule,
+            n,
+            max_iter=_or_none(int, self.max_iter),
+            early_exaggeration_iter=_or_none(int, self.early_exaggeration_iter),
             early_exaggeration=float(self.early_exaggeration),
             exaggeration=float(self.exaggeration),
             learning_rate=rate if isinstance(rate, str) else float(rate),
-            initial_momentum=float(self.initial_momentum),
-            final_momentum=float(self.final_momentum),
-            max_step=float(self.max_step),
+            initial_momentum=_or_none(float, self.initial_momentum),
+            final_momentum=_or_none(float, self.final_momentum),
+            max_step=_or_none(float, self.max_step),
         )
+
+    @property
+    def iterations(self) -> int:
+        """Return the iterations in all."""
+        return self.schedule_for(1).max_iter
+
+    @property
+    def early_iterations(self) -> int:
+        """Return those of the early phase."""
+        return self.schedule_for(1).early_exaggeration_iter
+
+
+def _or_none(number: Callable[[Any], Any], value: Any) -> Any:
+    """Return a number of any library as Python's; None stays."""
+    return None if value is None else number(value)

@@ -32,7 +32,6 @@ __all__ = ["Saved", "read", "write"]
 # Functions and how often they are called, a graph that is in P already, and what another machine
 # has more or less of.
 NOT_KEPT = ("callbacks", "callbacks_every", "neighbors", "n_jobs", "verbose", "memory_limit")
-GONE = ("schedule",)  # parameters of older versions that had one value
 STATE = ("Y", "velocity", "gains")
 EDGES = ("indptr", "indices", "data")
 # What files of older versions call these attributes of a mesh.
@@ -190,7 +189,9 @@ def _parameters(
     meta: dict[str, Any], arrays: dict[str, Array], device: str | None
 ) -> tuple[dict[str, Any], Parameters]:
     """Return what the estimator is to be made with, and the parameters of the fit, checked."""
-    given = {k: v for k, v in meta["parameters"].items() if k not in (*NOT_KEPT, *GONE)}
+    # Before there was a choice of schedules, all maps were made by the classic one.
+    given: dict[str, Any] = {"schedule": "classic"}
+    given |= {k: v for k, v in meta["parameters"].items() if k not in NOT_KEPT}
     for name, array in arrays.items():
         prefix, _, place = name.partition(".")
         if prefix == "parameter":

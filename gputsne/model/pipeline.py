@@ -65,11 +65,11 @@ def run(X: Any, params: Parameters, keep: Callable[[Fit], None]) -> None:
     finally:
         keep(replace(stages.fit, timings=dict(timer.timings)))
     result = stages.fit.result
-    early = params.early_exaggeration_iter
-    cut_short = result is None or result.state.iteration < params.max_iter
-    if 0 < params.max_iter <= early and params.early_exaggeration != 1 and not cut_short:
+    early, whole = params.early_iterations, params.iterations
+    cut_short = result is None or result.state.iteration < whole
+    if 0 < whole <= early and params.early_exaggeration != 1 and not cut_short:
         warn_user(
-            f"all {params.max_iter} iterations were in the early phase, whose attraction is "
+            f"all {whole} iterations were in the early phase, whose attraction is "
             f"exaggerated by {params.early_exaggeration:g}: the map isn't finished. Raise max_iter "
             f"above {early}, lower early_exaggeration_iter, or go on by optimize"
         )

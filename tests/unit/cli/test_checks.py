@@ -56,9 +56,9 @@ def unread(monkeypatch):
         ("--device cpu --affinity-dtype float32", "--affinity-dtype", "float32 has no effect"),
         ("--metric precomputed --init random --min-recall 0.98", "--min-recall", "no effect"),
         (
-            "--max-iter 250 --exaggeration 1",
+            "--max-iter 150 --exaggeration 1",
             "--exaggeration",
-            "1.0 has no effect with max_iter=250",
+            "1.0 has no effect with max_iter=150",
         ),
     ],
 )

@@ -12,9 +12,10 @@ WRONG = {
     "n_components": [0, 4, 2.0, "2", True],
     "perplexity": [0.5, 0, -3, np.nan, np.inf, "30", [], [30, 0.1], True, None],
     "early_exaggeration": [0, -1, np.nan, "12", None, True],
-    "early_exaggeration_iter": [-1, 2.5, "250", None],
+    "schedule": ["fast", None, 3],
+    "early_exaggeration_iter": [-1, 2.5, "250", True],
     "learning_rate": [0, -1, np.nan, np.inf, "fast", None, True],
-    "max_iter": [-1, 10.0, "10", None, True],
+    "max_iter": [-1, 10.0, "10", True],
     "exaggeration": [0, np.inf],
     "initial_momentum": [-0.1, 1.0, "x"],
     "final_momentum": [1.5],
@@ -115,6 +116,7 @@ def test_nothing_is_ignored_in_silence(given, name):
         {"n_components": 1},
         {"perplexity": 5.0},
         {"perplexity": (5.0, 10.0)},
+        {"schedule": "classic"},
         {"early_exaggeration": 4.0},
         {"early_exaggeration_iter": 20},
         {"learning_rate": 50.0},
@@ -170,11 +172,29 @@ def test_neighbors_per_point(given, n, k):
     assert params.k_for(n, perplexity) == k
 
 
+def schedule_of(n=4800, **given):
+    return Parameters.of(TSNE(**given).get_params()).schedule_for(n)
+
+
 def test_learning_rate_follows_n_and_the_phase():
-    schedule = Parameters.of(TSNE().get_params()).schedule_for(4800)
+    schedule = schedule_of(schedule="classic")
     early, plain = schedule(249), schedule(250)
     # openTSNE's n / exaggeration, a quarter of it in scikit-learn's convention
     assert (early.exaggeration, early.learning_rate) == (12.0, 100.0)
     assert (plain.exaggeration, plain.learning_rate) == (1.0, 1200.0)
-    fixed = Parameters.of(TSNE(learning_rate=200.0).get_params()).schedule_for(4800)
+    fixed = schedule_of(learning_rate=200.0)
     assert fixed(0).learning_rate == fixed(749).learning_rate == 200.0
+
+
+def test_what_is_given_stays_whatever_the_schedule():
+    given = {
+        "max_iter": 77, "early_exaggeration_iter": 33, "early_exaggeration": 5.0,
+        "exaggeration": 2.0, "initial_momentum": 0.1, "final_momentum": 0.2, "max_step": 9.0,
+    }  # fmt: skip
+    for name in ("auto", "classic"):
+        for key, value in given.items():
+            assert getattr(schedule_of(schedule=name, **{key: value}), key) == value
+        assert schedule_of(schedule=name, **given) == schedule_of(**given)
+    numpys = schedule_of(max_iter=np.int32(400), max_step=np.float32(2.0))
+    assert type(numpys.max_iter) is int
+    assert type(numpys.max_step) is float

@@ -63,7 +63,7 @@ def test_a_map_inside_the_early_phase_is_told():
         TSNE(max_iter=200, callbacks=lambda p: True, **QUICK).fit(X)  # as the user wished
 
 
-@pytest.mark.parametrize("max_iter", [100, 250])
+@pytest.mark.parametrize("max_iter", [100, 150])
 @pytest.mark.parametrize(
     ("name", "value"), [("exaggeration", 4.0), ("final_momentum", 0.5), ("stop", "auto")]
 )

@@ -1,0 +1,545 @@
+"""Schedules of the optimisation compared: quality of maps from the same P and the same start.
+
+Each data set and seed has one P and one first map; every schedule starts from them. A run that is
+in the results already is not done again, so that an interrupted benchmark goes on where it was.
+docs/performance.md has the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from common import RESULTS, finish, log, options, rounded
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+import gputsne
+from gputsne.backends import choose
+from gputsne.base.types import Affinities, StepParams
+from gputsne.engine.field import Field
+from gputsne.engine.optimize import initial_state, optimize
+from gputsne.engine.schedule import Schedule
+
+SHARE = 0.9  # of the rows of a real data set that a seed takes
+SAMPLE = 3000  # points whose neighbours are compared
+PIECE = 0.05  # of a class: a smaller part torn off counts as strays, not as a piece
+
+
+# ---- schedules
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Some iterations with the same parameters, or parameters that go evenly from one to another.
+
+    ``rate`` is the learning rate over n; a pair is the first and the last value.
+    """
+
+    iterations: int
+    rate: float | tuple[float, float]
+    momentum: float | tuple[float, float] = 0.8
+    exaggeration: float = 1.0
+    max_step: float = 5.0
+
+
+@dataclass(frozen=True)
+class Phases:
+    """A schedule made of phases, as ``optimize`` takes it."""
+
+    n: int
+    phases: tuple[Phase, ...]
+    early_exaggeration_iter: int = 0  # only asked by stop="auto"
+
+    @property
+    def max_iter(self) -> int:
+        """Iterations in all."""
+        return sum(p.iterations for p in self.phases)
+
+    def __call__(self, iteration: int) -> StepParams:
+        """Return the parameters of an iteration, counted from 0."""
+        for phase in self.phases:
+            if iteration < phase.iterations:
+                break
+            iteration -= phase.iterations
+        else:  # what the last one was
+            iteration = phase.iterations - 1
+        at = iteration / max(1, phase.iterations - 1)
+        rate, momentum = (
+            v if isinstance(v, float) else v[0] + at * (v[1] - v[0])
+            for v in (phase.rate, phase.momentum)
+        )
+        return StepParams(phase.exaggeration, momentum, max(1.0, rate * self.n), phase.max_step)
+
+
+def classic(iterations: int) -> tuple[Phase, ...]:
+    """openTSNE's: 250 early iterations."""
+    return (Phase(250, 1 / 48, 0.8, 12.0), Phase(iterations - 250, 1 / 4))
+
+
+EARLY = Phase(120, 1 / 12, 0.8, 12.0, 2.0)  # quick early phase: four times the classic rate
+
+
+def quick(main: int, rate: float, momentum: Any, cool: int = 0, step: float = 2.0,
+          early: Phase = EARLY, cool_momentum: float = 0.5) -> tuple[Phase, ...]:  # fmt: skip
+    """A quick early phase, a main phase, and a last one in which the points come to rest."""
+    phases = (early, Phase(main, rate, momentum, 1.0, step))
+    if cool:
+        phases += (Phase(cool, (rate, rate / 16), cool_momentum, 1.0, step),)
+    return phases
+
+
+def paced(early: Any, main: Any, exaggeration: float = 12.0) -> tuple[Phase, ...]:
+    """Two phases, each (iterations, rate over openTSNE's, momentum, step limit)."""
+    (i0, r0, m0, s0), (i1, r1, m1, s1) = early, main
+    return (
+        Phase(i0, r0 / (4 * exaggeration), m0, exaggeration, s0),
+        Phase(i1, r1 / 4, m1, 1.0, s1),
+    )
+
+
+def falling(first: int, stages: Any, main: Any, speed: float = 1.0, momentum: float = 0.8,
+            start: float = 12.0) -> tuple[Phase, ...]:  # fmt: skip
+    """Exaggeration let down in stages, each (iterations, exaggeration), then the main phase."""
+    i1, r1, m1, s1 = main
+    return (
+        Phase(first, speed / (4 * start), momentum, start),
+        *(Phase(i, speed / (4 * e), momentum, e, s1) for i, e in stages),
+        Phase(i1, r1 / 4, m1, 1.0, s1),
+    )
+
+
+THREE = ((30, 6.0), (30, 3.0), (30, 1.5))
+SCHEDULES: dict[str, Any] = {
+    "classic-750": classic(750),
+    "classic-2000": classic(2000),
+    "n.9-300": quick(180, 1.0, 0.9),
+    "n.9-400": quick(280, 1.0, 0.9),
+    "n.8-300": quick(180, 1.0, 0.8),
+    "n.8-400": quick(280, 1.0, 0.8),
+    "n.9-400-cool30": quick(250, 1.0, 0.9, 30),
+    "half.9-400": quick(280, 0.5, 0.9),
+    "n.9-400-step1": quick(280, 1.0, 0.9, step=1.0),
+    "n.95-300": quick(180, 1.0, 0.95),
+    "early4-400": quick(280, 1.0, 0.9, early=Phase(120, 1 / 4, 0.8, 4.0, 2.0)),
+    "early-slow-400": quick(280, 1.0, 0.9, early=Phase(120, 1 / 48, 0.8, 12.0, 5.0)),
+    "early-.9-400": quick(280, 1.0, 0.9, early=Phase(120, 1 / 48, 0.9, 12.0, 5.0)),
+    "early60-400": quick(340, 1.0, 0.9, early=Phase(60, 1 / 12, 0.8, 12.0, 2.0)),
+    "e250-430": paced((250, 1.0, 0.8, 5.0), (180, 4.0, 0.9, 2.0)),
+    "e250-430-step1": paced((250, 1.0, 0.8, 5.0), (180, 4.0, 0.9, 1.0)),
+    "e250-430-step.5": paced((250, 1.0, 0.8, 5.0), (180, 4.0, 0.9, 0.5)),
+    "e250-430-2x": paced((250, 1.0, 0.8, 5.0), (180, 2.0, 0.9, 1.0)),
+    "e250-430-.8": paced((250, 1.0, 0.8, 5.0), (180, 4.0, 0.8, 1.0)),
+    "e150.5-400": paced((150, 1.0, 0.5, 5.0), (250, 4.0, 0.9, 1.0)),
+    "e150.2x-400": paced((150, 2.0, 0.5, 5.0), (250, 4.0, 0.9, 1.0)),
+    "e150.8-400": paced((150, 1.0, 0.8, 5.0), (250, 4.0, 0.9, 1.0)),
+    "e100-50-400": (
+        Phase(100, 1 / 48, 0.8, 12.0),
+        Phase(50, 1 / 16, 0.8, 4.0, 1.0),
+        Phase(250, 1.0, 0.9, 1.0, 1.0),
+    ),
+    "steps-400": (
+        Phase(60, 1 / 48, 0.8, 12.0),
+        Phase(30, 1 / 24, 0.8, 6.0, 1.0),
+        Phase(30, 1 / 12, 0.8, 3.0, 1.0),
+        Phase(30, 1 / 6, 0.8, 1.5, 1.0),
+        Phase(250, 1.0, 0.9, 1.0, 1.0),
+    ),
+    "rise-400": (
+        Phase(120, 1 / 48, 0.8, 12.0),
+        Phase(280, (0.25, 1.0), (0.8, 0.9), 1.0, 1.0),
+    ),
+    "steps-300": falling(60, THREE, (150, 4.0, 0.9, 1.0)),
+    "steps-350": falling(60, THREE, (200, 4.0, 0.9, 1.0)),
+    "steps-300-.95": falling(60, THREE, (150, 4.0, 0.95, 1.0)),
+    "steps-300-.95-step.5": falling(60, THREE, (150, 4.0, 0.95, 0.5)),
+    "steps-300-8x": falling(60, THREE, (150, 8.0, 0.9, 1.0)),
+    "steps-2x-300": falling(40, ((20, 6.0), (20, 3.0), (20, 1.5)), (200, 4.0, 0.9, 1.0), 2.0),
+    "steps-.9-300": falling(40, ((20, 6.0), (20, 3.0), (20, 1.5)), (200, 4.0, 0.9, 1.0), 1.0, 0.9),
+    "steps-fine-300": falling(
+        60,
+        ((15, 8.5), (15, 6.0), (15, 4.2), (15, 3.0), (15, 2.1), (15, 1.5)),
+        (150, 4.0, 0.9, 1.0),
+    ),
+    "steps-long-400": falling(60, ((50, 6.0), (50, 3.0), (50, 1.5)), (190, 4.0, 0.9, 1.0)),
+    "steps-short-300": falling(30, ((30, 6.0), (30, 3.0), (30, 1.5)), (180, 4.0, 0.9, 1.0)),
+    "steps-120-400": falling(120, THREE, (190, 4.0, 0.9, 1.0)),
+    "steps-300-step2": falling(60, THREE, (150, 4.0, 0.9, 2.0)),
+    "h-e100-350": falling(40, ((20, 6.0), (20, 3.0), (20, 1.5)), (250, 4.0, 0.9, 1.0)),
+    "h-e100-400": falling(40, ((20, 6.0), (20, 3.0), (20, 1.5)), (300, 4.0, 0.9, 1.0)),
+    "h-e100-400-limit1": tuple(
+        replace(p, max_step=1.0)
+        for p in falling(40, ((20, 6.0), (20, 3.0), (20, 1.5)), (300, 4.0, 0.9, 1.0))
+    ),
+    "h-e150-400": falling(60, THREE, (250, 4.0, 0.9, 1.0)),
+    "q-e100-400-free": falling(40, ((20, 6.45), (20, 3.46), (20, 1.86)), (300, 4.0, 0.9, 1.0)),
+    "h-e100-350-.95": falling(40, ((20, 6.0), (20, 3.0), (20, 1.5)), (250, 4.0, 0.95, 1.0)),
+    "h-e100-350-.92": falling(40, ((20, 6.0), (20, 3.0), (20, 1.5)), (250, 4.0, 0.92, 1.0)),
+    "h-e100-350-6x": falling(40, ((20, 6.0), (20, 3.0), (20, 1.5)), (250, 6.0, 0.9, 1.0)),
+    "h-e200-400": falling(80, ((40, 6.0), (40, 3.0), (40, 1.5)), (200, 4.0, 0.9, 1.0)),
+    "h-e150-400-.92": falling(60, THREE, (250, 4.0, 0.92, 1.0)),
+    "h-e200-400-.92": falling(80, ((40, 6.0), (40, 3.0), (40, 1.5)), (200, 4.0, 0.92, 1.0)),
+    "auto": "auto 430 180",
+    "A": falling(60, THREE, (250, 4.0, 0.92, 1.0)),
+    "B": falling(120, THREE, (250, 4.0, 0.92, 1.0)),
+    "C": falling(120, ((20, 6.0), (20, 3.0), (20, 1.5)), (220, 4.0, 0.92, 1.0)),
+    "D": falling(250, ((20, 6.0), (20, 3.0), (20, 1.5)), (200, 4.0, 0.92, 1.0)),
+    "E": falling(60, THREE, (250, 4.0, 0.92, 1.0), 2.0),
+    "F": (
+        Phase(100, 1 / 48, 0.8, 12.0),
+        Phase(50, 1 / 16, 0.8, 4.0, 1.0),
+        Phase(250, 1.0, 0.92, 1.0, 1.0),
+    ),
+    "G": falling(100, THREE, (250, 4.0, 0.92, 1.0), 2.0, 0.5),
+    "H": falling(120, ((40, 4.0),), (220, 4.0, 0.92, 1.0)),
+    "I": falling(120, ((60, 6.0), (40, 3.0), (20, 1.5)), (220, 4.0, 0.92, 1.0)),
+    "J1": paced((150, 1.0, 0.8, 5.0), (250, 4.0, 0.92, 1.0)),
+    "J2": paced((250, 1.0, 0.8, 5.0), (250, 4.0, 0.92, 1.0)),
+    "K": falling(120, ((40, 6.0), (20, 3.0)), (250, 4.0, 0.92, 1.0)),
+    "quarters-250": "auto 250 150",
+    "quarters-300": "auto 300 150",
+    "quarters-350": "auto 350 150",
+    "quarters-400": "auto 400 150",
+    "quarters-e100-250": "auto 250 100",
+    "quarters-e120-300": "auto 300 120",
+    "quarters-e200-350": "auto 350 200",
+    "quarters-e200-300": "auto 300 200",
+    "e120-4-.8-400": paced((120, 1.0, 0.8, 5.0), (280, 4.0, 0.9, 1.0), 4.0),
+}
+
+
+def of(name: str, n: int, asked: argparse.Namespace) -> Any:
+    """Return a schedule for n points."""
+    phases = SCHEDULES[name]
+    if isinstance(phases, str):
+        known, whole, early = phases.split()
+        return Schedule.named(known, n, max_iter=int(whole), early_exaggeration_iter=int(early))
+    if asked.quick:
+        phases = tuple(replace(p, iterations=p.iterations // 10) for p in phases)
+    return Phases(n, phases)
+
+
+# ---- data
+
+
+def rows_of(X: np.ndarray, y: np.ndarray, seed: int, most: int | None) -> Any:
+    """Return a seed's share of the rows of a data set."""
+    rng = np.random.default_rng(seed)
+    rows = np.sort(rng.permutation(len(X))[: min(int(SHARE * len(X)), most or len(X))])
+    return X[rows], y[rows]
+
+
+def file(name: str) -> Any:
+    """Return the arrays of a file of $GPUTSNE_DATA."""
+    return np.load(Path(os.environ["GPUTSNE_DATA"]) / name, allow_pickle=False)
+
+
+def mnist(seed: int, most: int | None) -> Any:
+    """Return MNIST's 50 principal components."""
+    with file("mnist70k.npz") as archive:
+        X, y = archive["X"], archive["y"]
+    return rows_of(reduced(X.astype(np.float32) / 255), y, seed, most)
+
+
+def reduced(X: np.ndarray) -> np.ndarray:
+    """Return 50 principal components."""
+    from sklearn.decomposition import PCA
+
+    return PCA(50, svd_solver="covariance_eigh").fit_transform(X).astype(np.float32)
+
+
+def text(seed: int, most: int | None) -> Any:
+    """Return sentence embeddings of package descriptions, and their archive section."""
+    with file("debian_descriptions.npz") as archive:
+        X, y = archive["X"].astype(np.float32), archive["section"]
+    return rows_of(X, np.unique(y, return_inverse=True)[1], seed, most)
+
+
+def digits(seed: int, most: int | None) -> Any:
+    """Return scikit-learn's digits."""
+    data = gputsne.datasets.load_digits()
+    return rows_of(data.X, data.labels, seed, most)
+
+
+def toy(seed: int, most: int | None) -> Any:
+    """Return 15 clusters in 3 groups."""
+    data = gputsne.datasets.toy_clusters(most or 15_000, random_state=seed)
+    return data.X, data.labels
+
+
+def tabular(seed: int, most: int | None) -> Any:
+    """Return heavy-tailed columns: log-normal and Student's t, in 12 groups of 1 to 30 %."""
+    rng, n = np.random.default_rng(seed), most or 30_000
+    share = 1.35 ** -np.arange(12.0)
+    y = rng.choice(12, n, p=share / share.sum())
+    centres = rng.normal(size=(12, 24)) * 1.5
+    Z = centres[y] + rng.standard_t(3, size=(n, 24))
+    Z[:, :12] = np.exp(0.7 * centres[y, :12] + 0.7 * rng.normal(size=(n, 12)))  # amounts
+    Z = (Z - Z.mean(axis=0)) / Z.std(axis=0)
+    return Z.astype(np.float32), y
+
+
+def photos(seed: int, most: int | None) -> Any:
+    """Return patches of 8 x 8 pixels of scikit-learn's two photographs; no groups, a continuum.
+
+    Labels are the part of the photograph, of 4 x 4, that a patch comes from.
+    """
+    from sklearn.datasets import load_sample_images
+
+    rng, n = np.random.default_rng(seed), most or 30_000
+    X, y = [], []
+    for k, image in enumerate(load_sample_images().images):
+        height, width = image.shape[:2]
+        up, left = rng.integers(height - 8, size=n // 2), rng.integers(width - 8, size=n // 2)
+        grid = np.arange(8)
+        patches = image[(up[:, None] + grid)[:, :, None], (left[:, None] + grid)[:, None, :]]
+        X.append(patches.reshape(n // 2, -1))
+        y.append(16 * k + 4 * (4 * up // height) + 4 * left // width)
+    return reduced(np.concatenate(X).astype(np.float32) / 255), np.concatenate(y)
+
+
+def million(seed: int, most: int | None) -> Any:
+    """Return MNIST grown to a million rows, as bench/million.py has them."""
+    X, y = mnist(0, None)
+    data = gputsne.datasets.enlarge(X, y, n=most or 1_000_000, random_state=seed)
+    return data.X, data.labels
+
+
+# Other settings of TSNE than the defaults, each fitted by both schedules with the estimator.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "as it comes": {},
+    "30 points": {"rows": 30},
+    "100 points": {"rows": 100},
+    "500 points": {"rows": 500},
+    "one axis": {"n_components": 1},
+    "three axes": {"n_components": 3},
+    "dof 0.5": {"dof": 0.5},
+    "dof 3": {"dof": 3.0},
+    "exaggeration 4": {"exaggeration": 4.0},
+    "early exaggeration 4": {"early_exaggeration": 4.0},
+    "no early phase": {"early_exaggeration_iter": 0},
+    "random start": {"init": "random"},
+    "spectral start": {"init": "spectral"},
+    "perplexity 5": {"perplexity": 5.0},
+    "perplexity 100": {"perplexity": 100.0},
+    "uniform": {"affinity": "uniform"},
+    "mesh": {"method": "mesh"},
+}
+
+
+DATA: dict[str, tuple[Callable[[int, int | None], Any], dict[str, Any]]] = {
+    "digits": (digits, {}),
+    "toy": (toy, {}),
+    "mnist": (mnist, {}),
+    "text": (text, {"metric": "cosine"}),
+    "tabular": (tabular, {}),
+    "photos": (photos, {}),
+    "million": (million, {}),
+}
+
+
+def problem(name: str, seed: int, most: int | None, asked: argparse.Namespace) -> dict[str, Any]:
+    """Return rows, labels, P and first map; kept in ``--cache`` where that is given."""
+    make, more = DATA[name]
+    X, y = make(seed, most)
+    kept = asked.cache and asked.cache / f"{name}-{seed}-{most}.npz"
+    if kept and kept.exists():
+        with np.load(kept) as old:
+            P = Affinities(*(old[k] for k in ("indptr", "indices", "data")))
+            return {"X": X, "y": y, "P": P, "Y0": old["Y0"], **more}
+    perplexity = min(30.0, (len(X) - 1) / 3)
+    told = {"perplexity": perplexity, "random_state": seed, "n_jobs": asked.threads, **more}
+    model = gputsne.TSNE(max_iter=0, device="cpu", **told).fit(X)
+    P, Y0 = model.affinities_, model.embedding_
+    if kept:
+        np.savez(kept, indptr=P.indptr, indices=P.indices, data=P.data, Y0=Y0)
+    return {"X": X, "y": y, "P": P, "Y0": Y0, **more}
+
+
+# ---- measures
+
+
+def measured(given: dict[str, Any], Y: np.ndarray, near: dict[str, np.ndarray]) -> dict[str, float]:
+    """Return what is compared; ``near`` keeps the neighbours in the data from map to map."""
+    Y = Y.astype(np.float64)
+    told = {"sample": SAMPLE, "metric": given.get("metric", "euclidean")}
+    whole = gputsne.metrics.Context(given["X"], Y, given["y"], **told)
+    if "X" not in near:
+        near["X"] = whole.neighbors("X", min(50, whole.n // 3))
+    mapped = whole.neighbors("Y", near["X"].shape[1])
+    kept = {
+        f"kept_{k}": float((near["X"][:, :k, None] == mapped[:, None, :k]).any(2).mean())
+        for k in (10, 50)
+    }
+    table = gputsne.metrics.METRICS
+    radius = np.linalg.norm(Y - np.median(Y, axis=0), axis=1)
+    pieces = torn(Y, given["y"])
+    return {
+        **kept,
+        "KNC": table["class_preservation"].compute(whole),
+        "CPD": table["distance_correlation"].compute(whole),
+        "accuracy": table["knn_accuracy"].compute(whole),
+        "pieces": float(pieces),
+        "farthest": float(radius.max() / np.median(radius)),
+        "span": float(np.ptp(Y, axis=0).max()),
+    }
+
+
+def torn(Y: np.ndarray, y: np.ndarray) -> int:
+    """Return how many pieces classes lie in beyond one each.
+
+    A piece is a component of the graph of each point's 10 nearest of its class in the map that
+    holds at least PIECE of the class.
+    """
+    more = 0
+    for label in np.unique(y):
+        own = Y[y == label]
+        if len(own) < 200:
+            continue
+        near = cKDTree(own).query(own, 11, workers=-1)[1][:, 1:]
+        rows = np.repeat(np.arange(len(own)), 10)
+        graph = coo_matrix((np.ones(rows.size), (rows, near.ravel())), (len(own), len(own)))
+        sizes = np.bincount(connected_components(graph, directed=False)[1])
+        more += max(0, int((sizes >= PIECE * len(own)).sum()) - 1)
+    return more
+
+
+# ---- the tables of docs/performance.md
+
+COLUMNS = (
+    ("KL", "KL", 4), ("kept_10", "10 kept", 4), ("kept_50", "50 kept", 4), ("KNC", "KNC", 3),
+    ("CPD", "CPD", 3), ("accuracy", "accuracy", 4), ("pieces", "torn", 1),
+    ("farthest", "farthest", 2), ("span", "span", 0),
+)  # fmt: skip
+
+
+def tables(record: dict[str, Any]) -> str:
+    """Return the tables: data at full size, what was tried, other settings."""
+    head = " | ".join(title for _, title, _ in COLUMNS)
+    rule = "--:|" * len(COLUMNS)
+    out = [f"| data | schedule | runs | {head} |\n|---|---|--:|{rule}"]
+    full = [r for r in record["runs"] if r["most"] is None]
+    for data in DATA:
+        own = [r for r in full if r["data"] == data]
+        base = {r["seed"]: r for r in own if r["schedule"] == "classic-750"}
+        for schedule in dict.fromkeys(r["schedule"] for r in own):
+            rows = [r for r in own if r["schedule"] == schedule]
+            n = f"{data}, {rows[0]['n']:,}"
+            cells = " | ".join(spread(rows, base, k, d) for k, _, d in COLUMNS)
+            out.append(f"| {n} | {schedule} | {len(rows)} | {cells} |")
+    out.append(f"\n| data | schedule | {head} |\n|---|---|{rule}")
+    for r in (r for r in record["runs"] if r["most"] is not None and r["seed"] == 0):
+        cells = " | ".join(f"{r[k]:.{d}f}" for k, _, d in COLUMNS)
+        out.append(f"| {r['data']}, {r['n']:,} | {r['schedule']} | {cells} |")
+    out.append(f"\n| data | setting | runs | schedule | {head} |\n|---|---|--:|---|{rule}")
+    others = record.get("settings", [])
+    for data, name in dict.fromkeys((r["data"], r["setting"]) for r in others):
+        own = [r for r in others if (r["data"], r["setting"]) == (data, name)]
+        base = {r["seed"]: r for r in own if r["schedule"] == "classic"}
+        for schedule in ("classic", "auto"):
+            rows = [r for r in own if r["schedule"] == schedule]
+            cells = " | ".join(spread(rows, base, k, d) for k, _, d in COLUMNS)
+            out.append(f"| {data} | {name} | {len(rows)} | {schedule} | {cells} |")
+    return "\n".join(out)
+
+
+def spread(rows: list[dict[str, Any]], base: dict[int, Any], key: str, digits: int) -> str:
+    """Return the mean over seeds; with another schedule's, the paired difference and its sd."""
+    mean = f"{np.mean([r[key] for r in rows]):.{digits}f}"
+    gained = [r[key] - base[r["seed"]][key] for r in rows if r["seed"] in base]
+    if len(gained) < 2 or not any(gained):
+        return mean
+    return f"{mean} ({np.mean(gained):+.{digits}f} ± {np.std(gained, ddof=1):.{digits}f})"
+
+
+def main() -> None:
+    """Run what is asked for and is not in the results yet."""
+    parser = options(__doc__.splitlines()[0])
+    parser.add_argument("--sets", default=",".join(DATA), help="data sets, by commas [all]")
+    parser.add_argument("--schedules", default=",".join(SCHEDULES), help="by commas [all]")
+    parser.add_argument("--seeds", default="0,1,2,3,4", help="by commas [0,1,2,3,4]")
+    parser.add_argument("--most", type=int, help="rows of each set at most [all]")
+    parser.add_argument("--settings", action="store_true", help="fit with other settings too")
+    parser.add_argument("--table", action="store_true", help="print the tables and do nothing")
+    parser.add_argument("--cache", type=Path, help="folder that keeps each P and first map")
+    asked = parser.parse_args()
+    folder = asked.results or (None if asked.quick else RESULTS)
+    path = folder and folder / "schedules.json"
+    old = json.loads(path.read_text()) if path and path.exists() else {}
+    runs = old.get("runs", [])
+    if asked.table:
+        print(tables(old))
+        return
+    done = {(r["data"], r["most"], r["seed"], r["schedule"]) for r in runs}
+    sets, seeds, most = asked.sets.split(","), [int(s) for s in asked.seeds.split(",")], asked.most
+    if asked.quick:
+        sets, seeds, most = ["digits", "toy"], [0], 600
+    ops = choose("cpu" if not asked.quick else "auto", asked.threads).ops
+    for seed in seeds:
+        for name in sets:
+            names = asked.schedules.split(",")
+            todo = [s for s in names if (name, most, seed, s) not in done]
+            if not todo:
+                continue
+            given, near = problem(name, seed, most, asked), {}
+            for schedule in todo:
+                began = time.perf_counter()
+                result = optimize(
+                    given["P"],
+                    initial_state(given["Y0"]),
+                    Field(ops),
+                    of(schedule, given["P"].n, asked),
+                )
+                seconds = time.perf_counter() - began
+                facts = {
+                    "KL": result.kl_divergence,
+                    **measured(given, result.state.Y, near),
+                    "seconds": seconds,
+                    "nodes": float(np.prod(result.mesh.fft_shape)) if result.mesh else 0.0,
+                }
+                log(
+                    f"{name} {seed} {schedule:18s} "
+                    + " ".join(f"{k} {v:.4g}" for k, v in facts.items())
+                )
+                own = {"data": name, "n": given["P"].n, "most": most}
+                runs.append({**own, "seed": seed, "schedule": schedule, **facts})
+                if path:
+                    keep(path, {**old, "runs": runs})
+    others = old.get("settings", [])
+    if asked.settings:
+        others = [run for seed in seeds for run in settings(seed, asked)]
+    finish("schedules", asked, {"runs": runs, "settings": others})
+
+
+def settings(seed: int, asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield a run for each setting, data set and schedule that is not the default's measure."""
+    for data, (X, y) in (("digits", digits(seed, None)), ("toy", toy(seed, 3000))):
+        for name, told in SETTINGS.items():
+            told = {"random_state": seed, "n_jobs": asked.threads, "device": "cpu", **told}
+            rows = told.pop("rows", len(X))
+            for schedule in ("classic", "auto"):
+                model = gputsne.TSNE(schedule=schedule, **told).fit(X[:rows])
+                given = {"X": X[:rows], "y": y[:rows]}
+                facts = {"KL": model.kl_divergence_, **measured(given, model.embedding_, {})}
+                log(f"{data}, {name}, {seed}, {schedule}: KL {facts['KL']:.4f}")
+                yield {"data": data, "setting": name, "seed": seed, "schedule": schedule, **facts}
+
+
+def keep(path: Path, record: dict[str, Any]) -> None:
+    """Write what was measured so far, so that an interrupted benchmark loses none of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(rounded(record), indent=1) + "\n")
+    fresh.replace(path)
+
+
+if __name__ == "__main__":
+    main()
