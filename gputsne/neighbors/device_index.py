@@ -7,7 +7,8 @@ they are freed, and made again when they are needed; a forked process makes its 
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from gputsne.neighbors.search.device_rows import DeviceRows
 from gputsne.neighbors.search.far import FAR
 
 __all__ = ["DeviceIndex"]
+
+T = TypeVar("T")
 
 _LIVE: weakref.WeakSet[DeviceIndex] = weakref.WeakSet()
 _OUT_OF_REACH: list[object] = []  # what lies on a GPU of a parent: to free it would be a call, too
@@ -75,7 +78,7 @@ class DeviceIndex:
 
     def rows_per_block(self, k: int, by_cells: bool) -> int:
         """Return how many queries make a block; all that k needs is made."""
-        return self._ready(k, by_cells).search.rows
+        return self._twice(lambda: self._ready(k, by_cells)).search.rows
 
     def nearest(self, Q: Any, k: int, by_cells: bool) -> tuple[Array, Array]:
         """Find the k nearest rows to each query of one block.
@@ -98,12 +101,16 @@ class DeviceIndex:
             As ``DeviceRows.nearest`` gives them, on the device; in main memory where the rows
             didn't fit there at once.
         """
+        return self._twice(lambda: self._nearest(Q, k, by_cells))
+
+    def _twice(self, work: Callable[[], T]) -> T:
+        """Do it, and where the memory runs out, once more after others have made room."""
         try:
-            return self._nearest(Q, k, by_cells)
+            return work()
         except MemoryError:  # which holds on to arrays until this block is left
             pass
         self.ops.make_room()
-        return self._nearest(Q, k, by_cells)
+        return work()
 
     def _nearest(self, Q: Any, k: int, by_cells: bool) -> tuple[Array, Array]:
         search, _, probes = self._ready(k, by_cells)
