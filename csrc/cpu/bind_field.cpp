@@ -1,10 +1,10 @@
 // The field for Python: deposit, gather, exact, extent. Formulas: docs/math.md; the calling order:
 // gputsne/engine/iteration.py.
-#include "../kernels/exact.hpp"
 #include "../kernels/extent.hpp"
-#include "../kernels/gather.hpp"
 #include "deposit_bands.hpp"
+#include "exact_lanes.hpp"
 #include "native.hpp"
+#include "stencil_lanes.hpp"
 #include <pybind11/stl.h>
 #include <vector>
 
@@ -81,6 +81,8 @@ double gather(In<float> Y, const Mesh &mesh, py::array_t<float> potential, float
       Gather<C, P> body{
           Y.data(), potential.data(), writable("phi", phi), writable("grad", grad), grid, fix};
       py::gil_scoped_release release;
+      if constexpr (C == 2)
+        return gather_all(machine(), body, n);
       std::vector<double> part(chunks(n));
       return machine().sum(n, body, part.data());
     });
@@ -98,8 +100,14 @@ double exact(In<float> Y, float dof, In<float> phi, In<float> grad) {
     constexpr int C = decltype(c)::value;
     auto body = Exact<C>::of(Y.data(), n, dof, writable("phi", phi), writable("grad", grad));
     py::gil_scoped_release release;
+    std::vector<float> axes(static_cast<size_t>(C * n));
+    for (Index i = 0; i < n; ++i)
+      for (int a = 0; a < C; ++a)
+        axes[static_cast<size_t>(a * n + i)] = body.Y[i * C + a];
     std::vector<double> part(chunks(n));
-    return machine().sum(n, body, part.data());
+    if (body.student)
+      return machine().sum(n, ExactLanes<C, true>{axes.data(), body}, part.data());
+    return machine().sum(n, ExactLanes<C, false>{axes.data(), body}, part.data());
   });
 }
 

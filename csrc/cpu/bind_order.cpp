@@ -1,6 +1,6 @@
 // Order for Python: codes of the curve, and P in another order. Kernels: csrc/kernels/relabel.hpp.
 #include "../kernels/relabel.hpp"
-#include "edges.hpp"
+#include "packed.hpp"
 #include <pybind11/stl.h>
 #include <algorithm>
 #include <vector>
@@ -69,10 +69,24 @@ Edges reorder(const Edges &P, In<int> given) {
   return Edges(indptr, indices, data);
 }
 
+Packed pack(const Edges &P, In<int> given) {
+  Index n = P.n();
+  check_length("order", given, n);
+  py::array_t<int> own = sealed<int>(n); // the caller's may change while the GIL is released
+  std::copy_n(given.data(), n, inside(own));
+  std::vector<int> inverse = inverse_of(own);
+  return Packed(P, own.data(), inverse.data());
+}
+
 } // namespace
 
 void bind_order(py::module_ &m) {
   using namespace py::literals;
+  py::class_<Packed>(m, "Packed", "P in an order of its points, 4 bytes per edge: for attract_and_step.")
+      .def(py::init(&pack), "P"_a, "order"_a.noconvert(),
+           R"(P: Edges; order (n,) int32 holds each of its points once, in the order of the map.)")
+      .def_property_readonly("n", &Packed::n, "Number of points.")
+      .def_property_readonly("nbytes", &Packed::bytes, "Bytes that it takes.");
   m.def(
       "curve", &curve, "Y"_a.noconvert(), "box"_a,
       R"(Place of each point of Y (n, c) on a Morton curve, (n,) uint32; box: what extent returns.)");

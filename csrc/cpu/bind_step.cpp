@@ -4,13 +4,14 @@
 #include "../kernels/step.hpp"
 #include "edges.hpp"
 #include "native.hpp"
+#include "pull.hpp"
 #include <vector>
 
 namespace gputsne::cpu {
 namespace {
 
 /// P must be that of the map.
-Index check_map(const In<float> &Y, const Edges &P) {
+template <class P_> Index check_map(const In<float> &Y, const P_ &P) {
   check_shape("Y", Y, P.n(), -1);
   return P.n();
 }
@@ -23,7 +24,20 @@ struct StepInto {
   StepParams params;
 };
 
-void attract_and_step(const Edges &P, In<float> Y, StepInto &into) {
+template <int C> void pull(const Edges &P, const float *Y, float inv_dof, const Step<C> &step) {
+  Attract<C> edges{{Y, P.column(), {P.weight()}}, inv_dof};
+  pull_rows<C, PullPlain>(machine(), P.n(), Y, step, edges, P.row());
+}
+
+template <int C> void pull(const Packed &P, const float *Y, float inv_dof, const Step<C> &step) {
+  pull_rows<C, PullPacked>(machine(), P.n(), Y, step, Y, inv_dof, P.rows());
+}
+
+/// What p_ij is of what is stored.
+float scale_of(const Edges &) { return 1.f; }
+float scale_of(const Packed &P) { return P.scale(); }
+
+template <class Graph> void attract_and_step(const Graph &P, In<float> Y, StepInto &into) {
   Index n = check_map(Y, P), c = Y.shape(1);
   check_shape("grad", into.grad, n, c);
   check_shape("Y_next", into.Y_next, n, c);
@@ -35,13 +49,13 @@ void attract_and_step(const Edges &P, In<float> Y, StepInto &into) {
   check_apart("gains", into.gains, "Y", Y, "grad", into.grad);
   by_axes(c, [&](auto axes) {
     constexpr int C = decltype(axes)::value;
-    Attract<C> pull{{Y.data(), P.column(), {P.weight()}}, 1.f / into.dof};
     auto step = Step<C>::of(writable("Y_next", into.Y_next), writable("velocity", into.velocity),
-                            writable("gains", into.gains), into.grad.data(), into.dof, into.params);
+                            writable("gains", into.gains), into.grad.data(), into.dof, into.params,
+                            scale_of(P));
     if (into.Z > 0) // not one point, nor points beyond all reach of each other
       step.repulsion = float(2.0 / into.Z);
     py::gil_scoped_release release;
-    machine().rows(n, P.row(), pull, step);
+    pull(P, Y.data(), 1.f / into.dof, step);
   });
 }
 
@@ -78,10 +92,11 @@ void bind_step(py::module_ &m) {
 and gains are updated.
 
 Z: the normaliser of phi, 0 for no repulsion; the numbers: gputsne.base.types.StepParams.)");
-  m.def("attract_and_step", &attract_and_step, "P"_a, "Y"_a.noconvert(), "into"_a,
+  m.def("attract_and_step", &attract_and_step<Edges>, "P"_a, "Y"_a.noconvert(), "into"_a,
         R"(Fills into.Y_next from Y (n, c) float32; velocity and gains are updated in place.
 
-P: Edges of n points. docs/math.md (3) to (5).)");
+P: Edges or Packed of n points. docs/math.md (3) to (5).)");
+  m.def("attract_and_step", &attract_and_step<Packed>, "P"_a, "Y"_a.noconvert(), "into"_a);
   m.def(
       "divergence", &divergence, "P"_a, "Y"_a.noconvert(), "dof"_a,
       R"(sum p_ij (log p_ij - log K_ij) over the edges of P, float64; Y (n, c) float32. docs/math.md (1).)");

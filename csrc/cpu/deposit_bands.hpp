@@ -2,11 +2,23 @@
 // Bands of one colour never touch the same row. Integers add up the same in any order, so the
 // result is that of csrc/kernels/deposit.hpp to the bit, for any number of threads.
 #pragma once
-#include "../kernels/deposit.hpp"
+#include "stencil_lanes.hpp"
 #include <algorithm>
 #include <vector>
 
 namespace gputsne::cpu {
+
+/// The charges of points which(begin) .. which(end - 1).
+template <int C, int P, class Which>
+void deposit_points(const Deposit<C, P> &body, Index begin, Index end, const Which &which) {
+  if constexpr (C == 2)
+    for (Index k = begin; k < end; k += 4)
+      deposit_four<P>(body, end - k < 4 ? static_cast<int>(end - k) : 4,
+                      [&](int l) { return which(k + l); });
+  else
+    for (Index k = begin; k < end; ++k)
+      body.point(which(k));
+}
 
 template <int C, int P> void deposit_bands(const Cpu &machine, const Deposit<C, P> &body, Index n) {
   constexpr int BANDS_MAX = 64;           // enough for dynamic dealing on tens of threads
@@ -14,8 +26,7 @@ template <int C, int P> void deposit_bands(const Cpu &machine, const Deposit<C, 
   const Grid<C> &g = body.grid;
   int bands = std::max(1, std::min(BANDS_MAX, g.m[0] / (2 * P)));
   if (machine.threads == 1 || bands == 1 || n < 4096) {
-    for (Index i = 0; i < n; ++i)
-      body.point(i);
+    deposit_points(body, 0, n, [](Index i) { return i; });
     return;
   }
   auto band_of = [=](Index i) {
@@ -48,8 +59,8 @@ template <int C, int P> void deposit_bands(const Cpu &machine, const Deposit<C, 
   for (int colour = 0; colour < 2; ++colour)
     machine.each_chunk((bands + 1 - colour) / 2, 1, [=](Index half, Index, Index) {
       Index b = 2 * half + colour;
-      for (Index k = starts[b * blocks]; k < starts[(b + 1) * blocks]; ++k)
-        body.point(orderp[k]);
+      deposit_points(body, starts[b * blocks], starts[(b + 1) * blocks],
+                     [=](Index k) { return orderp[k]; });
     });
 }
 

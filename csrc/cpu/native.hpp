@@ -13,7 +13,8 @@ namespace py = pybind11;
 template <class T> using In = py::array_t<T, py::array::c_style>;
 
 int threads(); // of this thread's calls; set by set_threads
-inline Cpu machine() { return Cpu{threads()}; }
+bool wide();   // whether they use 32-byte registers; set by set_wide
+inline Cpu machine() { return Cpu{threads(), wide()}; }
 
 inline std::string shape_of(const py::array &a) {
   std::ostringstream text;

@@ -6,6 +6,8 @@ namespace gputsne::cpu {
 // Each thread of Python's has its own, so that two fits side by side keep theirs.
 static thread_local int thread_count = 1;
 int threads() { return thread_count; }
+static thread_local bool wide_registers = has_avx2();
+bool wide() { return wide_registers; }
 
 void bind_graph(py::module_ &m);
 void bind_field(py::module_ &m);
@@ -31,9 +33,14 @@ PYBIND11_MODULE(_native, m) {
       "OpenMP threads that the calls of this Python thread may use, at least 1; 1 at first.");
   m.def("threads", &gputsne::cpu::threads,
         "OpenMP threads that the calls of this Python thread may use.");
+  m.def(
+      "_set_wide", [](bool on) { return gputsne::cpu::wide_registers = on && gputsne::has_avx2(); },
+      "on"_a,
+      "Whether the calls of this Python thread may use AVX2; returns whether they will. For tests: "
+      "no bit of a result depends on it.");
   gputsne::cpu::bind_graph(m); // first: Edges stands in the signatures of the others
   gputsne::cpu::bind_field(m); // before place, for Mesh
+  gputsne::cpu::bind_order(m); // before step, for Packed
   gputsne::cpu::bind_step(m);
-  gputsne::cpu::bind_order(m);
   gputsne::cpu::bind_place(m);
 }

@@ -62,8 +62,9 @@ template <int C, int P> HD int locate(const Grid<C> &g, int a, float y, float &t
 }
 
 /// Cardinal B-spline of order P (degree P - 1) at the P nodes around t, and its derivative in t.
-/// Recursion of smooth particle-mesh Ewald (Essmann et al. 1995, eqs. 4.1 and 4.2).
-template <int P> HD void spline(float t, float *w, float *dw) {
+/// Recursion of smooth particle-mesh Ewald (Essmann et al. 1995, eqs. 4.1 and 4.2). T: float, or a
+/// vector of floats.
+template <int P, class T> HD void spline(const T &t, T *w, T *dw) {
   w[0] = 1.f - t;
   w[1] = t;
   UNROLL for (int k = 3; k < P; ++k) {
@@ -86,8 +87,8 @@ template <int P> HD void spline(float t, float *w, float *dw) {
 
 /// cos(2 pi t) and sin(2 pi t) for t in [0, 1), Taylor about t = 1/2; error < 1e-4, enough for a
 /// correction that is itself below 2e-2 of the kernel.
-HD void sincos_2pi(float t, float &c, float &s) {
-  float x = 6.2831853f * (t - 0.5f), q = x * x;
+template <class T> HD void sincos_2pi(const T &t, T &c, T &s) {
+  T x = 6.2831853f * (t - 0.5f), q = x * x;
   c = -(1.f +
         q * (-0.5f + q * (4.1666667e-2f +
                           q * (-1.3888889e-3f +

@@ -27,6 +27,10 @@ from gputsne.neighbors.search.device_rows import CANDIDATE_BYTES, device_bytes
 __all__ = ["Plan", "available_memory", "device_stages", "mesh_nodes", "plan"]
 
 MIRRORED = 1.6  # edges of P over n * k: 1.26 to 1.5 on MNIST and text, 2 when no edge is mutual
+# The attraction of large maps reads a P of its own, packed in the order of the map: 8 bytes per
+# edge while that order is young, 4 later; and both are there while one follows the other.
+PACKED_BYTES = 13  # per edge, with the ends of rows
+PACKED_FROM = 10_000  # points: NativeOps.relabel_from
 NODE_BYTES = 14  # charge 1, fixed point 2, spectrum 2, two complex copies 8, real 1, per FFT node
 # The same on a GPU by cuFFT, one axis: fixed point 4, padded charge 4, half a complex grid 4,
 # work areas of two plans 8, potential 4, spectrum 2. More axes take less; so does the own FFT:
@@ -62,10 +66,10 @@ class Plan:
     parts : dict of str to int
         Bytes by part: ``"data"``, ``"prepared data"``, ``"neighbour search"``,
         ``"neighbour lists"``, ``"conditional p"``, ``"transposed lists"``, ``"joint P"``,
-        ``"first map"``, ``"map and state"``, ``"mesh"``; for a GPU ``"device: data"``,
-        ``"device: candidates"``, ``"device: neighbour lists"``, ``"device: transposed lists"``,
-        ``"device: joint P"``, ``"device: map and state"``, ``"device: mesh"`` and
-        ``"device: FFT plans"`` as well.
+        ``"packed P"``, ``"first map"``, ``"map and state"``, ``"mesh"``; for a GPU
+        ``"device: data"``, ``"device: candidates"``, ``"device: neighbour lists"``,
+        ``"device: transposed lists"``, ``"device: joint P"``, ``"device: map and state"``,
+        ``"device: mesh"`` and ``"device: FFT plans"`` as well.
     stages : dict of str to int
         Bytes that are held at once in ``"neighbors"``, ``"affinities"``, ``"initial"`` and
         ``"optimize"``.
@@ -220,6 +224,7 @@ def plan(
     k = _neighbors(n, perplexity, n_neighbors)
     kept = d if pca is None else min(d, int(pca))
     edges = int(MIRRORED * n * k)
+    own_memory = (*devices_with_memory(), *MACHINES)
     parts = {
         "data": 4 * n * d,
         "prepared data": 4 * n * kept if kept < d else 0,
@@ -238,6 +243,7 @@ def plan(
     spectral = isinstance(init, str) and init == "spectral"
     parts |= {
         "joint P": 8 * edges + 8 * (n + 1),
+        "packed P": PACKED_BYTES * edges * (n >= PACKED_FROM and device not in own_memory),
         "first map": SPECTRAL_EDGE_BYTES * edges + SPECTRAL_POINT_BYTES * n if spectral else 0,
         "map and state": 4 * n * (6 * c + 2),
         "mesh": int(NODE_BYTES * _usual_nodes(n, c)),
@@ -249,14 +255,18 @@ def plan(
         "neighbors": searched + parts["neighbour lists"],
         "affinities": held + sum(parts[part] for part in AFFINITIES),
         "initial": (searched if spectral else held) + parts["joint P"] + parts["first map"],
-        "optimize": held + parts["joint P"] + parts["map and state"] + parts["mesh"],
+        "optimize": held
+        + parts["joint P"]
+        + parts["packed P"]
+        + parts["map and state"]
+        + parts["mesh"],
     }
     host_bytes = int(BASE + max(stages.values()))
     # Beyond, few points are summed by definition.
     nodes = min(MAX_NODES[c - 1], max(FORCED_NODES, FORCED * n * n / LEAST_NODE_PAIRS))
     widest = stages["optimize"] - parts["mesh"] + NODE_BYTES * nodes
     most_bytes = max(host_bytes, int(BASE + widest))
-    if device not in (*devices_with_memory(), *MACHINES):
+    if device not in own_memory:
         return Plan(parts, stages, host_bytes=host_bytes, most_bytes=most_bytes)
     on_device, there = device_stages(n, kept, k, c, edges, Case(n, k, c).nodes, half=half)
     seconds, by_stage = None, {}

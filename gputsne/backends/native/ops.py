@@ -13,6 +13,7 @@ import numpy as np
 import scipy.fft
 
 from gputsne.backends.native.loading import native
+from gputsne.backends.native.packed import PackedAffinities
 from gputsne.backends.protocol import Ops
 from gputsne.base.forks import single_if_forked
 from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Mesh, Reference, StepParams
@@ -40,9 +41,9 @@ class NativeOps(Ops):
     xp: Any = np
     fft: Any = scipy.fft
     exact_below = (200, 1500, 20_000)  # bench/results/crossing.json; the last extrapolated
-    node_pairs = (5.0, 0.5)  # the same; powf takes ten times as long
+    node_pairs = (20.0, 0.5)  # bench/results/iteration.json; powf takes as long as forty pairs
     epoch = 1  # looking at the extent costs 0.1 % of an iteration
-    relabel_from = 150_000  # below, the map fits a core's cache in any order
+    relabel_from = 10_000  # below, the map fits a core's L1 and L2 in any order
 
     def __init__(self, n_jobs: int = 1) -> None:
         self.n_jobs = n_jobs
@@ -99,9 +100,9 @@ class NativeOps(Ops):
         """See ``Ops``."""
         return float(self._module.exact(Y, dof, phi, grad))
 
-    def hold(self, P: Affinities) -> Held:
+    def hold(self, P: Affinities) -> Held | PackedAffinities:
         """See ``Ops``; copies what could be written to."""
-        if isinstance(P, Held):  # as every call of an iteration finds it
+        if isinstance(P, Held | PackedAffinities):  # as every call of an iteration finds it
             return P
         return self._held(self._module.Edges(P.indptr, P.indices, P.data), P.unreached)
 
@@ -134,11 +135,23 @@ class NativeOps(Ops):
 
     def reorder(self, P: Affinities, order: IntArray) -> Affinities:
         """See ``Ops``."""
-        return self._held(self._module.reorder(self.hold(P).edges, order), P.unreached)
+        held = self.hold(P)
+        if isinstance(held, PackedAffinities):
+            return PackedAffinities(self._module, held.plain, held.order[order], P.unreached)
+        return PackedAffinities(self._module, held.edges, order, P.unreached)
+
+    def mass(self, P: Affinities) -> float:
+        """See ``Ops``."""
+        held = self.hold(P)
+        plain = held.plain if isinstance(held, PackedAffinities) else held.edges
+        return float(plain.data.sum(dtype=np.float64))
 
     def divergence(self, P: Affinities, Y: FloatArray, dof: float) -> float:
         """See ``Ops``."""
-        return float(self._module.divergence(self.hold(P).edges, Y, dof))
+        held = self.hold(P)
+        if isinstance(held, PackedAffinities):
+            return float(self._module.divergence(held.plain, self.scatter(Y, held.order), dof))
+        return float(self._module.divergence(held.edges, Y, dof))
 
     def place(
         self,

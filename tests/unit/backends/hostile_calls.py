@@ -29,7 +29,10 @@ def gather(Y, centre, inv_h, order, shape, *rest):
 
 
 def attract_and_step(P, Y, *into):
-    return _native.attract_and_step(P, Y, _native.StepInto(*into))
+    into = _native.StepInto(*into)
+    _native.attract_and_step(P, Y, into)
+    order = np.arange(P.n, dtype=np.int32)[::-1].copy()
+    return _native.attract_and_step(_native.Packed(P, order), Y, into)
 
 
 def place(Y, dof, potential, mesh, offset, floor, low, high, indices, p, rho, max_iter, out):
@@ -79,10 +82,12 @@ def valid(rng):
         "extent": (N.extent, [Y]),
         "curve": (N.curve, [Y, box]),
         "reorder": (N.reorder, [P, rng.permutation(n).astype(np.int32)]),
+        "Packed": (N.Packed, [P, rng.permutation(n).astype(np.int32)]),
         "Fitted": (N.Fitted, [Y, 1.0, field[0], N.Mesh(*where), *field[2:]]),
         "Query": (N.Query, query),
         "place": (place, [Y, 1.0, *field, *query, np.empty((n, c), np.float32)]),
         "set_threads": (N.set_threads, [2]),
+        "_set_wide": (N._set_wide, [True]),
     }
 
 

@@ -20,7 +20,8 @@ DEVICES = [device for device, there, _ in backends.explain() if there]
 @pytest.mark.parametrize("c", [1, 2, 3])
 def test_an_engine_that_reorders_gives_the_same_bytes(device, c):
     """Charges are integers, edges keep their order in a row, and sums over rows are exact in
-    float64 (24-bit terms of similar size), so even the last bit must agree."""
+    float64 (24-bit terms of similar size), so even the last bit must agree. From the first order on
+    a CPU reads weights of 15 bits: so that comes at one iteration, as in the engine's own runs."""
     rng = np.random.default_rng(c)
     n = 700
     X = rng.normal(size=(n, 5)).astype(np.float32)
@@ -28,7 +29,7 @@ def test_an_engine_that_reorders_gives_the_same_bytes(device, c):
     P = joint(knn(X, 15), ops, perplexity=5.0)
     Y = rng.normal(scale=3.0, size=(n, c)).astype(np.float32)
     maps = []
-    for at in ((), (3, 7)):
+    for at in ((3,), (3, 5, 7)):
         ops.relabel_from = 1
         engine = Engine(P, initial_state(Y), Field(ops, method="mesh"))
         for t in range(12):

@@ -101,9 +101,9 @@ def test_a_plan_bounds_the_peak(path: str):
 
 @linux
 def test_a_far_point_stays_within_most_bytes_and_within_the_limit():
-    # The mesh of a map of 450 units is most of what is taken, and a fine one here, since all other
+    # The mesh of a map of 350 units is most of what is taken, and a fine one here, since all other
     # points are near each other; 3,000 of them don't get a mesh for 1,500 units.
-    given = {"far": 450.0, "method": "mesh"}
+    given = {"far": 350.0, "method": "mesh"}
     planned = plan(3000, 5, init="random")
     assert 1e8 < peak("data(3000, 5)", **given) <= planned.most_bytes - planning.BASE
     limit = planned.host_bytes + 40_000_000
@@ -185,6 +185,17 @@ def test_memory_limit(monkeypatch):
     monkeypatch.setattr(prepare, "prepare", never)
     with pytest.raises(OverMemory, match=rf"memory_limit is {need / 1e9:.2f} GB"):
         TSNE(max_iter=1, memory_limit=need - 1).fit(X)
+
+
+def test_a_large_fit_is_planned_with_its_packed_p():
+    from gputsne.backends.native.ops import NativeOps
+
+    small, large = (plan(NativeOps.relabel_from - less, 50) for less in (1, 0))
+    assert small.parts["packed P"] == 0
+    edges = large.parts["packed P"] // planning.PACKED_BYTES
+    assert large.parts["joint P"] == 8 * edges + 8 * (NativeOps.relabel_from + 1)
+    assert large.stages["optimize"] > large.parts["joint P"] + large.parts["packed P"]
+    assert plan(NativeOps.relabel_from, 50, device="cuda").parts["packed P"] == 0
 
 
 def test_a_sparse_matrix_is_planned_by_what_is_kept():
