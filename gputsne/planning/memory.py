@@ -68,8 +68,8 @@ class Plan:
         ``"neighbour lists"``, ``"conditional p"``, ``"transposed lists"``, ``"joint P"``,
         ``"packed P"``, ``"first map"``, ``"map and state"``, ``"mesh"``; for a GPU
         ``"device: data"``, ``"device: candidates"``, ``"device: neighbour lists"``,
-        ``"device: transposed lists"``, ``"device: joint P"``, ``"device: map and state"``, ``"device: mesh"`` and
-        ``"device: FFT plans"`` as well.
+        ``"device: transposed lists"``, ``"device: joint P"``, ``"device: map and state"``,
+        ``"device: mesh"`` and ``"device: FFT plans"`` as well.
     stages : dict of str to int
         Bytes that are held at once in ``"neighbors"``, ``"affinities"``, ``"initial"`` and
         ``"optimize"``.

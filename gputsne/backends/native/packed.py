@@ -58,16 +58,19 @@ class PackedAffinities(Affinities):
         return self._module.reorder(self.plain, self.order)
 
     @property
-    def indptr(self) -> npt.NDArray[np.int64]:  # type: ignore[override]
+    def indptr(self) -> npt.NDArray[np.int64]:
         """Row offsets (n + 1,)."""
-        return self._moved.indptr
+        indptr: npt.NDArray[np.int64] = self._moved.indptr
+        return indptr
 
     @property
-    def indices(self) -> IntArray:  # type: ignore[override]
+    def indices(self) -> IntArray:
         """Column of each edge; they don't ascend."""
-        return self._moved.indices
+        indices: IntArray = self._moved.indices
+        return indices
 
     @property
-    def data(self) -> FloatArray:  # type: ignore[override]
+    def data(self) -> FloatArray:
         """``p_ij``, as the caller's P has it."""
-        return self._moved.data
+        data: FloatArray = self._moved.data
+        return data
