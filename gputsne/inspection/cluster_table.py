@@ -20,7 +20,7 @@ SPAN = (2, 98)  # percentiles of the silhouettes of a cluster, between which its
 
 def clusters(
     X: Any, labels: Any, records: Any = None, *, n: int = 5, fields: Sequence[str] | None = None,
-    sample: int | None = 5000, random_state: int | None = 0,
+    sample: int | None = 2000, random_state: int | None = 0,
 ) -> Findings:  # fmt: skip
     """List clusters with sample records, sizes, gaps and silhouettes.
 
@@ -38,7 +38,7 @@ def clusters(
         Sample records per cluster: the most typical, then others at even steps outwards.
     fields : sequence of str or None
         Fields of the records to show; None shows all.
-    sample : int or None, default 5000
+    sample : int or None, default 2000
         Points whose silhouette is computed, each against all; None takes all.
     random_state : int or None, default 0
         Seed of the sample.

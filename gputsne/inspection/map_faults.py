@@ -120,13 +120,18 @@ def _extent(context: Context) -> Evidence:
 
 def _preservation(context: Context) -> Evidence:
     """Return R_NX of a small and of a large neighbourhood (Lee & Verleysen 2009)."""
-    found: Evidence = {}
-    n = context.n
-    for name, k in (("local", min(LOCAL, n - 2)), ("broad", round(BROAD * n))):
-        rank = context.places("X", "Y", k)  # places in X of the neighbours in Y
-        kept = float((rank <= k).mean())
-        found[f"{name}_preservation"] = ((n - 1) * kept - k) / (n - 1 - k)
-    return found
+    some, _ = context.clustered  # at most 5,000 points: a quarter of a million is no list to rank
+    return {
+        "local_preservation": _beyond_chance(context, min(LOCAL, context.n - 2)),
+        "broad_preservation": _beyond_chance(some, round(BROAD * some.n)),
+    }
+
+
+def _beyond_chance(context: Context, k: int) -> float:
+    """Return R_NX of k neighbours."""
+    rank, n = context.places("X", "Y", k), context.n  # places in X of the neighbours in Y
+    kept = float((rank <= k).mean())
+    return ((n - 1) * kept - k) / (n - 1 - k)
 
 
 def _fragments(context: Context) -> Evidence:
