@@ -40,6 +40,7 @@ CASES = {
     "evaluation": Case("All quality metrics of a million rows", 2, module="evaluation"),
     "crossing": Case("From which n is the mesh quicker than the definition?", 3, "crossing"),
     "search": Case("Differences, products, lists: which search from when?", 6, module="search"),
+    "neighbors": Case("Recall against time of FAISS' indexes", 10, module="neighbors"),
     "relabel": Case("What does the order of points in memory gain?", 1, module="relabel"),
     "mesh_accuracy": Case("What error does which spacing leave?", 30, module="mesh_accuracy"),
     "groups": Case("Tight groups: KL by mesh beside the definition's", 60, module="groups"),

@@ -5,25 +5,33 @@ Call it with one BLAS thread, so that sums are taken in the same order for any `
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import numpy.typing as npt
+
+from gputsne.base import threads
 
 __all__ = ["axes_of", "covariance_axes", "positive_sign"]
 
 F64 = npt.NDArray[np.float64]
 
 
-def covariance_axes(blocks: Iterable[F64], d: int) -> tuple[F64, F64]:
+def covariance_axes(
+    centred: Callable[[slice], F64], blocks: Iterable[slice], d: int, n_jobs: int = 1
+) -> tuple[F64, F64]:
     """Return the eigenvalues and eigenvectors of the covariance of centred rows.
 
     Parameters
     ----------
-    blocks : iterable of array, shape (rows, d), float64
-        The rows, centred, a block at a time.
+    centred : callable
+        Gives a block of rows, centred, shape (rows, d), float64.
+    blocks : iterable of slice
+        Which rows; blocks are added up in this order.
     d : int
         Columns.
+    n_jobs : int
+        Threads that work on a block each; the result is the same for any number.
 
     Returns
     -------
@@ -33,8 +41,13 @@ def covariance_axes(blocks: Iterable[F64], d: int) -> tuple[F64, F64]:
         One unit vector per column, in that order; signs are arbitrary.
     """
     covariance = np.zeros((d, d))
-    for block in blocks:
-        covariance += block.T @ block
+
+    def products(rows: slice) -> F64:
+        block = centred(rows)
+        return block.T @ block
+
+    for part in threads.in_order(products, blocks, n_jobs):
+        covariance += part
     return axes_of(covariance)
 
 

@@ -10,21 +10,35 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from gputsne.base import cgroups, forks
 
-__all__ = ["POOLS", "allowed", "faiss_without_blas", "limit", "resolve_n_jobs", "run_before"]
+__all__ = [
+    "POOLS",
+    "allowed",
+    "faiss_without_blas",
+    "in_force",
+    "in_order",
+    "limit",
+    "resolve_n_jobs",
+    "run_before",
+]
 
 # Threads that are started where the user asks for more than there are cores: some want to see that
 # results do not depend on it. OpenMP's runtime ends the process when it can't start a thread.
 MORE_THAN_CORES = 64
 POOLS = 4  # sets of threads that one run may keep: FAISS's, its BLAS's, scikit-learn's and ours
 DIRECT = 2**31 - 1  # rows of a query from which FAISS takes BLAS: never
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 _lock = forks.Lock()
 _run_before = False  # a run of more than one thread has ended
@@ -126,6 +140,43 @@ def _limit_of_caller() -> int | None:
     with _lock.held():
         blas = [_blas.before.get(lib.filepath, lib.num_threads) for lib in libraries]
     return max(1, min(blas)) if blas else None
+
+
+def in_force() -> int:
+    """Return how many threads ``limit`` allows the thread that asks, inside its block."""
+    return forks.single_if_forked(_limit_of_caller() or 1)
+
+
+def in_order(work: Callable[[T], R], items: Iterable[T], n: int) -> Iterator[R]:
+    """Do independent work by ``n`` Python threads, for what leaves the interpreter's lock.
+
+    Parameters
+    ----------
+    work : callable
+        Called with each item, in the context of the caller.
+    items : iterable
+        Read at once.
+    n : int
+        Threads, at least 1; 1 starts none.
+
+    Yields
+    ------
+    object
+        What each call returned, in the order of the items: sums don't depend on ``n``.
+    """
+    todo = list(items)
+    n = min(n, len(todo))
+    if n <= 1:
+        yield from map(work, todo)
+        return
+    with ThreadPoolExecutor(n) as pool:
+        waiting: deque[Future[R]] = deque()
+        for item in todo:
+            waiting.append(pool.submit(copy_context().run, work, item))
+            if len(waiting) > n:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 _cached: tuple[int, list[Any]] = (0, [])

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gputsne.base import threads
 from gputsne.base.pca import axes_of, covariance_axes, positive_sign
 from gputsne.base.random import generator
 from gputsne.base.rows import row_blocks
@@ -74,6 +75,7 @@ def _scores(X: Array, c: int, ops: Any = None) -> F64:
 
     sums = None if ops is None else ops.row_sums(X)
     X = X if sums is not None else np.asarray(X)
+    jobs = threads.in_force()  # and BLAS' own: one each
     with threadpool_limits(1, user_api="blas"):
         if sums is not None:
             mean = sums.mean()
@@ -82,7 +84,10 @@ def _scores(X: Array, c: int, ops: Any = None) -> F64:
             return scored
         mean = sum((block.sum(axis=0) for _, block in blocks()), np.zeros(d)) / n
         if n * float(d) ** 2 <= COVARIANCE_FLOPS or d <= 2 * c:
-            values, vectors = covariance_axes((block - mean for _, block in blocks()), d)
+            each = row_blocks(n, d, BLOCK_NUMBERS)
+            values, vectors = covariance_axes(
+                lambda r: X[r].astype(np.float64) - mean, each, d, jobs
+            )
         else:
             values, vectors = _sketched_axes(X, mean, c)
         vectors = _leading(values, vectors, c)

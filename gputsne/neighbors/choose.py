@@ -173,10 +173,11 @@ def _raised(
 ) -> tuple[ListSearch, float]:
     """Raise ``nprobe`` until the recall will do, or so many visits no longer pay.
 
-    All lists in the worst case, which is exact.
+    The first is what the lists of the true neighbours say, which takes no search; all lists in the
+    worst case, which is exact.
     """
-    truth = without_self(*exact(sample.Q, lists.X, k + 1), sample.own)[0]
-    nprobe = 1
+    truth, numbers = without_self(*exact(sample.Q, lists.X, k + 1), sample.own)
+    nprobe = lists.fewest_visits(sample.Q, numbers, wish.min_recall)
     while True:
         search = ListSearch(lists, nprobe)
         recall = measure(search, sample, k, truth)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -233,16 +232,16 @@ def _with_pca(
     # Centred before anything is squared, or the covariance of columns far from 0 would cancel.
     flat = replace(learned, mean=mean)
 
-    def blocks() -> Iterator[Array]:
-        for rows in row_blocks(n, d):
-            yield flat.dense_block(table.values[rows])
+    def centred(rows: slice) -> Array:
+        return flat.dense_block(table.values[rows])
 
     # BLAS adds in another order with another number of threads; equal rows have shares of 0 / 0
     sums = None if ops is None else ops.row_sums(table.values)
+    jobs = threads.in_force()
     with threads.limit(1), np.errstate(invalid="ignore", divide="ignore"):
         if sums is not None or d <= EXACT_COLUMNS:
             if sums is None:
-                found = covariance_axes(blocks(), d)
+                found = covariance_axes(centred, row_blocks(n, d), d, jobs)
             else:
                 found = axes_of(sums.gram(learned.fill, mean, learned.scale, learned.factor))
             axes = positive_sign(found[1][:, :pca])
@@ -322,15 +321,22 @@ def _columns(table: Table, learned: Preparation) -> Columns:
     low, high = np.full(d, np.inf), np.full(d, -np.inf)
     mean, squares, count = np.zeros(d), np.zeros(d), 0
     unit = _for_squares(_largest(table))
-    for rows in row_blocks(n, d):
+
+    def moments(rows: slice) -> tuple[Array, Array, Array, Array, int]:
         block = table.values[rows].astype(np.float64)
         if learned.fill is not None:
             block = np.where(np.isnan(block), learned.fill, block)
-        low, high = np.minimum(low, block.min(axis=0)), np.maximum(high, block.max(axis=0))
+        least, most = block.min(axis=0), block.max(axis=0)
         block *= unit
-        m = block.shape[0]
         block_mean = block.mean(axis=0)
-        squares += np.square(block - block_mean).sum(axis=0)
+        block -= block_mean
+        return least, most, block_mean, np.square(block, out=block).sum(axis=0), len(block)
+
+    for least, most, block_mean, block_squares, m in threads.in_order(
+        moments, row_blocks(n, d), threads.in_force()
+    ):
+        low, high = np.minimum(low, least), np.maximum(high, most)
+        squares += block_squares
         # Chan, Golub & LeVeque (1983): merge the moments of two sets of rows.
         shift = block_mean - mean
         squares += shift * shift * (count * m / (count + m))

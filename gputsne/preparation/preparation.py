@@ -107,9 +107,14 @@ class Preparation:
         blocks = row_blocks(n, self.n_features_in)
         if self.components is not None:  # of a fixed number of rows, whatever they hold
             blocks = row_blocks(n, 1, SPARSE_ROWS if table.sparse else PROJECTION_ROWS)
+
+        def put(rows: slice) -> None:
+            out[rows] = done(values[rows])
+
+        jobs = threads.in_force()
         with threads.limit(1), np.errstate(over="ignore"):
-            for rows in blocks:
-                out[rows] = done(values[rows])
+            for _ in threads.in_order(put, blocks, jobs):
+                pass
         if not np.isfinite(out).all():
             raise _too_large(int(np.flatnonzero(~np.isfinite(out).all(axis=1))[0]))
         return out

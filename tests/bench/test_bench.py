@@ -326,6 +326,14 @@ def test_search(tmp_path: Path):
     assert all(found[way] > 0 for way in ("differences", "products", "lists", "auto"))
 
 
+def test_neighbors(tmp_path: Path):
+    runs = quick("neighbors", tmp_path)["runs"]
+    assert all(run["search_cpu_s"] > 0 for run in runs)
+    best = {run["kind"]: run["recall"] for run in runs}  # of each kind's last setting
+    assert min(best.values()) > 0.5
+    assert best["gputsne.knn"] == best["FAISS, all pairs by BLAS"] == 1.0
+
+
 def test_locality(tmp_path: Path):
     (size,) = quick("locality", tmp_path)["sizes"]
     mean = size["mean"]

@@ -75,13 +75,42 @@ class InvertedLists:
         import faiss
 
         lists = self._index.invlists
-        sizes = [int(lists.list_size(i)) for i in range(self.nlist)]
         parts = [
             faiss.rev_swig_ptr(lists.get_ids(i), size).copy()
-            for i, size in enumerate(sizes)
+            for i, size in enumerate(self._sizes())
             if size
         ]
         return np.concatenate(parts)
+
+    def _sizes(self) -> list[int]:
+        return [int(self._index.invlists.list_size(i)) for i in range(self.nlist)]
+
+    def fewest_visits(self, Q: FloatArray, truth: Array, least: float) -> int:
+        """Return how many lists have to be visited to find that share of true neighbours.
+
+        Parameters
+        ----------
+        Q : array, shape (s, d), float32
+            Queries.
+        truth : array, shape (s, k), int
+            Numbers of their true neighbours; -1 for none.
+        least : float
+            The share.
+        """
+        import faiss
+
+        cell = np.empty(len(self.X), np.int64)
+        cell[self.rows_by_list()] = np.repeat(np.arange(self.nlist), self._sizes())
+        found = np.zeros(self.nlist, np.int64)  # true neighbours by the visit that finds them
+        visit = np.full(self.nlist, self.nlist - 1)
+        with threads.faiss_without_blas(faiss):
+            nearest = self._index.quantizer.search(padded(Q, faiss), self.nlist)[1][: len(Q)]
+        for cells, rows in zip(nearest, truth, strict=True):
+            reached = cells[cells >= 0]  # -1: float32 can't hold the distance of that centre
+            visit[reached] = np.arange(len(reached))
+            found += np.bincount(visit[cell[rows[rows >= 0]]], minlength=self.nlist)
+        share = np.cumsum(found) / max(1, int((truth >= 0).sum()))
+        return min(self.nlist, int(np.searchsorted(share, least)) + 1)
 
     def work(self, nprobe: int) -> float:
         """Return the multiplications that a query takes."""

@@ -6,13 +6,14 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from gputsne.base import threads
+from gputsne.base import deadline, threads
 
 
 @pytest.fixture(autouse=True)
@@ -202,3 +203,34 @@ def test_faiss_threshold_comes_back_after_searches_at_once():
         for _ in range(20):
             assert set(pool.map(hold, range(4))) == {threads.DIRECT}
             assert getattr(faiss.cvar, name) == before
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_work_of_several_threads_comes_back_in_order(n):
+    def slower_first(i):
+        time.sleep(0.02 if i % 3 == 0 else 0.0)
+        return i, deadline.passed(), np.geterr()["over"]
+
+    with deadline.limit(0.0), np.errstate(over="ignore"):  # what the caller set holds there
+        found = list(threads.in_order(slower_first, range(20), n))
+    assert found == [(i, True, "ignore") for i in range(20)]
+    assert not list(threads.in_order(slower_first, [], n))
+
+
+def test_an_error_of_one_thread_ends_the_work():
+    def broken(i):
+        if i == 3:
+            raise ValueError("the fourth")
+        return i
+
+    with pytest.raises(ValueError, match="the fourth"):
+        list(threads.in_order(broken, range(100), 2))
+
+
+def test_threads_in_force_are_those_of_the_block():
+    import faiss  # noqa: F401  brings OpenMP
+
+    with threads.limit(2):
+        assert threads.in_force() == 2
+        with threads.limit(1):
+            assert threads.in_force() == 1

@@ -9,6 +9,7 @@ from gputsne.neighbors import ReferenceIndex, choose, exact_neighbors, knn
 from gputsne.neighbors.choose import Wish, choose_search
 from gputsne.neighbors.recall import Sample, measure, sample_of, share_found
 from gputsne.neighbors.search.exact import AllPairs, exact_float64
+from gputsne.neighbors.search.ivf import InvertedLists
 
 
 def vectors(kind: str, n: int = 14_000, d: int = 96) -> np.ndarray:
@@ -127,3 +128,26 @@ def test_exact_neighbours_in_float64(d, place):
         )
     else:
         np.testing.assert_array_equal(got, want[rows])
+
+
+def test_visits_are_counted_from_the_lists_of_true_neighbours():
+    """Against searches with every number of visits: FAISS' own results say which is the fewest."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3000, 6)).astype(np.float32)
+    lists = InvertedLists(X, 0)
+    Q = X[:200]
+    distances = ((Q[:, None].astype(np.float64) - X[None]) ** 2).sum(axis=2)
+    truth = np.argsort(distances, axis=1, kind="stable")[:, :10]
+    shares = []
+    for nprobe in range(1, lists.nlist + 1):
+        ids = lists.search(Q, 10, nprobe)[1]
+        shares.append(np.mean([np.isin(t, row).mean() for t, row in zip(truth, ids, strict=True)]))
+    for least in (0.5, 0.9, 0.98, 1.0):
+        assert lists.fewest_visits(Q, truth, least) == 1 + int(np.argmax(np.array(shares) >= least))
+
+
+def test_rows_out_of_reach_of_float32_have_no_nearest_list():
+    X = np.random.default_rng(0).normal(size=(500, 3)).astype(np.float32)
+    lists = InvertedLists(X, 0)
+    Q = np.full((2, 3), 1e30, np.float32)
+    assert 1 <= lists.fewest_visits(Q, np.full((2, 4), -1), 0.9) <= lists.nlist

@@ -202,7 +202,7 @@ def test_few_and_equal_rows(n):
 def test_bits_do_not_depend_on_threads():
     from gputsne.base import threads
 
-    X = data(3000, 40)
+    X = data(30_000, 40)  # two blocks of moments and of the covariance
     with threads.limit(1):
         one, _ = prepare(X, pca=10, scale=True)
     with threads.limit(2):
