@@ -50,8 +50,10 @@ def test_a_fit_brings_no_edge_to_main_memory(cuda, downloads):  # noqa: F811
     assert not P.data.flags.writeable
 
 
-def test_what_the_gpu_finds_stays_there(cuda, downloads):  # noqa: F811
+def test_what_the_gpu_finds_stays_there(cuda, downloads, monkeypatch):  # noqa: F811
     """Neighbours of the fit's own search: neither they nor their distances come down."""
+    # rows that tell how widely columns spread; of 2,048 rows and fewer they would be all
+    monkeypatch.setattr("gputsne.base.spread.SAMPLE_ROWS", (20, 20))
     settings = SETTINGS | {"max_iter": 3, "early_exaggeration_iter": 1, "perplexity": 5.0}
     model = gputsne.TSNE(device="cuda", init="random", **settings).fit(X[:200])
     assert model._fit.prepared.graph_source == "tiles-device"
