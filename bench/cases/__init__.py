@@ -24,7 +24,7 @@ class Case:
 
 def compared(question: str, minutes: int, rows: int | None = None) -> Case:
     """Return a case that compares all engines on one set."""
-    return Case(question, minutes, module="compare", rows=rows)
+    return Case(question, minutes, "compare", rows=rows)
 
 
 # minutes: on two cores, with the peers that can run there, one fit of each and its curve
@@ -34,18 +34,18 @@ CASES = {
     "fashion": compared("Fashion-MNIST, 70,000 x 50: the same", 90),
     "text": compared("Embedded texts, unit rows, unreduced: the same", 120),
     "million": compared("A million rows: every engine that can", 240, rows=MILLION),
-    "scaling": Case("From 1,000 to 1,000,000 rows: seconds and growth", 120, module="scaling"),
-    "transform": Case("100,000 new rows into MNIST's map", 10, module="transform"),
+    "scaling": Case("From 1,000 to 1,000,000 rows: seconds and growth", 120, "scaling"),
+    "transform": Case("100,000 new rows into MNIST's map", 10, "transform"),
     "determinism": Case("Same bytes by 1 and 2 threads, in two processes?", 2, "determinism"),
-    "evaluation": Case("All quality metrics of a million rows", 2, module="evaluation"),
+    "evaluation": Case("All quality metrics of a million rows", 2, "evaluation"),
     "crossing": Case("From which n is the mesh quicker than the definition?", 3, "crossing"),
-    "search": Case("Differences, products, lists: which search from when?", 6, module="search"),
-    "neighbors": Case("Recall against time of FAISS' indexes", 10, module="neighbors"),
-    "relabel": Case("What does the order of points in memory gain?", 1, module="relabel"),
-    "mesh_accuracy": Case("What error does which spacing leave?", 30, module="mesh_accuracy"),
-    "groups": Case("Tight groups: KL by mesh beside the definition's", 60, module="groups"),
+    "neighbors": Case("Recall against time of FAISS' indexes", 10, "neighbors"),
+    "search": Case("Differences, products, lists: which search from when?", 6, "search"),
+    "relabel": Case("What does the order of points in memory gain?", 1, "relabel"),
+    "mesh_accuracy": Case("What error does which spacing leave?", 30, "mesh_accuracy"),
+    "groups": Case("Tight groups: KL by mesh beside the definition's", 60, "groups"),
     "schedules": Case("Schedules: quality from one P and one start", 120, script="schedules"),
-    "checkouts": Case("This checkout's fits beside another's", 3, module="checkouts"),
+    "checkouts": Case("This checkout's fits beside another's", 3, "checkouts"),
     "locality": Case("What do the threads of a GPU share? Counts, no times", 5, script="locality"),
     "gpu": Case("Everything on a GPU: proofs, calls, fits, peers", 15, script="gpu"),
 }
