@@ -78,7 +78,8 @@ def convergence(kl_history: Iterable[Sequence[float]], *, after: int = 250) -> F
     kl_history : iterable of (iteration, kl)
         As ``TSNE.kl_history_`` has it.
     after : int, default 250
-        Iterations of the early exaggeration, whose KL is of another P.
+        Iterations that don't count, the early exaggeration's: 250 in the longer of the two
+        schedules.
 
     Returns
     -------

@@ -46,7 +46,7 @@ def symptoms(
     kl_history : iterable of (iteration, kl), or None
         Of the fit, see ``convergence``.
     after : int, default 250
-        Iterations of the early exaggeration.
+        Iterations that don't count, the early exaggeration's, see ``convergence``.
     repeats : sequence of array, shape (n, c)
         Maps of the same rows by other seeds or runs.
     metadata : mapping of str to array-like, or DataFrame, or None

@@ -53,7 +53,7 @@ OPTIONS = """
     --perplexity --components --max-iter --seed --scale --pca --impute --metric --n-neighbors
     --min-recall --affinity --sigma --init --learning-rate --early-exaggeration
     --early-exaggeration-iter --exaggeration --dof --stop --method --device --affinity-dtype
-    --n-jobs --memory-limit
+    --n-jobs --memory-limit --schedule
 """
 
 
