@@ -30,12 +30,16 @@ pytestmark = pytest.mark.skipif(not BENCH.is_dir(), reason="bench/ is in the rep
 
 
 def load(name: str) -> ModuleType:
-    """Import a script of bench/ as it is when run by its path."""
+    """Import a script of bench/ as it is when run by its path: beside its neighbours."""
     spec = importlib.util.spec_from_file_location(f"bench_{name}", BENCH / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(BENCH))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(BENCH))
     return module
 
 
@@ -163,7 +167,7 @@ def test_gpu(tmp_path: Path):
 
 
 def test_gpu_goes_on_where_a_step_fails_or_no_time_is_left(tmp_path: Path, monkeypatch):
-    gpu = load_with_bench("gpu")
+    gpu = load("gpu")
     done: list[str] = []
 
     def run(command, limit, **_):
@@ -197,13 +201,13 @@ def test_gpu_goes_on_where_a_step_fails_or_no_time_is_left(tmp_path: Path, monke
 
 
 def test_gpu_ends_what_hangs_with_all_that_it_started():
-    gpu = load_with_bench("gpu")
+    gpu = load("gpu")
     status, said = gpu.run(["sh", "-c", "echo begun; sleep 600 & wait"], 2.0)
     assert (status, said) == (gpu.TIMED_OUT, "begun\ntook more than 2 s")
 
 
 def test_gpu_does_first_what_matters_most_and_fits_its_time():
-    gpu = load_with_bench("gpu")
+    gpu = load("gpu")
     asked = argparse.Namespace(
         device="cuda", quick=False, points=gpu.SIZES, neighbors=90, half=False, shuffled=False,
         parts=gpu.PARTS,
@@ -218,7 +222,7 @@ def test_gpu_does_first_what_matters_most_and_fits_its_time():
 
 
 def test_gpu_page_has_a_row_for_each_call():
-    page = load_with_bench("gpu_page")
+    page = load("gpu_page")
     calls = [
         {"n": 1000, "call": "deposit, FFT", "milliseconds": 0.5, "ratio": 2.0,
          "model_milliseconds": 0.25, "gigabytes_per_second": 100.0},
@@ -270,15 +274,6 @@ def test_crossing_is_where_the_mesh_stays_quicker():
     assert crossing(line) == pytest.approx(1000)  # both are power laws: log-log is exact
     assert crossing(line[:2]) is None
     assert crossing(line[2:]) == pytest.approx(2000)
-
-
-def load_with_bench(name: str) -> ModuleType:
-    """Import a script that imports its neighbours in bench/."""
-    sys.path.insert(0, str(BENCH))
-    try:
-        return load(name)
-    finally:
-        sys.path.remove(str(BENCH))
 
 
 def test_the_judge_goes_by_definition():
@@ -345,7 +340,7 @@ def test_locality(tmp_path: Path):
 
 @pytest.mark.parametrize("spread", [1, 12, 400])
 def test_locality_counts_what_the_kernels_do(spread: int):
-    locality, rng = load_with_bench("locality"), np.random.default_rng(0)
+    locality, rng = load("locality"), np.random.default_rng(0)
     mesh = argparse.Namespace(order=6, shape=(1000, 1003), fft_shape=(2000, 2006))
     cell = rng.integers(200, 200 + spread, (256, 2))
     low = cell.min(axis=0)
