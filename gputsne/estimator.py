@@ -48,11 +48,11 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     schedule : {"auto", "classic"}, default "auto"
         What the parameters below are where they are left out. "classic" is openTSNE's schedule:
         750 iterations, 250 of them early, momentum 0.8, ``max_step`` 5. "auto" needs 430, 180 of
-        them early, and its maps are as good or better (docs/performance.md): in the last third of
+        them early, for a lower KL (docs/performance.md has what else changes): in the last third of
         the early phase the exaggeration is halved three times, from there on ``max_step`` is 1,
         and after it the automatic learning rate is four times as high and the momentum 0.92. Where
         ``learning_rate``, a momentum or ``max_step`` is given, "auto" is "classic" in all else:
-        these go together.
+        these go together. So it is with ``exaggeration`` other than 1, ``dof`` above 1 or one axis.
     early_exaggeration : float, default 12
         Factor on the attraction in the early phase.
     early_exaggeration_iter : int or None, default None

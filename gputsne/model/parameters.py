@@ -213,8 +213,11 @@ class Parameters:
     def schedule_for(self, n: int) -> Schedule:
         """Return what each iteration does for ``n`` points."""
         rate = self.learning_rate
+        # Where "auto" was found worse (docs/performance.md): clusters drawn together, light tails,
+        # one axis.
+        other = self.exaggeration != 1 or self.dof > 1 or self.n_components == 1
         return Schedule.named(
-            self.schedule,
+            "classic" if other else self.schedule,
             n,
             max_iter=_or_none(int, self.max_iter),
             early_exaggeration_iter=_or_none(int, self.early_exaggeration_iter),

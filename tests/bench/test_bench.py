@@ -119,29 +119,6 @@ def test_checkouts(tmp_path: Path):
     assert this["kl_reported"] == other["kl_reported"]
 
 
-def test_schedules(tmp_path: Path):
-    record = quick("schedules", tmp_path, "--schedules", "classic-750,auto,steps-300")
-    assert [(r["data"], r["schedule"]) for r in record["runs"]] == [
-        (data, name) for data in ("digits", "toy") for name in ("classic-750", "auto", "steps-300")
-    ]
-    for run in record["runs"]:
-        assert 0 < run["kept_10"] < 1
-        assert 0 <= run["KNC"] <= 1
-        assert run["KL"] > 0
-    lines = load("schedules").tables(record).splitlines()
-    assert len([line for line in lines if line.startswith("| digits, 600 | ")]) == 3
-
-
-def test_classes_in_pieces_are_counted():
-    rng = np.random.default_rng(0)
-    places = np.array([[0, 0], [0, 0], [50, 0], [0, 50]])  # of 4 x 300 points
-    Y = np.repeat(places, 300, axis=0) + rng.normal(size=(1200, 2))
-    torn = load("schedules").torn
-    assert torn(Y, np.repeat([0, 0, 1, 2], 300)) == 0
-    assert torn(Y, np.repeat([0, 1, 1, 2], 300)) == 1
-    assert torn(Y, np.zeros(1200, dtype=int)) == 2
-
-
 def test_gpu(tmp_path: Path):
     """Without a GPU: the same jobs on what there is; what needs one says why it is left out."""
     record = quick("gpu", tmp_path)

@@ -195,6 +195,8 @@ def test_what_is_given_stays_whatever_the_schedule():
         for key, value in given.items():
             assert getattr(schedule_of(schedule=name, **{key: value}), key) == value
         assert schedule_of(schedule=name, **given) == schedule_of(**given)
+    for other in ({"exaggeration": 4.0}, {"dof": 3.0}, {"n_components": 1}):
+        assert schedule_of(**other) == schedule_of(schedule="classic", **other)
     numpys = schedule_of(max_iter=np.int32(400), max_step=np.float32(2.0))
     assert type(numpys.max_iter) is int
     assert type(numpys.max_step) is float
