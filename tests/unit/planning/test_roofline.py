@@ -72,6 +72,10 @@ class Watched(CudaOps):
 
         self.gpu.at = told
 
+    def host(self, a):
+        """What kernels that do nothing were to fill holds anything, also what can't be added."""
+        return np.zeros_like(super().host(a))
+
     def extent(self, Y):
         return [(-60.0, 60.0)] * 2
 
