@@ -70,6 +70,15 @@ class Engine:
             self._Z = self.field.evaluate(self.Y, self._phi, self._grad, stepped=self._stepped)
         return self._Z
 
+    @property
+    def evaluated(self) -> bool:
+        """Whether the forces of the map as it stands are known."""
+        return self._Z is not None
+
+    def go_on(self, params: StepParams) -> None:
+        """Take over what an earlier run did last, so that the next step knows what changes."""
+        self._exaggeration = params.exaggeration
+
     def step(self, params: StepParams) -> None:
         """Do one iteration."""
         if self.iteration in REORDER_AT:
@@ -77,6 +86,7 @@ class Engine:
         if params.exaggeration != self._exaggeration:
             self.field.invalidate(new_forces=True)
             self._exaggeration = params.exaggeration
+            self._Z = None  # evaluated anew, or the mesh would depend on whether KL was looked at
         if self._Z is None:
             self.field.refresh(self.Y, stepped=self._stepped)
             work = (self._arrays, self.field.kind(*self.Y.shape))

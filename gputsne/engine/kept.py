@@ -63,15 +63,20 @@ class MeshRecord:
         )
 
 
-def record_of(field: Field) -> MeshRecord | None:
-    """Return what to keep of a field's mesh; None where it has none."""
+def record_of(field: Field, *, ahead: bool = False) -> MeshRecord | None:
+    """Return what to keep of a field's mesh; None where it has none.
+
+    ``ahead``: the forces of the map as it stands are known already, and whoever goes on from the
+    record evaluates them again.
+    """
     mesh = field.mesh
+    since = field.since - 1 if ahead and field.since > 0 else field.since
     if mesh is None:  # summed by definition since the run went on
         return field.before and replace(
-            field.before, pair=field.pair, burden=field.burden, since=field.since,
+            field.before, pair=field.pair, burden=field.burden, since=since,
             clean_at=field.clean_at,
         )  # fmt: skip
     return MeshRecord(
         mesh.h, mesh.fft_shape, field.center, mesh.coarsened, field.coarsened, field.rebuilds,
-        field.pair, field.burden, field.since, field.clean_at,
+        field.pair, field.burden, since, field.clean_at,
     )  # fmt: skip

@@ -186,6 +186,8 @@ def optimize(
         _check_start(start.Y)
         start = replace(start, Y=separate_coincident(start.Y))
     engine, curve = Engine(P, start, field), list(history)
+    if start.iteration > 0 and field.before is not None:
+        engine.go_on(schedule(start.iteration - 1))
     kl, stopped = float("nan"), ""
     try:
         while engine.iteration < schedule.max_iter and not stopped:
@@ -249,7 +251,7 @@ def _result(
         field.dof,
         schedule(max(state.iteration - 1, 0)).learning_rate,
         field.is_exact(*state.Y.shape),
-        record_of(field),
+        record_of(field, ahead=engine.evaluated),
     )
 
 

@@ -17,7 +17,7 @@ from gputsne.base.errors import FitInterrupted
 from gputsne.base.messages import warn_user
 from gputsne.base.random import Seeds
 from gputsne.base.types import Affinities, FloatArray, KNNGraph, State
-from gputsne.engine.field import Field
+from gputsne.engine.field import CHECK_EVERY, Field
 from gputsne.engine.kept import MeshRecord
 from gputsne.engine.optimize import Result, initial_state, optimize
 from gputsne.engine.schedule import Schedule
@@ -352,7 +352,10 @@ def resume(
     choice = backend_of(rechoose(fit.device, params.n_jobs), params)
     timer = StageTimer(params.verbose, fit.timings)
     stages = _Stages(params, choice.ops, timer, fit)
-    field = field_of(params, choice.ops, dof, result.mesh if result.dof == dof else None)
+    before = result.mesh if result.dof == dof else None
+    if before is not None and changes.exaggeration is not None:
+        before = replace(before, since=CHECK_EVERY)  # other forces: measure close pairs at once
+    field = field_of(params, choice.ops, dof, before)
     try:
         with choice.ops.guard(), threads.limit(choice.ops.n_jobs), timer.run():
             _optimize(P, result.state, field, schedule, stages, result.history)
