@@ -179,7 +179,7 @@ SCHEDULES: dict[str, Any] = {
     "h-e200-400": falling(80, ((40, 6.0), (40, 3.0), (40, 1.5)), (200, 4.0, 0.9, 1.0)),
     "h-e150-400-.92": falling(60, THREE, (250, 4.0, 0.92, 1.0)),
     "h-e200-400-.92": falling(80, ((40, 6.0), (40, 3.0), (40, 1.5)), (200, 4.0, 0.92, 1.0)),
-    "auto": "auto 430 180",
+    "short": "short 430 180",
     "A": falling(60, THREE, (250, 4.0, 0.92, 1.0)),
     "B": falling(120, THREE, (250, 4.0, 0.92, 1.0)),
     "C": falling(120, ((20, 6.0), (20, 3.0), (20, 1.5)), (220, 4.0, 0.92, 1.0)),
@@ -196,14 +196,14 @@ SCHEDULES: dict[str, Any] = {
     "J1": paced((150, 1.0, 0.8, 5.0), (250, 4.0, 0.92, 1.0)),
     "J2": paced((250, 1.0, 0.8, 5.0), (250, 4.0, 0.92, 1.0)),
     "K": falling(120, ((40, 6.0), (20, 3.0)), (250, 4.0, 0.92, 1.0)),
-    "quarters-250": "auto 250 150",
-    "quarters-300": "auto 300 150",
-    "quarters-350": "auto 350 150",
-    "quarters-400": "auto 400 150",
-    "quarters-e100-250": "auto 250 100",
-    "quarters-e120-300": "auto 300 120",
-    "quarters-e200-350": "auto 350 200",
-    "quarters-e200-300": "auto 300 200",
+    "quarters-250": "short 250 150",
+    "quarters-300": "short 300 150",
+    "quarters-350": "short 350 150",
+    "quarters-400": "short 400 150",
+    "quarters-e100-250": "short 250 100",
+    "quarters-e120-300": "short 300 120",
+    "quarters-e200-350": "short 350 200",
+    "quarters-e200-300": "short 300 200",
     "e120-4-.8-400": paced((120, 1.0, 0.8, 5.0), (280, 4.0, 0.9, 1.0), 4.0),
 }
 
@@ -237,7 +237,7 @@ def tables(record: dict[str, Any]) -> str:
     for data in DATA:
         own = [r for r in full if r["data"] == data]
         base = {r["seed"]: r for r in own if r["schedule"] == "classic-750"}
-        both = base.keys() & {r["seed"] for r in own if r["schedule"] == "auto"}
+        both = base.keys() & {r["seed"] for r in own if r["schedule"] == "short"}
         own = [r for r in own if r["seed"] in both]  # else means would be of different data
         for schedule in dict.fromkeys(r["schedule"] for r in own):
             rows = [r for r in own if r["schedule"] == schedule]
@@ -253,7 +253,7 @@ def tables(record: dict[str, Any]) -> str:
     for data, name in dict.fromkeys((r["data"], r["setting"]) for r in others):
         own = [r for r in others if (r["data"], r["setting"]) == (data, name)]
         base = {r["seed"]: r for r in own if r["schedule"] == "classic"}
-        for schedule in ("classic", "auto"):
+        for schedule in ("classic", "short"):
             rows = [r for r in own if r["schedule"] == schedule]
             cells = " | ".join(spread(rows, base, k, d) for k, _, d in COLUMNS)
             out.append(f"| {data} | {name} | {len(rows)} | {schedule} | {cells} |")
@@ -334,7 +334,7 @@ def settings(seed: int, asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
         for name, told in SETTINGS.items():
             told = {"random_state": seed, "n_jobs": asked.threads, "device": "cpu", **told}
             rows = told.pop("rows", len(X))
-            for schedule in ("classic", "auto"):
+            for schedule in ("classic", "short"):
                 model = gputsne.TSNE(schedule=schedule, **told).fit(X[:rows])
                 given = {"X": X[:rows], "y": y[:rows]}
                 facts = {"KL": model.kl_divergence_, **measured(given, model.embedding_, {})}

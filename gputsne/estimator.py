@@ -45,24 +45,24 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     perplexity : float or sequence of float, default 30
         Effective number of neighbours. Several at once average their conditionals. Above
         ``0.9 (n - 1)`` it is lowered to ``(n - 1) / 3``, with a warning.
-    schedule : {"auto", "classic"}, default "auto"
+    schedule : {"classic", "short"}, default "classic"
         What the parameters below are where they are left out. "classic" is openTSNE's schedule:
-        750 iterations, 250 of them early, momentum 0.8, ``max_step`` 5. "auto" needs 430, 180 of
+        750 iterations, 250 of them early, momentum 0.8, ``max_step`` 5. "short" needs 430, 180 of
         them early, for a lower KL (docs/performance.md has what else changes): in the last third of
         the early phase the exaggeration is halved three times, from there on ``max_step`` is 1,
-        and after it the automatic learning rate is four times as high and the momentum 0.92. Where
-        ``learning_rate``, a momentum or ``max_step`` is given, "auto" is "classic" in all else:
-        these go together. So it is with ``exaggeration`` other than 1, ``dof`` above 1 or one axis.
+        and after it the automatic learning rate is four times as high and the momentum 0.92. It
+        does not go with a ``learning_rate``, momentum or ``max_step`` of your own, ``exaggeration``
+        other than 1, ``dof`` above 1 or one axis.
     early_exaggeration : float, default 12
         Factor on the attraction in the early phase.
     early_exaggeration_iter : int or None, default None
-        Length of the early phase; None for the schedule's, 180 or 250.
+        Length of the early phase; None for the schedule's, 250 or 180.
     learning_rate : float or "auto", default "auto"
         In scikit-learn's convention (a quarter of openTSNE's number for the same step). "auto":
         ``n / (4 * exaggeration)`` of the phase (Belkina et al. 2019), after the early phase four
-        times as much with ``schedule="auto"``.
+        times as much with ``schedule="short"``.
     max_iter : int or None, default None
-        Iterations in all, the early phase included; None for the schedule's, 430 or 750. 0 returns
+        Iterations in all, the early phase included; None for the schedule's, 750 or 430. 0 returns
         the initial map.
     exaggeration : float, default 1
         Factor on the attraction after the early phase.
@@ -189,7 +189,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         n_components: int = 2,
         *,
         perplexity: Any = 30.0,
-        schedule: str = "auto",
+        schedule: str = "classic",
         early_exaggeration: float = 12.0,
         early_exaggeration_iter: int | None = None,
         learning_rate: float | str = "auto",

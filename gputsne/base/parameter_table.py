@@ -253,7 +253,7 @@ TABLE = (
         "Effective number of neighbours; several at once are averaged", ("other affinity",),
     ),
     Param(
-        "schedule", '{"auto", "classic"}', "auto", Word(("auto", "classic")),
+        "schedule", '{"classic", "short"}', "classic", Word(("classic", "short")),
         'How long, how fast: "classic" is openTSNE\'s',
     ),
     Param(

@@ -77,7 +77,7 @@ IN_SHELL: Final = {
         type=ABOVE_0, metavar="P", more=": repeat the option", settings={"multiple": True}
     ),
     "early_exaggeration_iter": InShell(shown="as the schedule"),
-    "max_iter": InShell(shown="430; classic: 750"),
+    "max_iter": InShell(shown="750; short: 430"),
     "metric": InShell(type=click.STRING, metavar="NAME"),
     "n_neighbors": InShell(shown="3 x perplexity"),
     # A P of one's own needs Python.

@@ -1,7 +1,7 @@
 """What iteration t does: exaggeration, momentum, learning rate and step limit, of t alone.
 
-Two schedules have names: "auto", which docs/performance.md compares with what else was tried, and
-"classic", openTSNE's.
+Two schedules have names: "classic", openTSNE's, and "short", which docs/performance.md compares
+with what else was tried.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from gputsne.base.types import StepParams
 
-__all__ = ["SCHEDULES", "Schedule"]
+__all__ = ["PACE", "SCHEDULES", "Schedule"]
 
 CLASSIC = {
     "max_iter": 750,
@@ -22,7 +22,7 @@ CLASSIC = {
     "max_step": 5.0,
 }
 # Measured beside others in bench/results/schedules.json; docs/performance.md has the table.
-AUTO = {
+SHORT = {
     "max_iter": 430,
     "early_exaggeration_iter": 180,
     "initial_momentum": 0.8,
@@ -33,10 +33,9 @@ AUTO = {
     "let_down": 1 / 3,
 }
 SCHEDULES: MappingProxyType[str, dict[str, Any]] = MappingProxyType(
-    {"auto": AUTO, "classic": CLASSIC}
+    {"classic": CLASSIC, "short": SHORT}
 )
-# Values that go together: who sets one gets the others of "classic". A learning rate, for one, was
-# chosen with openTSNE's momentum and number of iterations in mind.
+# Values of "short" that were chosen together: whoever sets one has to take "classic".
 PACE = ("learning_rate", "initial_momentum", "final_momentum", "max_step")
 HALVINGS = 3  # of the exaggeration, where the early phase ends by letting it down
 
@@ -89,7 +88,7 @@ class Schedule:
         Parameters
         ----------
         name : str
-            Of ``SCHEDULES``; "classic" holds for the rest wherever a value of ``PACE`` is given.
+            Of ``SCHEDULES``.
         n : int
             Points.
         **given
@@ -101,8 +100,6 @@ class Schedule:
             With every value set.
         """
         told = {k: v for k, v in given.items() if v is not None}
-        if any(told.get(k, "auto") != "auto" for k in PACE):
-            name = "classic"
         own = dict(SCHEDULES[name])
         if name != "classic":  # a longer early phase doesn't take from the main one
             early = own["early_exaggeration_iter"]

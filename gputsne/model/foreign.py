@@ -20,7 +20,7 @@ _STOP = "write stop='auto', which watches the slope of the KL"
 _NONE = "there is no counterpart; leave it out"
 PARAMETERS: Mapping[str, str] = {
     # scikit-learn, and its older versions
-    "n_iter": "write max_iter, which includes the early phase",
+    "n_iter": "write max_iter, which includes the early phase (750)",
     "angle": _MESH,
     "n_iter_without_progress": _STOP,
     "min_grad_norm": _STOP,

@@ -14,7 +14,7 @@ from gputsne.affinities import AFFINITIES, clip_perplexity
 from gputsne.backends import devices_with_memory
 from gputsne.base.messages import warn_user
 from gputsne.base.parameter_table import BY_NAME, CONDITIONS, TABLE, Bytes
-from gputsne.engine.schedule import Schedule
+from gputsne.engine.schedule import PACE, Schedule
 from gputsne.model.callbacks import Callback, as_callbacks
 from gputsne.model.foreign import METRICS
 from gputsne.neighbors import metric_for
@@ -75,6 +75,7 @@ class Parameters:
         as_callbacks(params.callbacks)
         params._check_metric()
         params._check_effects()
+        params._check_schedule()
         return params._in_bytes()
 
     def checked_later(self) -> Parameters:
@@ -120,6 +121,23 @@ class Parameters:
                         f"{row.name}={value!r} has no effect with "
                         f"{CONDITIONS[condition].words(self)}; leave it out"
                     )
+
+    def _check_schedule(self) -> None:
+        """Refuse the short schedule with values that it was found worse with, or has of its own.
+
+        docs/performance.md has the figures: clusters drawn together, light tails, one axis.
+        """
+        if self.schedule != "short":
+            return
+        clashes = [name for name in PACE if getattr(self, name) not in (None, "auto")]
+        clashes += ["exaggeration"] * (self.exaggeration != 1) + ["dof"] * (self.dof > 1)
+        clashes += ["n_components"] * (self.n_components == 1)
+        if clashes:
+            given = ", ".join(f"{name}={getattr(self, name)!r}" for name in clashes)
+            raise ValueError(
+                f"schedule='short' does not go with {given}: leave that out, or take "
+                "schedule='classic'"
+            )
 
     def snapshot(self) -> Parameters:
         """Return a copy that later changes of the caller's objects don't reach.
@@ -213,11 +231,8 @@ class Parameters:
     def schedule_for(self, n: int) -> Schedule:
         """Return what each iteration does for ``n`` points."""
         rate = self.learning_rate
-        # Where "auto" was found worse (docs/performance.md): clusters drawn together, light tails,
-        # one axis.
-        other = self.exaggeration != 1 or self.dof > 1 or self.n_components == 1
         return Schedule.named(
-            "classic" if other else self.schedule,
+            self.schedule,
             n,
             max_iter=_or_none(int, self.max_iter),
             early_exaggeration_iter=_or_none(int, self.early_exaggeration_iter),

@@ -27,14 +27,14 @@ def module(name):
 
 def test_schedules(tmp_path):
     command = [sys.executable, str(BENCH / "schedules.py"), "--quick", "--results", str(tmp_path)]
-    given = ["--schedules", "classic-750,auto,steps-300"]
+    given = ["--schedules", "classic-750,short,steps-300"]
     # a script imports its neighbours in bench/, which PYTHONSAFEPATH forbids
     safe = {k: v for k, v in os.environ.items() if k != "PYTHONSAFEPATH"}
     done = subprocess.run([*command, *given], capture_output=True, text=True, env=safe)
     assert done.returncode == 0, done.stdout + done.stderr
     record = json.loads((tmp_path / "schedules.json").read_text(encoding="utf-8"))
     assert [(r["data"], r["schedule"]) for r in record["runs"]] == [
-        (data, name) for data in ("digits", "toy") for name in ("classic-750", "auto", "steps-300")
+        (data, name) for data in ("digits", "toy") for name in ("classic-750", "short", "steps-300")
     ]
     for run in record["runs"]:
         assert 0 < run["kept_10"] < 1

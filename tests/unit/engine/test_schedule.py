@@ -30,7 +30,7 @@ def stages(schedule):
 
 
 def test_the_exaggeration_is_halved_three_times():
-    schedule = Schedule.named("auto", N)
+    schedule = Schedule.named("short", N)
     early, whole = schedule.early_exaggeration_iter, schedule.max_iter
     assert stages(schedule) == [(12.0, 120), (6.0, 20), (3.0, 20), (1.5, 20), (1.0, whole - early)]
     for t in range(early):  # openTSNE's rate for the exaggeration of the moment
@@ -57,33 +57,20 @@ def test_the_exaggeration_is_halved_three_times():
 )
 def test_stages_of_other_phases(given, want):
     usual = {"early_exaggeration": 16.0, "early_exaggeration_iter": 9, "max_iter": 13}
-    assert stages(Schedule.named("auto", N, **usual | given)) == want
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"learning_rate": 200.0},
-        {"initial_momentum": 0.5},
-        {"final_momentum": 0.8},
-        {"max_step": 5.0},
-    ],
-)
-def test_who_sets_the_pace_gets_the_rest_of_the_classic_one(given):
-    assert Schedule.named("auto", N, **given) == Schedule(N, **given)
+    assert stages(Schedule.named("short", N, **usual | given)) == want
 
 
 def test_lengths():
-    assert Schedule.named("auto", N).max_iter == SCHEDULES["auto"]["max_iter"]
-    assert Schedule.named("auto", N, max_iter=1000).early_exaggeration_iter == 180
-    main = Schedule.named("auto", N).max_iter - 180
-    assert Schedule.named("auto", N, early_exaggeration_iter=400).max_iter == 400 + main
+    assert Schedule.named("short", N).max_iter == SCHEDULES["short"]["max_iter"]
+    assert Schedule.named("short", N, max_iter=1000).early_exaggeration_iter == 180
+    main = Schedule.named("short", N).max_iter - 180
+    assert Schedule.named("short", N, early_exaggeration_iter=400).max_iter == 400 + main
     assert Schedule.named("classic", N, early_exaggeration_iter=400).max_iter == 750
     # what an iteration does doesn't depend on how many there will be: runs can be continued
-    short, long = (Schedule.named("auto", N, max_iter=m) for m in (100, 900))
+    short, long = (Schedule.named("short", N, max_iter=m) for m in (100, 900))
     assert [short(t) for t in range(900)] == [long(t) for t in range(900)]
 
 
 def test_the_rate_of_few_points():
     assert Schedule.named("classic", 30)(0).learning_rate == 1.0  # not 30 / 48
-    assert Schedule.named("auto", 30)(299).learning_rate == 30.0
+    assert Schedule.named("short", 30)(299).learning_rate == 30.0

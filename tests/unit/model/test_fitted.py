@@ -7,6 +7,7 @@ import os
 import pickle
 import sys
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -174,6 +175,19 @@ def test_the_callers_arrays_are_not_the_models(model, placed, tmp_path):
     np.testing.assert_array_equal(again.transform(NEW), placed)
     whole = TSNE(**QUICK | {"max_iter": 330}).fit(X)
     np.testing.assert_array_equal(mine.optimize(30).embedding_, whole.embedding_)
+
+
+@pytest.mark.parametrize("schedule", ["classic", "short"])
+def test_a_run_that_goes_on_is_one_that_never_stopped(schedule):
+    """Also at changes of phase, between looks at KL and at them, with two meshes."""
+    settings = QUICK | {"schedule": schedule}
+    whole = TSNE(**settings | {"max_iter": 340}).fit(X)
+    assert whole.mesh_["pair"] or schedule == "short"
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="all .* iterations were in the early phase")
+        for n in (1, 77, 120, 150, 190, 250, 283, 310):
+            part = TSNE(**settings | {"max_iter": n}).fit(X).optimize(340 - n)
+            np.testing.assert_array_equal(part.embedding_, whole.embedding_)
 
 
 def test_a_map_on_disk_is_not_copied(tmp_path):
