@@ -363,7 +363,7 @@ class Field:
 
 
 def _check_finite(box: Sequence[tuple[float, float]]) -> None:
-    if not np.isfinite(box).all():
+    if not all(math.isfinite(x) for side in box for x in side):
         raise FloatingPointError(
             f"the map has coordinates that are not finite (extent {list(box)}); lower learning_rate"
         )

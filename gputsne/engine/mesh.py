@@ -6,6 +6,7 @@ csrc/kernels/spline.hpp). Derivations and the table of measured errors: docs/mes
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Any
@@ -91,7 +92,7 @@ def lengths(
 
     With ``few``, of the few lengths that a device has.
     """
-    nodes = [2 * (int(np.ceil(s / h)) + order + 2 + 2 * MARGIN) for s in span]
+    nodes = [2 * (math.ceil(s / h) + order + 2 + 2 * MARGIN) for s in span]
     if not few:
         return tuple(fft_length(m) for m in nodes)
     tiny, usual, thirds = FEW_LENGTHS[len(span) - 1]
@@ -124,7 +125,7 @@ def spacing(
         if few:
             cells, growth = FEW_LENGTHS[c - 1][0] / 2.0 - ORDER - 2 - 2 * MARGIN, 4.0
         return float(growth ** np.ceil(np.log(max(longest, 1e-6) / cells) / np.log(growth))), False
-    density = n / np.prod([max(s / scale, 1.0) for s in span])
+    density = n / math.prod(max(s / scale, 1.0) for s in span)
     goal = next(h for reach, h in GOAL if longest < reach * scale)
     if density < SPARSE[c - 1][0]:
         goal = min(goal, SPARSE[c - 1][1])
@@ -135,7 +136,7 @@ def spacing(
     affordable = min(max(free, NODES_PER_POINT * n), limit)
 
     def nodes(h: float) -> float:
-        return float(np.prod(lengths(span, h, few=few, dof=dof), dtype=float))
+        return float(math.prod(lengths(span, h, few=few, dof=dof)))
 
     for h in LADDER[::-1]:
         if h < goal and nodes(h * scale) <= affordable:
@@ -214,7 +215,7 @@ def refine(
     while (error := burden * push(c, h, dof, pair=pairs)) > wanted:
         enough = error <= least
         dear = (single / (FINER * h)) ** c > (DEAR if enough else DEAREST)
-        if dear or np.prod(lengths(span, FINER * h, few=few, dof=dof), dtype=float) > limit:
+        if dear or math.prod(lengths(span, FINER * h, few=few, dof=dof)) > limit:
             return h, pairs, coarsened or not enough
         h *= FINER
     return h, pairs, coarsened

@@ -206,7 +206,7 @@ def test_a_sparse_matrix_is_planned_by_what_is_kept():
 
 
 def test_the_mesh_stays_within_the_limit():
-    wide = np.random.default_rng(0).normal(size=(2000, 2)).astype(np.float32) * 50
+    wide = np.random.default_rng(0).normal(size=(2000, 2)).astype(np.float32) * 15
     need = plan(*X.shape).host_bytes
     free = TSNE(max_iter=1, method="mesh", init=wide).fit(X)
     tight = TSNE(max_iter=1, method="mesh", init=wide, memory_limit=need).fit(X)
