@@ -134,9 +134,14 @@ def test_a_huge_offset():
 def test_coincident_first_points_separate(method):
     Y = fit(ROWS, init=np.zeros((300, 2)), method=method).embedding_
     assert len(np.unique(Y, axis=0)) == 300
-    init = np.repeat(RNG.normal(size=(150, 2)), 2, axis=0)
-    Y = fit(np.repeat(ROWS[:150], 2, axis=0), init=init, method=method).embedding_
-    assert (Y[::2] != Y[1::2]).any(axis=1).mean() > 0.9
+    # Copies of a row attract each other so much that some pairs end in one place for float32: how
+    # many differs from start to start, hence four.
+    apart = []
+    for seed in range(4):
+        init = np.repeat(np.random.default_rng(seed).normal(size=(150, 2)), 2, axis=0)
+        Y = fit(np.repeat(ROWS[:150], 2, axis=0), init=init, method=method).embedding_
+        apart.append((Y[::2] != Y[1::2]).any(axis=1).mean())
+    assert np.mean(apart) > 0.9
 
 
 WRONG = {
