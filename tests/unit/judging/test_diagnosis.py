@@ -88,7 +88,7 @@ def test_a_healthy_map_has_no_fault(name):
     ("fault", "settings"),
     [
         ("collapse", {"learning_rate": 1e-3, "max_iter": 300}),
-        ("overclustering", {"perplexity": 2, "max_iter": 400}),
+        ("overclustering", {"perplexity": 2, "max_iter": 750}),
         ("oversmoothing", {"perplexity": 130, "max_iter": 400}),
         ("not_converged", {"max_iter": 250}),
     ],
@@ -104,10 +104,10 @@ def test_a_fault_of_the_fit_is_named(name, fault, settings):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["toy", "groups", "digits"])
+@pytest.mark.parametrize("name", CLUSTERED)
 def test_maps_of_two_random_starts_are_not_reproducible(name):
-    one = fitted(name, init="random", max_iter=400)
-    other = gputsne.TSNE(init="random", random_state=1, max_iter=400).fit_transform(data(name))
+    one = fitted(name, init="random", max_iter=750)
+    other = gputsne.TSNE(init="random", random_state=1, max_iter=750).fit_transform(data(name))
     assert "not_reproducible" in fired(diagnosis(data(name), one, repeats=[other]))
 
 
