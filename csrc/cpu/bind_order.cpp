@@ -82,7 +82,8 @@ Packed pack(const Edges &P, In<int> given) {
 
 void bind_order(py::module_ &m) {
   using namespace py::literals;
-  py::class_<Packed>(m, "Packed", "P in an order of its points, 4 bytes per edge: for attract_and_step.")
+  py::class_<Packed>(m, "Packed",
+                     "P in an order of its points, 4 bytes per edge: for attract_and_step.")
       .def(py::init(&pack), "P"_a, "order"_a.noconvert(),
            R"(P: Edges; order (n,) int32 holds each of its points once, in the order of the map.)")
       .def_property_readonly("n", &Packed::n, "Number of points.")

@@ -55,8 +55,7 @@ private:
         s[q][l] += double(b[q][l]);
   }
 
-  template <bool MASKED>
-  HD void group(Index j, int count, Index own, float (*b)[LANES]) const {
+  template <bool MASKED> HD void group(Index j, int count, Index own, float (*b)[LANES]) const {
     int skip = static_cast<int>(own - j); // in no lane unless in [0, LANES)
     for (int l = 0; l < LANES; ++l) {
       Index at = MASKED && l >= count ? j : j + l;

@@ -1,13 +1,13 @@
-// P in the order of the map, in 4 bytes per edge: what an iteration reads of P once points lie along
-// the curve. The rows' sums don't depend on that order, to the bit.
+// P in the order of the map, in 4 bytes per edge: what an iteration reads of P once points lie
+// along the curve. The rows' sums don't depend on that order, to the bit.
 #pragma once
 #include "edges.hpp"
 #include <cstring>
 
 namespace gputsne::cpu {
 
-/// A weight in 15 bits, 5 of exponent and 10 of fraction: 2^-11 of it, at most, is lost. Weights are
-/// shares of the largest; those below 2^-31 of it pull by nothing that float32 would notice.
+/// A weight in 15 bits, 5 of exponent and 10 of fraction: 2^-11 of it, at most, is lost. Weights
+/// are shares of the largest; those below 2^-31 of it pull by nothing that float32 would notice.
 struct ShortWeight {
   static constexpr uint32_t LEAST = 96u << 23; // 2^-31, as float32 writes it
   static constexpr int SHIFT = 23 - 10;

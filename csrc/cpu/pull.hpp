@@ -44,7 +44,8 @@ struct Registers8 {
     double p[8];
     for (int l = 0; l < 8; ++l)
       std::memcpy(p + l, y + at[l], sizeof *p);
-    Double4 a{p[0], p[1], p[4], p[5]}, b{p[2], p[3], p[6], p[7]}; // as the shuffles of halves want it
+    Double4 a{p[0], p[1], p[4], p[5]},
+        b{p[2], p[3], p[6], p[7]}; // as the shuffles of halves want it
     v0 = __builtin_shufflevector((Float8)a, (Float8)b, 0, 2, 8, 10, 4, 6, 12, 14);
     v1 = __builtin_shufflevector((Float8)a, (Float8)b, 1, 3, 9, 11, 5, 7, 13, 15);
   }
@@ -168,13 +169,11 @@ void pull_rows(const Cpu &machine, Index n, const float *Y, const Out &out, Argu
       out(i, point<C>(Y, i), pull(i));
   };
   if (machine.avx2)
-    machine.each_chunk(n, CHUNK, [=](Index, Index begin, Index end) {
-      in_avx2(rows, Registers8(), begin, end);
-    });
+    machine.each_chunk(
+        n, CHUNK, [=](Index, Index begin, Index end) { in_avx2(rows, Registers8(), begin, end); });
   else
-    machine.each_chunk(n, CHUNK, [=](Index, Index begin, Index end) {
-      rows(Registers4(), begin, end);
-    });
+    machine.each_chunk(n, CHUNK,
+                       [=](Index, Index begin, Index end) { rows(Registers4(), begin, end); });
 }
 
 } // namespace gputsne::cpu

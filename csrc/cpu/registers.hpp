@@ -1,5 +1,5 @@
-// Vectors of numbers as g++ and clang have them on every processor. They are passed by reference: by
-// value, their layout would depend on the instruction set.
+// Vectors of numbers as g++ and clang have them on every processor. They are passed by reference:
+// by value, their layout would depend on the instruction set.
 #pragma once
 #include <cstdint>
 #include <cstring>

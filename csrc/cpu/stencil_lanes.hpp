@@ -1,6 +1,6 @@
 // Deposit and gather in two axes, four points at a time: what csrc/kernels/deposit.hpp and
-// gather.hpp compute. Splines in one register for four points, then each point's rows of the mesh in
-// one register and a half. Registers of four numbers do: wider ones were no quicker.
+// gather.hpp compute. Splines in one register for four points, then each point's rows of the mesh
+// in one register and a half. Registers of four numbers do: wider ones were no quicker.
 #pragma once
 #include "../kernels/deposit.hpp"
 #include "../kernels/gather.hpp"
@@ -48,8 +48,7 @@ private:
 
 /// Adds charges, in units to the nearest, to four nodes.
 HD void add_units(Charge *q, const Float4 &units) {
-  const Long4 whole =
-      __builtin_convertvector(__builtin_convertvector(units + 0.5f, Int4), Long4);
+  const Long4 whole = __builtin_convertvector(__builtin_convertvector(units + 0.5f, Int4), Long4);
   Long4 now;
   std::memcpy(&now, q, sizeof now);
   now += whole;
@@ -96,7 +95,8 @@ HD void deposit_four(const Deposit<2, P> &body, int count, const Which &which) {
 
 /// Fills phi and grad of points begin .. begin + count - 1, at most four; others: sums over j != i
 /// of K.
-template <int P> HD void gather_four(const Gather<2, P> &body, Index begin, int count, float *others) {
+template <int P>
+HD void gather_four(const Gather<2, P> &body, Index begin, int count, float *others) {
   const FourPoints<P> points(body.grid, body.Y, count, [=](int l) { return begin + l; });
   float w0[P][4], d0[P][4], value[4][8], slope[4][8];
   for (int j = 0; j < P; ++j) {

@@ -1,6 +1,7 @@
 // The graph for Python: conditional, the transpose, P, its checks. Addresses, sizes, a stream.
 // The arrays' shapes stand in launch.hpp; who owns them and in which order they are called:
-// gputsne/backends/cuda/affinities.py; the order of symmetrize is told in csrc/kernels/symmetrize.hpp.
+// gputsne/backends/cuda/affinities.py; the order of symmetrize is told in
+// csrc/kernels/symmetrize.hpp.
 #include "bind.hpp"
 
 namespace gputsne::cuda {

@@ -46,7 +46,8 @@ Farther than reach from the nearest of (m, k), or with an id of -1.)");
         bound_rows(rows, n, d, bound, out, stream);
       },
       "rows"_a, "n"_a, "d"_a, "bound"_a, "out"_a, "stream"_a,
-      "out (n, d + 1) float32 = rows, and the root of what they lack of bound; 0 if it is below 0.");
+      "out (n, d + 1) float32 = rows, and the root of what they lack of bound; 0 if it is below "
+      "0.");
 }
 
 } // namespace gputsne::cuda

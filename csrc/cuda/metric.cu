@@ -17,8 +17,8 @@ void check_near(const float *squared, const int32_t *ids, Index m, Index k, doub
                 Index *first_bad, Stream stream) {
   if (k < 1)
     refuse("k=", k, " neighbours of each query; pass 1 or more");
-  Gpu{cudaStream_t(stream)}.each(
-      m, NoteBad<NearQuery>{NearQuery{squared, ids, k, reach}, first_bad});
+  Gpu{cudaStream_t(stream)}.each(m,
+                                 NoteBad<NearQuery>{NearQuery{squared, ids, k, reach}, first_bad});
 }
 
 void row_lengths(const float *rows, Index n, int d, double *out, Stream stream) {

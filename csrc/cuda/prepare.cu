@@ -28,8 +28,8 @@ template <class X> using Number = std::decay_t<decltype(*X::X)>;
 void check_finite(const void *X, bool wide, Index count, Index *first_bad, Stream stream) {
   auto with = [&](auto number) {
     using Good = FiniteNumber<decltype(number)>;
-    gpu(stream).each(
-        count, NoteBad<Good>{Good{static_cast<const decltype(number) *>(X)}, first_bad});
+    gpu(stream).each(count,
+                     NoteBad<Good>{Good{static_cast<const decltype(number) *>(X)}, first_bad});
   };
   wide ? with(double()) : with(float());
 }
