@@ -76,7 +76,7 @@ BUGS = {
         "step.cu",
         "divergence-2-float",
         WRONG,
-        WRONG,
+        "out of bounds global read",
     ),
     "shuffle-of-half-a-warp": Bug(
         ROWS,
@@ -130,7 +130,7 @@ BUGS = {
         "deposit.cu",
         "deposit_crowded-2",
         WRONG,
-        WRONG,
+        "uninitialised shared read",
     ),
     "potential-read-too-early": Bug(
         PATCH,
