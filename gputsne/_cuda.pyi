@@ -79,53 +79,74 @@ def gather(
     strides: Sequence[int],
     phi: int,
     grad: int,
-    z: int,
+    scratch: int,
+    Z: int,
+    extent: int,
     stream: int,
 ) -> None: ...
-def exact(Y: int, n: int, c: int, dof: float, phi: int, grad: int, z: int, stream: int) -> None: ...
+def gather_scratch(n: int) -> int: ...
+def exact(
+    Y: int,
+    n: int,
+    c: int,
+    dof: float,
+    phi: int,
+    grad: int,
+    z: int,
+    extent: int,
+    stream: int,
+) -> None: ...
 def sum_scratch() -> int: ...
 def total(values: int, n: int, scratch: int, out: int, stream: int) -> None: ...
 def extent(Y: int, n: int, c: int, scratch: int, out: int, stream: int) -> None: ...
 
 # Step: csrc/cuda/bind_step.cpp. Y, Y_next, velocity, gains, grad: (n, c).
-def attract_and_step(
-    Y: int,
-    n: int,
-    c: int,
-    indptr: int,
-    indices: int,
-    data: int,
-    half: bool,
-    scale: float,
-    hubs: Sequence[int],
-    grad: int,
-    Y_next: int,
-    velocity: int,
-    gains: int,
-    Z: int,
-    dof: float,
-    exaggeration: float,
-    momentum: float,
-    learning_rate: float,
-    max_step: float,
-    min_gain: float,
-    low: Sequence[float],
-    high: Sequence[float],
-    escaped: int,
-    now: int,
-    write: bool,
-    stream: int,
-) -> None: ...
+class Edges:
+    """P in CSR form, and which of its rows are added up in pieces."""
+
+    def __init__(
+        self,
+        *,
+        indptr: int,
+        indices: int,
+        data: int,
+        half: bool = False,
+        scale: float = 1.0,
+        hubs: Sequence[int] = ...,
+        group: int = 0,
+    ) -> None: ...
+
+class StepInto:
+    """What a step reads and writes beside the map, and its numbers."""
+
+    def __init__(
+        self,
+        *,
+        grad: int,
+        Y_next: int,
+        velocity: int,
+        gains: int,
+        Z: int,
+        dof: float,
+        exaggeration: float,
+        momentum: float,
+        learning_rate: float,
+        max_step: float,
+        min_gain: float,
+        low: Sequence[float],
+        high: Sequence[float],
+        escaped: int,
+        extent: int = 0,
+        now: int = 0,
+        write: bool = False,
+    ) -> None: ...
+
+def attract_and_step(Y: int, n: int, c: int, P: Edges, into: StepInto, stream: int) -> None: ...
 def divergence(
     Y: int,
     n: int,
     c: int,
-    indptr: int,
-    indices: int,
-    data: int,
-    half: bool,
-    scale: float,
-    hubs: Sequence[int],
+    P: Edges,
     dof: float,
     rows: int,
     scratch: int,

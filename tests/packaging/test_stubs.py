@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,9 @@ import pytest
 import gputsne
 from gputsne._build import build
 
-CLASSES = ("Directed", "Edges", "Fitted", "Given", "Mesh", "Query", "Rows", "StepInto")
+CLASSES = (
+    "Directed", "Edges", "Fitted", "Given", "Mesh", "Packed", "Query", "Rows", "StepInto",
+)  # fmt: skip
 
 
 @pytest.fixture(params=["_native", "_cuda"])
@@ -52,6 +55,11 @@ def test_the_stub_has_the_parameters_of_the_bindings(module: str):
     compiled = importlib.import_module(f"gputsne.{module}")
     stub = ast.parse(Path(gputsne.__file__).with_name(f"{module}.pyi").read_text(encoding="utf-8"))
     want = {f.name: parameters(f) for f in stub.body if isinstance(f, ast.FunctionDef)}
-    lines = {n: getattr(compiled, n).__doc__.splitlines()[0] for n in want}
-    bound = {n: ast.parse(f"def {line}: ...").body[0] for n, line in lines.items()}
-    assert {n: parameters(f) for n, f in bound.items() if isinstance(f, ast.FunctionDef)} == want
+    for name, wanted in want.items():
+        first, *more = getattr(compiled, name).__doc__.splitlines()
+        # of several overloads the first line says nothing, and each has a numbered one
+        lines = [line.split(". ", 1)[1] for line in more if re.match(r"\d+\. ", line)] or [first]
+        for line in lines:
+            (bound,) = ast.parse(f"def {line}: ...").body
+            assert isinstance(bound, ast.FunctionDef)
+            assert parameters(bound) == wanted, name
