@@ -174,7 +174,9 @@ class Field:
             return False
         h, pair, _ = self._spacing(span, n, burden, math.inf)
         lengths = meshes.lengths(span, h, few=self.ops.few_meshes, dof=self.dof)
-        nodes = min(math.prod(lengths), meshes.MAX_NODES[c - 1])
+        nodes = math.prod(lengths)
+        if nodes > meshes.MAX_NODES[c - 1]:  # then it is coarser, and may need a second one
+            nodes, pair = meshes.MAX_NODES[c - 1], True
         return (1 + pair) * nodes > affordable
 
     def _spacing(

@@ -281,7 +281,10 @@ def test_a_real_comparison(tmp_path: Path):
     # the engine's KL, of P from its own search, and the judge's, of P from all pairs: the same P
     # on 600 rows, where the search is exact
     assert ours["quality"]["kl"] == pytest.approx(ours["runs"][0]["kl_reported"], abs=2e-3)
-    assert ours["runs"][0]["stage_peak_bytes"]["optimize"] <= ours["peak_bytes"]
+    # a stage between two samples has none
+    peaks = ours["runs"][0]["stage_peak_bytes"]
+    assert peaks.keys() <= ours["seconds"].keys()
+    assert all(0 < peak <= ours["peak_bytes"] for peak in peaks.values())
     theirs = found["engines"]["openTSNE"]
     assert ("left_out" in theirs) is not peer
     if peer:

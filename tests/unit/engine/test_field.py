@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from clouds import cloud
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gputsne import TSNE, backends
@@ -60,6 +60,7 @@ def test_a_mesh_that_few_points_would_have_all_to_themselves_is_not_made(device,
 
 
 @settings(max_examples=80)
+@example(n=1024, c=2, log_span=2.0, dof=1e-3, burden=1.0, method="mesh")
 @given(
     n=st.integers(2, 5000),
     c=st.sampled_from((1, 2, 3)),
