@@ -119,6 +119,16 @@ def test_checkouts(tmp_path: Path):
     assert this["kl_reported"] == other["kl_reported"]
 
 
+def test_iteration(tmp_path: Path):
+    record = quick("iteration", tmp_path, str(ROOT))  # beside itself
+    assert {"deposit", "convolve", "gather", "attract and step"} <= set(record["milliseconds"])
+    for times in record["milliseconds"].values():
+        assert 0 < times["this"]["min"] < 1e4
+        assert times["this_over_other"] == pytest.approx(
+            times["this"]["min"] / times["other"]["min"], rel=1e-4
+        )
+
+
 def test_gpu(tmp_path: Path):
     """Without a GPU: the same jobs on what there is; what needs one says why it is left out."""
     record = quick("gpu", tmp_path)
