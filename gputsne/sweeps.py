@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import numbers
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,9 +27,8 @@ from gputsne.model.parameters import Parameters
 __all__ = ["Sweep", "Trial", "sweep"]
 
 # What neighbours depend on: trials that agree in all of it share one search, the longest lists.
-SEARCHED_BY = (
-    "metric", "metric_params", "scale", "pca", "impute", "min_recall", "neighbors", "device",
-)  # fmt: skip
+PREPARED_BY = ("scale", "pca", "impute")
+SEARCHED_BY = ("metric", "metric_params", *PREPARED_BY, "min_recall", "neighbors", "device")
 SHARED = ("perplexity", "uniform")  # affinities that read no unit of the distances
 
 
@@ -308,30 +308,62 @@ def _values(name: str, given: Any) -> list[Any]:
 
 
 def _names(settings: list[dict[str, Any]]) -> list[str]:
-    """Return what tells each trial from the others: settings that have several values."""
-    several = [name for name in settings[0] if len({repr(line[name]) for line in settings}) > 1]
-    told = several or ["perplexity"]
-    return [", ".join(f"{name}={line[name]}" for name in told) for line in settings]
+    """Return what tells each trial from the others: settings that have several values.
+
+    A value that is no number or word, such as an array, is told by its place among the values.
+    """
+    values = {
+        name: list({id(line[name]): line[name] for line in settings}.values())
+        for name in settings[0]
+    }
+    several = [name for name, seen in values.items() if len(seen) > 1] or ["perplexity"]
+
+    def told(name: str, value: Any) -> str:
+        if value is None or isinstance(value, str | numbers.Number):
+            return f"{name}={value}"
+        return f"{name}=#{1 + [id(other) for other in values[name]].index(id(value))}"
+
+    names: list[str] = []
+    for line in settings:
+        name = ", ".join(told(name, line[name]) for name in several)
+        again = sum(other == name or other.startswith(f"{name} (") for other in names)
+        names.append(f"{name} ({again + 1})" if again else name)
+    return names
 
 
 def _groups(checked: list[Parameters]) -> list[list[int]]:
     """Return which trials can share one search; those that don't search are in none."""
-    groups: dict[str, list[int]] = {}
+    groups: dict[tuple[int, ...], list[int]] = {}
     for i, params in enumerate(checked):
         given = params.neighbors is not None and not isinstance(params.neighbors, str)
         if given or params.p_given or params.has_no_rows or params.affinity not in SHARED:
             continue
-        groups.setdefault(repr([getattr(params, name) for name in SEARCHED_BY]), []).append(i)
+        groups.setdefault(_same(params, SEARCHED_BY), []).append(i)
     return [group for group in groups.values() if len(group) > 1]
+
+
+def _same(params: Parameters, names: Sequence[str]) -> tuple[int, ...]:
+    """Return what trials of the same values have in common: each value is one object for them all.
+
+    Values may be arrays and functions, which neither compare nor print in full.
+    """
+    return tuple(id(getattr(params, name)) for name in names)
 
 
 def _check_wishes(n: int, labels: Any, k: Any, sample: Any) -> None:
     """Refuse what the evaluation would refuse, before anything is fitted."""
     Whole(1).check("k", k)
+    if k >= n / 2:
+        raise ValueError(f"k={k} must be below n / 2 = {n / 2:g}")
     if not (isinstance(sample, str) and sample == "auto"):
         Whole(1, optional=True).check("sample", sample)
     if labels is not None:
         read_column(labels, n, whose="X")
+
+
+def _as_prepared(X: Any, params: Parameters) -> bool:
+    """Tell whether maps are compared with the fit's rows: dense, and without holes."""
+    return hasattr(X, "tocsr") or params.impute is not None
 
 
 def _scores(
@@ -339,17 +371,16 @@ def _scores(
 ) -> list[dict[str, float]]:
     """Evaluate all maps, those of one metric together."""
     scores: list[dict[str, float]] = [{} for _ in trials]
-    by_metric: dict[str, list[int]] = {}
-    as_prepared = hasattr(X, "tocsr")
+    alike: dict[tuple[int, ...], list[int]] = {}
     for i, params in enumerate(checked):
-        prepared = [params.scale, params.pca, params.impute] if as_prepared else [params.impute]
-        by_metric.setdefault(repr([params.metric, params.metric_params, prepared]), []).append(i)
-    for group in by_metric.values():
+        how = PREPARED_BY if _as_prepared(X, params) else ()
+        alike.setdefault(_same(params, ("metric", "metric_params", *how)), []).append(i)
+    for group in alike.values():
         params, data = checked[group[0]], X
-        if as_prepared or params.impute is not None:  # dense and without holes
-            data = None if params.has_no_rows else trials[group[0]].fitted_map_.rows
-        if params.affinity_name == "precomputed":
-            data = None
+        if params.affinity_name == "precomputed" or (params.has_no_rows and hasattr(X, "tocsr")):
+            data = None  # no distances of all pairs
+        elif _as_prepared(X, params):
+            data = trials[group[0]].fitted_map_.rows
         maps = {str(i): host(trials[i].embedding_) for i in group}
         found = compare(
             data, maps, labels, k=k, sample=sample, metric=params.metric,

@@ -43,8 +43,11 @@ from gputsne.base.types import (
 if TYPE_CHECKING:
     from gputsne.base.types import Mesh
 
-__all__ = ["PLAN_BYTES", "Ops"]
+__all__ = ["PACKED_FROM", "PLAN_BYTES", "Ops"]
 
+# Points from which compiled kernels on a CPU put the map in order, and P packed beside P, which a
+# plan counts; below, the map fits a core's L1 and L2 in any order.
+PACKED_FROM: Final = 10_000
 PLAN_BYTES: Final = 1 << 28  # that FFT plans may keep on a device between meshes; a plan counts it
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gputsne.backends.protocol import PLAN_BYTES
+from gputsne.backends.protocol import PACKED_FROM, PLAN_BYTES
 from gputsne.base.errors import OverMemory
 from gputsne.base.memory import available_memory
 from gputsne.base.parameter_table import Bytes, check
@@ -30,7 +30,6 @@ MIRRORED = 1.6  # edges of P over n * k: 1.26 to 1.5 on MNIST and text, 2 when n
 # The attraction of large maps reads a P of its own, packed in the order of the map: 8 bytes per
 # edge while that order is young, 4 later; and both are there while one follows the other.
 PACKED_BYTES = 13  # per edge, with the ends of rows
-PACKED_FROM = 10_000  # points: NativeOps.relabel_from
 NODE_BYTES = 14  # charge 1, fixed point 2, spectrum 2, two complex copies 8, real 1, per FFT node
 # The same on a GPU by cuFFT, one axis: fixed point 4, padded charge 4, half a complex grid 4,
 # work areas of two plans 8, potential 4, spectrum 2. More axes take less; so does the own FFT:

@@ -184,6 +184,7 @@ def test_panels_of_all_trials(cloud, tmp_path):
         ({"min_dist": 0.1}, TypeError, "min_dist"),
         ({"grid": {"min_dist": [0.1]}}, TypeError, "min_dist"),
         ({"k": 0}, ValueError, "k=0"),
+        ({"k": 90}, ValueError, "k=90 must be below"),
     ],
 )
 def test_what_can_not_be_swept_is_named_before_anything_is_fitted(
@@ -205,3 +206,42 @@ def test_best_by_what_there_is_not(cloud, metric, words):
     found = gputsne.sweep(cloud[0], perplexity=6, **QUICK)
     with pytest.raises(ValueError, match=words):
         found.best(metric)
+
+
+def test_settings_that_print_alike_are_told_apart():
+    """Arrays of a thousand numbers and more print their corners only."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 36)).astype(np.float32)
+    weights = [np.eye(36), np.eye(36)]
+    weights[1][18, 18] = 400.0
+    assert repr(weights[0]) == repr(weights[1])
+    ways = [{"VI": w} for w in weights]
+    found = gputsne.sweep(
+        X, perplexity=(4, 6), k=3, metric="mahalanobis", grid={"metric_params": ways}, **QUICK
+    )
+    assert found.searches == 2
+    for trial in found:
+        alone = gputsne.TSNE(metric="mahalanobis", **trial.settings, **QUICK).fit(X)
+        np.testing.assert_array_equal(trial.model.embedding_, alone.embedding_)
+        wanted = evaluate(
+            X, alone.embedding_, k=3, metric="mahalanobis",
+            metric_params=trial.settings["metric_params"],
+        )  # fmt: skip
+        np.testing.assert_array_equal(list(trial.scores.values()), list(wanted.values()))
+    assert [trial.name for trial in found] == [
+        f"perplexity={p}, metric_params=#{w}" for p in (4, 6) for w in (1, 2)
+    ]
+
+
+def test_maps_of_filled_rows_are_compared_with_their_own(cloud):
+    X = cloud[0].copy()
+    X[::9, 2] = np.nan
+    for trial in gputsne.sweep(X, perplexity=6, impute="mean", grid={"pca": [None, 3]}, **QUICK):
+        rows = trial.model.fitted_map_.rows
+        wanted = evaluate(rows, trial.model.embedding_)
+        np.testing.assert_array_equal(list(trial.scores.values()), list(wanted.values()))
+
+
+def test_trials_of_equal_settings_have_names_of_their_own(cloud):
+    found = gputsne.sweep(cloud[0], perplexity=(6, 6, 9), **QUICK)
+    assert [trial.name for trial in found] == ["perplexity=6", "perplexity=6 (2)", "perplexity=9"]

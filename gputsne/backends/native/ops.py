@@ -14,7 +14,7 @@ import scipy.fft
 
 from gputsne.backends.native.loading import native
 from gputsne.backends.native.packed import PackedAffinities
-from gputsne.backends.protocol import Ops
+from gputsne.backends.protocol import PACKED_FROM, Ops
 from gputsne.base.forks import single_if_forked
 from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Mesh, Reference, StepParams
 
@@ -43,7 +43,7 @@ class NativeOps(Ops):
     exact_below = (200, 1500, 20_000)  # bench/results/crossing.json; the last extrapolated
     node_pairs = (20.0, 0.5)  # bench/results/iteration.json; powf takes as long as forty pairs
     epoch = 1  # looking at the extent costs 0.1 % of an iteration
-    relabel_from = 10_000  # below, the map fits a core's L1 and L2 in any order
+    relabel_from = PACKED_FROM
 
     def __init__(self, n_jobs: int = 1) -> None:
         self.n_jobs = n_jobs

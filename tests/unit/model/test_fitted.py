@@ -190,6 +190,18 @@ def test_a_run_that_goes_on_is_one_that_never_stopped(schedule):
             np.testing.assert_array_equal(part.embedding_, whole.embedding_)
 
 
+def test_a_large_run_that_goes_on_is_one_that_never_stopped():
+    """Its points are put in another order on the way, at other iterations in the two parts."""
+    many = gputsne.datasets.make_blobs_hd(12_000, d=8, clusters=6, random_state=0).X
+    settings = {"random_state": 0, "early_exaggeration_iter": 60, "device": "cpu"}
+    P = TSNE(affinity="uniform", max_iter=0, **settings).fit(many).affinities_
+    whole = TSNE(affinity=P, max_iter=130, **settings).fit(many)
+    for n in (61, 90, 110):
+        part = TSNE(affinity=P, max_iter=n, **settings).fit(many).optimize(130 - n)
+        np.testing.assert_array_equal(part.embedding_, whole.embedding_)
+        assert part.kl_divergence_ == whole.kl_divergence_
+
+
 def test_a_map_on_disk_is_not_copied(tmp_path):
     np.save(tmp_path / "X.npy", X)
     on_disk = np.load(tmp_path / "X.npy", mmap_mode="r")
