@@ -66,7 +66,7 @@ def steps(asked: argparse.Namespace) -> list[Step]:
             Step("fits", "fit", {"n": 300, "d": 20, "pca": 5, "times": 1, **told}, 1, 300),
             Step("fits", "fit", {**small, "times": 1, **told, "device": "cpu"}, 1, 300),
             Step("transform", "place", {"n": 200, "m": 50, "d": 8, **told}, 1, 300),
-            *(Step("peers", "peer", {"name": p, **small, "quick": True}, 1, 300) for p in PEERS),
+            *(Step("peers", "peer", {"name": p, **small}, 1, 300) for p in PEERS),
             Step("neighbors", "neighbors", {**small, **told}, 1, 300),
             Step("prove", "tests", {"folder": "tests/contract"}, 1, 300),
         ]
@@ -94,7 +94,7 @@ def steps(asked: argparse.Namespace) -> list[Step]:
     return [step for step in all_steps if step.part in asked.parts]
 
 
-PEERS = tuple(gpu_fits.PEERS)
+PEERS = tuple(name for name, line in gpu_fits.PEERS.items() if line.gpu)
 
 
 def kernels(asked: argparse.Namespace, n: int) -> Step:

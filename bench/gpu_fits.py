@@ -6,9 +6,6 @@ python bench/gpu_fits.py JOB JSON       prints what it measured as JSON, on its 
 from __future__ import annotations
 
 import hashlib
-import importlib
-import importlib.metadata
-import importlib.util
 import json
 import os
 import sys
@@ -18,6 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from worker import make_known
+
+make_known()
+from bench.clock import Clock  # noqa: E402 - known now
+from bench.peers import PEERS, Ask  # noqa: E402
 
 Facts = dict[str, Any]
 FIT = {
@@ -25,7 +27,6 @@ FIT = {
     "random_state": 0,
 }  # fmt: skip
 QUICK = {"perplexity": 5.0, "max_iter": 30, "early_exaggeration_iter": 10, "random_state": 0}
-PEERS = {"gpu-tsne": "g_tsne", "cuml": "cuml", "tsne-cuda": "tsnecuda"}
 
 
 def rows(n: int, d: int) -> np.ndarray:
@@ -115,23 +116,20 @@ def neighbors(n: int, d: int, device: str, quick: bool) -> Facts:
     return {"n": n, "d": d, "seconds": seconds, "teraflops": 2e-12 * d * n * n / min(seconds)}
 
 
-def peer(name: str, n: int, d: int, quick: bool = False) -> Facts:
+def peer(name: str, n: int, d: int) -> Facts:
     """Fit with another library, by its own defaults at this perplexity; why not, where it can't."""
-    module = PEERS[name]
-    if importlib.util.find_spec(module) is None:
-        return {"peer": name, "left_out": f"{module} is not installed"}
+    line = PEERS[name]
+    reason = line.missing()
+    if reason:
+        return {"peer": name, "left_out": reason}
     X, seconds = rows(n, d), []
-    package = importlib.import_module("cuml.manifold" if name == "cuml" else module)
-    more = {"gpu-tsne": {"device": "cuda"}, "cuml": {"n_neighbors": 90}, "tsne-cuda": {}}[name]
     for _ in range(2):
         began = time.perf_counter()
-        Y = package.TSNE(perplexity=30, **more).fit_transform(X)
-        Y = np.asarray(Y.get() if hasattr(Y, "get") else Y, np.float32)
+        found = line.fit(X, Ask(), Clock())
         seconds.append(time.perf_counter() - began)
-    made_by = importlib.metadata.packages_distributions().get(module, [name])[0]
     return {
-        "peer": name, "version": importlib.metadata.version(made_by), "n": n, "d": d,
-        "seconds": seconds, "kl_divergence": _judged(X, Y),
+        "peer": name, "version": line.version(), "n": n, "d": d, "seconds": seconds,
+        "kl_divergence": _judged(X, found.Y),
     }  # fmt: skip
 
 

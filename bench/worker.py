@@ -14,6 +14,8 @@ HERE = Path(__file__).resolve().parent
 
 def make_known() -> None:
     """Enter the package ``bench`` in ``sys.modules`` without a change of ``sys.path``."""
+    if "bench" in sys.modules:
+        return
     spec = importlib.util.spec_from_file_location(
         "bench", HERE / "__init__.py", submodule_search_locations=[str(HERE)]
     )

@@ -40,7 +40,7 @@ def told(name, call, clock, best):
         seconds.append(clock() - began)
     found.setdefault(name, {})[best.__name__] = 1e3 * float(best(seconds))
 for n_jobs, clock, best in ((1, time.thread_time, np.min), (threads, time.perf_counter, np.median)):
-    ops = choose("cpu", n_jobs).ops
+    ops = choose(sys.argv[5], n_jobs).ops
     Y = held["Y"]
     P = ops.hold(Affinities(held["indptr"], held["indices"], held["data"]))
     box = ops.extent(Y)
@@ -88,7 +88,7 @@ def main(name: str, argv: list[str]) -> None:
         log(f"{n} points, {edges} edges")
         for _ in range(asked.repeats):
             for which, tree in trees.items():
-                runs[which].append(timed(tree, held, asked.threads, calls))
+                runs[which].append(timed(tree, held, asked.threads, calls, fit["device"]))
                 log(f"{which}: {runs[which][-1]}")
     best = {which: together(done) for which, done in runs.items()}
     stages = {
@@ -109,9 +109,9 @@ def keep_map(X: np.ndarray, fit: dict[str, Any], path: Path) -> tuple[int, int]:
     return P.n, P.nnz
 
 
-def timed(tree: Path, held: Path, threads: int, calls: int) -> dict[str, Any]:
+def timed(tree: Path, held: Path, threads: int, calls: int, device: str) -> dict[str, Any]:
     """Time in a process that imports the package of one checkout."""
-    told = [str(held), str(threads), str(calls), str(FEW)]
+    told = [str(held), str(threads), str(calls), str(FEW), device]
     done = subprocess.run(
         [sys.executable, "-c", JOB, *told], env={**os.environ, "PYTHONPATH": str(tree)}, cwd=tree,
         capture_output=True, text=True,
