@@ -144,6 +144,14 @@ class Ops(ABC):
         """Return rows, C order and float32, on the device (backends/cuda/given_rows.py)."""
         raise NotImplementedError
 
+    def sent_values(self, values: Any) -> Any:
+        """Return rows of any real type on the device (backends/cuda/given_rows.py).
+
+        None without one, and for what it can't hold: sparse and empty X, types that neither float32
+        nor float64 holds, and X of more than a share of the memory that is free.
+        """
+        return None
+
     def row_sums(self, values: Array) -> Any:
         """Return what adds up rows of X on the device (backends/cuda/gram.py); None without one."""
         return None

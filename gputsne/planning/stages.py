@@ -108,8 +108,9 @@ def fit_seconds(
     edges_call = calls(case, gpu)[-1]
     moved = 3 * 8.0 * case.nnz / gpu.bandwidth  # P is read, written and read by an order
     return {
-        "prepare": STAGE + 4.0 * n * d / HOST + (_pca(n, d, kept) if kept < d else 0.0),
-        "neighbors": STAGE + 4.0 * n * kept / UPLOAD + _search(n, n, kept, k, gpu),
+        # rows for principal components are sent once, and stay there as prepared
+        "prepare": STAGE + (_pca(n, d, kept) if kept < d else 4.0 * n * d / HOST),
+        "neighbors": STAGE + (4.0 * n * kept / UPLOAD) * (kept == d) + _search(n, n, kept, k, gpu),
         "affinities": STAGE + n * k / ENTRIES,
         "initial": STAGE + _pca(n, kept, c),
         "optimize": STAGE

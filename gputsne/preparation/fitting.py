@@ -93,8 +93,9 @@ def prepare(
         Warn where a few columns outweigh all others. Pass False for metrics that weigh the columns
         themselves (seuclidean, mahalanobis, canberra, hamming) or that are the user's own.
     ops : Ops or None
-        A backend whose device adds up PCA's covariance, where it has one. X that lies on it, as
-        float32 or float64 in C order, is prepared there, unless values are to be imputed.
+        A backend. X that lies on its device, as float32 or float64 in C order, is prepared there,
+        unless values are to be imputed; and so is X in main memory for ``pca``, where a quarter of
+        the device's free memory holds it. What is larger is sent for PCA's covariance alone.
 
     Returns
     -------
@@ -119,17 +120,23 @@ def prepare(
         When all rows are equal, and when a few columns outweigh all others.
     """
     there = None if ops is None or impute is not None else ops.given_rows(X)
+    host = read(X) if there is None else None
+    if host is not None and ops is not None and impute is None and pca is not None:
+        there = ops.sent_values(host.values)
     # What is wrong is named in main memory, and what takes more columns is LAPACK's there.
     wide = there is not None and pca is not None and ops.row_sums(there) is None
     if there is not None and (wide or not there.finite()):
         there = None
-    table = read(X) if there is None else Table(there, None, sparse=False)
+    if there is not None:
+        table = Table(there, None if host is None else host.names, sparse=False)
+    else:
+        table = read(X) if host is None else host
     metric = MetricTraits(recentre, rescale, units_matter)
     n, d = table.shape
     _check_options(scale, pca, n, d)
     if there is None:
         complain_if_not_finite(table, nan_allowed=impute is not None)
-    learned = Preparation(d, table.names)
+    learned = Preparation(d, table.names, sent=host is not None and there is not None)
     if impute is not None:
         learned = replace(learned, fill=_fill_values(table, impute))
     if table.sparse:

@@ -25,6 +25,7 @@ __all__ = ["Preparation"]
 PROJECTION_ROWS = 256
 # Sparse rows of one projection: scipy adds each row up alone, so this bounds memory only.
 SPARSE_ROWS = 8192
+SENT_NUMBERS = 1 << 26  # of rows that are sent to a device at a time: 256 MB of float32
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +50,10 @@ class Preparation:
     factor : float
         A power of two that keeps squared distances inside float32; 1.0 for ordinary data. Distances
         between prepared rows are the user's distances times this factor.
+    sent : bool
+        Whether rows of main memory were sent to a device to be prepared: new ones are, too, so that
+        a fitted row that comes back is the same to the bit. Not stored: a file may be read where
+        there is no device, and there they are the same but for rounding.
     """
 
     n_features_in: int
@@ -59,6 +64,7 @@ class Preparation:
     pca_mean: Array | None = None
     components: Array | None = None
     factor: float = 1.0
+    sent: bool = False
 
     @property
     def n_features_out(self) -> int:
@@ -93,7 +99,8 @@ class Preparation:
         table = read(X)
         self._check_columns(table)
         complain_if_not_finite(table, nan_allowed=self.fill is not None)
-        return self.transform_table(table)
+        sent = self._transform_sent(table, ops) if self.sent and ops is not None else None
+        return self.transform_table(table) if sent is None else sent
 
     def transform_table(self, table: Table) -> FloatArray:
         """Apply what was learned to a table whose columns and values have been checked."""
@@ -127,18 +134,30 @@ class Preparation:
         one = self.pca_mean is not None and (self.mean is None or not self.pca_mean.any())
         return self.fill is None and one
 
-    def transform_there(self, there: Any) -> FloatArray:
+    def _transform_sent(self, table: Table, ops: Any) -> FloatArray | None:
+        """Send rows of main memory to a device and prepare them there; None where it can't."""
+        done = []
+        for rows in row_blocks(*table.shape, SENT_NUMBERS):
+            there = ops.sent_values(table.values[rows])
+            if there is None:
+                return None
+            done.append(self.transform_there(there, rows.start))
+        return done[0] if len(done) == 1 else np.concatenate([np.asarray(part) for part in done])
+
+    def transform_there(self, there: Any, first: int = 0) -> FloatArray:
         """Apply what was learned to rows on a device; see ``transform_table``.
 
         Parameters
         ----------
         there : GivenRows
-            Of a backend (``Ops.given_rows``).
+            Of a backend (``Ops.given_rows``, ``Ops.sent_values``).
+        first : int
+            What messages call the first of them.
         """
         mean = self.pca_mean if self.mean is None else self.mean
         rows, bad = there.prepared(mean, self.scale, self.components, self.factor)
         if bad >= 0:
-            raise _too_large(bad)
+            raise _too_large(first + bad)
         prepared: FloatArray = rows
         return prepared
 

@@ -1,4 +1,4 @@
-"""X that lies on the GPU: checked, measured and prepared there; nothing but numbers comes down.
+"""X on the GPU, given or sent: checked, measured and prepared there; only numbers come down.
 
 Kernels: csrc/cuda/prepare.cu. What is learned from the numbers: gputsne/preparation.
 """
@@ -15,7 +15,7 @@ from gputsne.backends.cuda.held import HeldRows
 from gputsne.base.arrays import device_array
 from gputsne.base.types import Array
 
-__all__ = ["GivenRows", "given_rows"]
+__all__ = ["GivenRows", "given_rows", "sent_values"]
 
 KEPT_TYPES = (np.float32, np.float64)
 
@@ -34,6 +34,27 @@ def given_rows(gpu: Gpu, X: Any) -> GivenRows | None:
     if array is None or array.ndim != 2 or 0 in array.shape or array.dtype not in KEPT_TYPES:
         return None
     return GivenRows(gpu, array) if array.flags.c_contiguous else None
+
+
+def sent_values(gpu: Gpu, values: Any, most: float) -> GivenRows | None:
+    """Return a copy on this GPU of dense rows of main memory; None where it can't be.
+
+    Parameters
+    ----------
+    gpu : Gpu
+    values : array, shape (n, d)
+        As ``gputsne.base.tables.read`` has them.
+    most : float
+        Bytes that it may take.
+    """
+    if not isinstance(values, np.ndarray) or values.size == 0 or values.dtype.kind not in "biuf":
+        return None
+    dtype = next((t for t in KEPT_TYPES if np.can_cast(values.dtype, t)), np.float64)
+    if values.dtype.itemsize > np.dtype(np.float64).itemsize:  # long double may overflow
+        return None
+    if values.size * np.dtype(dtype).itemsize > most:
+        return None
+    return GivenRows(gpu, gpu.put(values, dtype))
 
 
 class GivenRows:

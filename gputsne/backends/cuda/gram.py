@@ -16,7 +16,7 @@ from gputsne.base.pca import F64
 from gputsne.base.rows import row_blocks
 from gputsne.base.types import Array
 
-__all__ = ["MOST_COLUMNS", "RowSums"]
+__all__ = ["MOST_COLUMNS", "RESIDENT", "RowSums"]
 
 # Columns whose eigenvectors LAPACK finds on the host within a second or so.
 MOST_COLUMNS = 1500

@@ -18,8 +18,8 @@ from gputsne.backends.cuda.affinities import AffinityStage
 from gputsne.backends.cuda.device import Gpu
 from gputsne.backends.cuda.edges import Edges
 from gputsne.backends.cuda.field import FieldStage, OnDevice
-from gputsne.backends.cuda.given_rows import GivenRows, given_rows
-from gputsne.backends.cuda.gram import MOST_COLUMNS, RowSums
+from gputsne.backends.cuda.given_rows import GivenRows, given_rows, sent_values
+from gputsne.backends.cuda.gram import MOST_COLUMNS, RESIDENT, RowSums
 from gputsne.backends.cuda.held import HeldAffinities, HeldRows, keep, spill
 from gputsne.backends.cuda.lists import GivenLists, ListStage
 from gputsne.backends.cuda.neighbors import NeighborStage
@@ -197,6 +197,10 @@ class CudaOps(Ops):
     def sent_rows(self, rows: FloatArray) -> GivenRows:
         """See ``Ops``."""
         return GivenRows(self.gpu, self.gpu.put(rows, np.float32))
+
+    def sent_values(self, values: Any) -> GivenRows | None:
+        """See ``Ops``."""
+        return sent_values(self.gpu, values, RESIDENT * self.memory()[0])
 
     def row_sums(self, values: Any) -> RowSums | None:
         """See ``Ops``; None for what is sparse, empty or too wide."""
