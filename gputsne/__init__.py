@@ -10,6 +10,7 @@ from gputsne._version import __version__
 if TYPE_CHECKING:
     from gputsne import affinities, initial, metrics, plotting
     from gputsne import inspection as inspect
+    from gputsne.change import align, drift
     from gputsne.data import datasets, read
     from gputsne.estimator import TSNE, load
     from gputsne.judging import check
@@ -22,8 +23,10 @@ __all__ = [
     "TSNE",
     "__version__",
     "affinities",
+    "align",
     "check",
     "datasets",
+    "drift",
     "errors",
     "initial",
     "inspect",
@@ -40,7 +43,9 @@ __all__ = [
 
 _HOME = {
     "TSNE": "gputsne.estimator",
+    "align": "gputsne.change",
     "check": "gputsne.judging",
+    "drift": "gputsne.change",
     "knn": "gputsne.neighbors",
     "load": "gputsne.estimator",
     "plan": "gputsne.planning.memory",

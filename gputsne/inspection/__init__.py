@@ -4,12 +4,12 @@ Works on any vectors and any map; no fit is needed. Every function returns ``Fin
 read and a flat dict of evidence, which ``gputsne.check`` judges. docs/inspection.md shows them.
 """
 
+from gputsne.base.findings import Findings
 from gputsne.inspection.cluster_number import choose_k
 from gputsne.inspection.cluster_table import clusters
 from gputsne.inspection.comparison import compare_models, spaces, tradeoff
 from gputsne.inspection.downstream import classification, detection
 from gputsne.inspection.far_points import norms, outliers
-from gputsne.inspection.findings import Findings
 from gputsne.inspection.fits import convergence, reproducibility
 from gputsne.inspection.map_faults import symptoms
 from gputsne.inspection.nearest import neighbors

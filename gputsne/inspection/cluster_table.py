@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from gputsne.base.findings import Findings
 from gputsne.base.parameter_table import Whole
-from gputsne.inspection.findings import Findings
 from gputsne.inspection.groups import Groups, read_groups
 from gputsne.inspection.records import read_records
 

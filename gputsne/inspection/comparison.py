@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from gputsne.base.findings import Findings
 from gputsne.base.labels import read_column
 from gputsne.base.parameter_table import Real
 from gputsne.base.rows import finite_points
-from gputsne.inspection.findings import Findings
 from gputsne.metrics import METRICS, Context, silhouette
 
 __all__ = ["compare_models", "spaces", "tradeoff"]

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from gputsne.base.findings import Findings
 from gputsne.base.parameter_table import Whole
 from gputsne.base.rows import finite_points
-from gputsne.inspection.findings import Findings
 
 __all__ = ["classification", "detection"]
 

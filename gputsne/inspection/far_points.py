@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from gputsne.base.findings import Findings
 from gputsne.base.parameter_table import Whole
 from gputsne.base.rows import finite_points
-from gputsne.inspection.findings import Findings
 from gputsne.inspection.records import read_records
 from gputsne.neighbors import knn
 

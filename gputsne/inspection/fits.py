@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gputsne.base.findings import Findings
 from gputsne.base.parameter_table import Whole
 from gputsne.base.rows import finite_points
-from gputsne.inspection.findings import Findings
 
 __all__ = ["convergence", "reproducibility"]
 

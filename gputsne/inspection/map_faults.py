@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gputsne.base.findings import Findings
 from gputsne.base.labels import LabelColumn, read_column
 from gputsne.base.tables import read
-from gputsne.inspection.findings import Findings
 from gputsne.inspection.fits import convergence, reproducibility
 from gputsne.metrics import Context
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gputsne.base.findings import Findings
 from gputsne.base.parameter_table import Whole
 from gputsne.base.rows import finite_points
-from gputsne.inspection.findings import Findings
 from gputsne.inspection.records import Records, read_records
 from gputsne.metrics.spaces import EuclideanSpace, Space, read_space
 from gputsne.neighbors import metric_for

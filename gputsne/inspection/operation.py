@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from gputsne.base.findings import Findings
 from gputsne.base.parameter_table import Real, Whole
-from gputsne.inspection.findings import Findings
 
 __all__ = ["footprint", "latency"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gputsne.base.findings import Findings
 from gputsne.base.parameter_table import Real, Whole
-from gputsne.inspection.findings import Findings
 from gputsne.inspection.nearest import Points
 from gputsne.inspection.records import Records, read_records
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gputsne.base.findings import Findings
 from gputsne.base.parameter_table import Real, Whole
 from gputsne.base.rows import finite_points
 from gputsne.base.tables import read
-from gputsne.inspection.findings import Findings
 
 __all__ = ["column_stability", "stability"]
 

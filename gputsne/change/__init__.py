@@ -1,0 +1,10 @@
+"""Maps over time: laid onto each other by ids, and how far maps and their data have drifted.
+
+Works on any vectors and any map; no fit is needed. docs/change.md shows it.
+"""
+
+from gputsne.change.alignment import Alignment, align
+from gputsne.change.drifting import drift
+from gputsne.change.identity import shared_rows
+
+__all__ = ["Alignment", "align", "drift", "shared_rows"]
