@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from gputsne.neighbors import knn
     from gputsne.planning.memory import plan
     from gputsne.plotting import plot
+    from gputsne.sampling import Reservoir, sample
     from gputsne.sweeps import sweep
 
 __all__ = [
     "TSNE",
+    "Reservoir",
     "__version__",
     "affinities",
     "align",
@@ -37,11 +39,13 @@ __all__ = [
     "plot",
     "plotting",
     "read",
+    "sample",
     "sweep",
     "types",
 ]
 
 _HOME = {
+    "Reservoir": "gputsne.sampling",
     "TSNE": "gputsne.estimator",
     "align": "gputsne.change",
     "check": "gputsne.judging",
@@ -51,6 +55,7 @@ _HOME = {
     "plan": "gputsne.planning.memory",
     "plot": "gputsne.plotting",
     "read": "gputsne.data",
+    "sample": "gputsne.sampling",
     "sweep": "gputsne.sweeps",
 }
 _MODULES = {

@@ -34,7 +34,7 @@ LEVELS: list[set[str]] = [
 ]
 # A tower beside the stages: what judges or explains a map needs no fit, only points and neighbours;
 # what inspects or compares maps asks the metrics, too.
-SIDE = {"metrics", "inspection", "change"}
+SIDE = {"metrics", "inspection", "change", "sampling"}
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 LEVEL |= dict.fromkeys(SIDE, LEVEL["planning"]) | {"metrics": LEVEL["engine"]}
 SIDE_MAY = {"base", "neighbors", "metrics", "_version"}

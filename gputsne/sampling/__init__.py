@@ -1,0 +1,10 @@
+"""Fewer rows for a map, chosen so that they stand for all: from arrays and from streams.
+
+docs/sampling.md shows it.
+"""
+
+from gputsne.sampling.choosing import Sample, sample
+from gputsne.sampling.coverage import coverage
+from gputsne.sampling.reservoir import Reservoir
+
+__all__ = ["Reservoir", "Sample", "coverage", "sample"]

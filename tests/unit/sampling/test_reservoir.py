@@ -1,0 +1,116 @@
+"""A reservoir: every row the same chance, weights as told, memory of the sample alone."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from scipy.stats import chisquare
+
+from gputsne.sampling import Reservoir
+
+
+def column(first, last):
+    return np.arange(first, last, dtype=np.float64)[:, None]
+
+
+@pytest.mark.parametrize("batch", [1, 7, 40])
+def test_every_row_has_the_same_chance(batch):
+    taken = np.zeros(40)
+    for seed in range(600):
+        kept = Reservoir(8, random_state=seed)
+        for first in range(0, 40, batch):
+            kept.add(column(first, min(40, first + batch)))
+        assert kept.seen == 40
+        np.testing.assert_array_equal(kept.rows[:, 0], kept.places)
+        assert len(np.unique(kept.places)) == 8
+        taken[kept.places] += 1
+    assert chisquare(taken).pvalue > 1e-3  # without repetition the statistic is smaller still
+
+
+def test_batches_make_no_difference():
+    told = []
+    for batch in (1, 13, 1000):
+        kept = Reservoir(20, random_state=3)
+        for first in range(0, 1000, batch):
+            kept.add(column(first, min(1000, first + batch)))
+        told.append(kept.places.tolist())
+    assert told[0] == told[1] == told[2]
+
+
+def test_weights_are_chances():
+    weights = np.repeat([1.0, 3.0, 0.0], [20, 20, 5])
+    first = np.zeros(45)
+    for seed in range(2000):
+        kept = Reservoir(1, weighted=True, random_state=seed)
+        for part in (slice(0, 15), slice(15, 45)):
+            kept.add(column(0, 45)[part], weights=weights[part])
+        first[kept.places[0]] += 1
+    assert first[40:].sum() == 0
+    expected = 2000 * weights[:40] / weights.sum()  # of one row: in proportion, exactly
+    assert chisquare(first[:40], expected).pvalue > 1e-3
+
+
+def test_few_rows_are_all_kept_in_their_order():
+    kept = Reservoir(10)
+    assert kept.rows.shape == (0, 0)
+    kept.add(column(0, 4), ids=list("abcd"))
+    assert kept.ids == list("abcd")
+    np.testing.assert_array_equal(kept.rows, column(0, 4))
+    kept.add(column(4, 4))
+    assert kept.seen == 4
+
+
+def test_memory_is_that_of_the_sample():
+    kept = Reservoir(100, random_state=0)
+    batch = np.zeros((10_000, 20))
+    kept.add(batch)
+    tracemalloc.start()
+    for _ in range(30):
+        kept.add(batch)
+    now, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept.seen == 310_000
+    assert now < batch.nbytes / 4
+
+
+def test_what_came_first_is_not_the_callers():
+    batch = column(0, 5)
+    kept = Reservoir(5)
+    kept.add(batch)
+    batch[:] = 99
+    np.testing.assert_array_equal(kept.rows, column(0, 5))
+
+
+def test_wider_types_are_kept():
+    kept = Reservoir(3, random_state=0)
+    kept.add(np.ones((3, 1), np.int16))
+    for _ in range(40):
+        kept.add(np.full((3, 1), 0.5))
+    assert (kept.rows == 0.5).any()
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"batch": np.ones((2, 3))}, "batch has 3 columns, those before had 1"),
+        ({"batch": column(0, 2), "ids": ["a"]}, "ids has 1 entries for 2 rows"),
+        ({"batch": column(0, 2), "weights": [1, 1]}, "takes none: pass weighted=True"),
+        ({"batch": ["a", "b"]}, "batch must hold numbers"),
+    ],
+)
+def test_a_bad_batch_changes_nothing(how, said):
+    kept = Reservoir(2, random_state=0)
+    kept.add(column(0, 2))
+    with pytest.raises((ValueError, TypeError), match=said):
+        kept.add(**how)
+    assert kept.seen == 2
+    np.testing.assert_array_equal(kept.rows, column(0, 2))
+
+
+def test_a_weighted_reservoir_needs_weights():
+    with pytest.raises(ValueError, match="needs weights"):
+        Reservoir(2, weighted=True).add(column(0, 2))
+    with pytest.raises(ValueError, match="size=0 must be at least 1"):
+        Reservoir(0)
