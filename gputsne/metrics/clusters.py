@@ -103,15 +103,14 @@ def silhouette_of(context: Context, *, k: int = 10) -> Estimate:
     """
     labelled, codes = context.labelled
     counts = _class_sizes(labelled, codes, "the silhouette")
-    order = np.argsort(codes, kind="stable")
-    starts = np.cumsum(counts) - counts
     scores = np.zeros(len(labelled.rows))
 
     def score(part: slice, D: F64) -> None:
         asked = labelled.rows[part]
         here, own = np.arange(len(asked)), codes[asked]
         D[here, asked] = 0.0
-        sums = np.add.reduceat(np.sqrt(D, out=D)[:, order], starts, axis=1)
+        far = np.sqrt(D, out=D)
+        sums = np.stack([np.bincount(codes, row, len(counts)) for row in far])
         inside = sums[here, own] / np.maximum(counts[own] - 1, 1)
         sums /= counts
         sums[here, own] = np.inf
