@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import numbers
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,15 +10,13 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any, overload
 
-import numpy as np
-
 from gputsne.base.arrays import host
 from gputsne.base.labels import read_column
 from gputsne.base.parameter_table import Whole
 from gputsne.base.tables import admitted
 from gputsne.base.types import KNNGraph
 from gputsne.estimator import TSNE
-from gputsne.metrics import METRICS, compare
+from gputsne.metrics import best, compare
 from gputsne.model import pipeline
 from gputsne.model.input import matrix_of
 from gputsne.model.parameters import Parameters
@@ -137,14 +134,8 @@ class Sweep(Sequence[Trial]):
             For a metric that there is none of, that no trial has a value of, or that needs labels
             where there were none.
         """
-        if metric not in METRICS:
-            raise ValueError(f"metric={metric!r} is none of the metrics {', '.join(METRICS)}")
-        values = [trial.scores.get(metric, math.nan) for trial in self.trials]
-        if np.isnan(values).all():
-            need = " and the sweep had no labels" if "labels" in METRICS[metric].needs else ""
-            raise ValueError(f"metric={metric!r} has no value in any trial{need}; take another")
-        sign = 1.0 if METRICS[metric].best > METRICS[metric].worst else -1.0
-        return self.trials[int(np.nanargmax(sign * np.asarray(values)))]
+        found = {str(i): trial.scores for i, trial in enumerate(self.trials)}
+        return self.trials[int(best(found, metric))]
 
     def plot(
         self,
@@ -257,7 +248,7 @@ def sweep(
     _check_wishes(n, labels, k, sample)
     found: dict[int, KNNGraph] = {}
     groups = _groups(checked)
-    for group in groups:
+    for group in (alike for alike in groups if len(alike) > 1):
         longest = max(group, key=lambda i: checked[i].k_for(n, checked[i].perplexity_for(n)))
         graph = pipeline.search(X, checked[longest])
         found |= dict.fromkeys(group, graph)
@@ -319,6 +310,8 @@ def _names(settings: list[dict[str, Any]]) -> list[str]:
     several = [name for name, seen in values.items() if len(seen) > 1] or ["perplexity"]
 
     def told(name: str, value: Any) -> str:
+        if isinstance(value, float) and value.is_integer():
+            return f"{name}={value:.0f}"
         if value is None or isinstance(value, str | numbers.Number):
             return f"{name}={value}"
         return f"{name}=#{1 + [id(other) for other in values[name]].index(id(value))}"
@@ -332,14 +325,15 @@ def _names(settings: list[dict[str, Any]]) -> list[str]:
 
 
 def _groups(checked: list[Parameters]) -> list[list[int]]:
-    """Return which trials can share one search; those that don't search are in none."""
+    """Return which trials share one search, alone or with others; who doesn't search is in none."""
     groups: dict[tuple[int, ...], list[int]] = {}
     for i, params in enumerate(checked):
         given = params.neighbors is not None and not isinstance(params.neighbors, str)
-        if given or params.p_given or params.has_no_rows or params.affinity not in SHARED:
+        if given or params.p_given or params.has_no_rows:
             continue
-        groups.setdefault(_same(params, SEARCHED_BY), []).append(i)
-    return [group for group in groups.values() if len(group) > 1]
+        alone = () if params.affinity in SHARED else (i,)
+        groups.setdefault((*_same(params, SEARCHED_BY), *alone), []).append(i)
+    return list(groups.values())
 
 
 def _same(params: Parameters, names: Sequence[str]) -> tuple[int, ...]:

@@ -9,10 +9,12 @@ import click
 
 from gputsne._version import __version__
 from gputsne.cli.commands.check import check
+from gputsne.cli.commands.compare import compare
 from gputsne.cli.commands.demo import demo
 from gputsne.cli.commands.embed import embed
 from gputsne.cli.commands.info import info, plan
 from gputsne.cli.commands.metrics import metrics
+from gputsne.cli.commands.sweep import sweep
 from gputsne.cli.commands.transform import transform
 from gputsne.cli.errors import EXIT_CODES, ErrorGroup
 
@@ -26,6 +28,8 @@ Examples:
   gputsne transform model.npz new.npy -o new.csv
   gputsne metrics points.npy map.npy --json > evidence.json
   gputsne check evidence.json --profile diagnose
+  gputsne compare points.npy tsne.npy umap.npy --best knn_preservation
+  gputsne sweep points.csv --labels kind --plot triptych.png
   gputsne plan 1000000 50
 
 Completion of commands and options by the tab key, in bash (zsh, fish alike):
@@ -48,5 +52,5 @@ def main() -> None:
     """
 
 
-for command in (demo, embed, transform, metrics, check, info, plan):
+for command in (demo, embed, transform, metrics, compare, sweep, check, info, plan):
     main.add_command(command)

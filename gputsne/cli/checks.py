@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from gputsne.base.parameter_table import CONDITIONS, TABLE
 from gputsne.cli.parameters import FLAGS
+from gputsne.cli.wording import in_shell
 
 _NAMED = re.compile(r"\b([a-z_]+)=")
-IN_A_SHELL: Final = {"or pass an array": "or give an .npy file", " and no callable": ""}
 
 
 def check_parameters(chosen: dict[str, Any]) -> None:
@@ -39,7 +39,8 @@ def check_parameters(chosen: dict[str, Any]) -> None:
             continue
         for condition in (CONDITIONS[name] for name in row.idle):
             if condition.holds(params):
-                said = f"{value} has no effect with {condition.words(params)}; leave it out"
+                why = in_shell(condition.words(params))
+                said = f"{value} has no effect with {why}; leave it out"
                 raise click.BadParameter(said, param_hint=FLAGS[row.name])
 
 
@@ -71,7 +72,6 @@ def _check_metric(metric: Any) -> None:
 
 def _usage(said: str, chosen: dict[str, Any]) -> click.UsageError:
     """Return the error under the option that it is about: the first parameter named and given."""
-    for python, shell in IN_A_SHELL.items():
-        said = said.replace(python, shell)
     named = [FLAGS[name] for name in _NAMED.findall(said) if name in chosen and name in FLAGS]
+    said = in_shell(said)
     return click.BadParameter(said, param_hint=named[0]) if named else click.UsageError(said)

@@ -24,6 +24,7 @@ from gputsne.cli.output import (
     silence_standard_output,
     standard_output_is_closed,
 )
+from gputsne.cli.wording import in_shell
 from gputsne.runs.outcome import INTERRUPTED, Outcome, Terminated, outcome_of
 
 EXIT_CODES: Final = (
@@ -90,7 +91,9 @@ def _show_warning(
     message: Warning | str, category: type[Warning], *where: Any, **more: Any
 ) -> None:
     """Show a warning as one line without the place in the code it came from."""
-    say(f"gputsne: {' '.join(str(message).split())}", err=True)
+    context = click.get_current_context(silent=True)
+    said = in_shell(" ".join(str(message).split()), context.command if context else None)
+    say(f"gputsne: {said}", err=True)
 
 
 class ErrorGroup(click.Group):
@@ -147,5 +150,6 @@ class ErrorGroup(click.Group):
         cause = error.error if isinstance(error, Exit) else error
         if ctx.meta.get("gputsne.verbose") and cause is not None:
             say("".join(traceback.format_exception(cause)), err=True)
-        say(f"gputsne: {outcome.message}", err=True)
+        command = self.commands.get(ctx.invoked_subcommand or "")
+        say(f"gputsne: {in_shell(outcome.message, command)}", err=True)
         ctx.exit(outcome.exit_code)

@@ -18,6 +18,7 @@ import click
 from gputsne.base.parameter_table import TABLE, Param, Real, Whole, Word
 from gputsne.cli.options import (
     ABOVE_0,
+    Decorator,
     Number,
     WholeNumber,
     bytes_of,
@@ -174,7 +175,12 @@ def elsewhere(name: str) -> str:
     return foreign.split(";")[0].split(",")[0] if foreign.startswith("leave it out") else ""
 
 
-parameter_options = options("t-SNE", *map(_option, ROWS))
+def options_of(wanted: Callable[[str], bool] = lambda name: True) -> Decorator:
+    """Return a decorator that adds the options of those parameters whose names are wanted."""
+    return options("t-SNE", *(_option(row) for row in ROWS if wanted(row.name)))
+
+
+parameter_options = options_of()
 
 
 def tsne_parameters(given: dict[str, Any]) -> dict[str, Any]:

@@ -33,8 +33,8 @@ def check_bytes(path: Path, what: str, size: int, memory_limit: int | None) -> N
     if size > allowed:
         raise OverMemory(
             f"{path}: {what} takes {size_text(size)}, more than "
-            f"{'this machine has' if memory_limit is None else 'the memory limit'}, "
-            f"{size_text(allowed)}"
+            f"{'this machine has' if memory_limit is None else 'the memory limit or what is free'}"
+            f", {size_text(allowed)}"
         )
 
 

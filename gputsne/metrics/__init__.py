@@ -18,7 +18,7 @@ from gputsne.metrics.context import Context
 from gputsne.metrics.coranking import rnx, rnx_curve
 from gputsne.metrics.distances import distance_correlation, distance_pearson, stress
 from gputsne.metrics.estimate import Estimate
-from gputsne.metrics.evaluation import compare, evaluate, per_point
+from gputsne.metrics.evaluation import best, compare, evaluate, per_point
 from gputsne.metrics.neighborhood import (
     continuity,
     jaccard,
@@ -35,6 +35,7 @@ __all__ = [
     "Context",
     "Estimate",
     "Metric",
+    "best",
     "calinski_harabasz",
     "class_preservation",
     "cluster_conductance",

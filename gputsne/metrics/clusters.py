@@ -110,7 +110,7 @@ def silhouette_of(context: Context, *, k: int = 10) -> Estimate:
         here, own = np.arange(len(asked)), codes[asked]
         D[here, asked] = 0.0
         far = np.sqrt(D, out=D)
-        sums = np.stack([np.bincount(codes, row, len(counts)) for row in far])
+        sums = np.array([np.bincount(codes, row, len(counts)) for row in far], np.float64)
         inside = sums[here, own] / np.maximum(counts[own] - 1, 1)
         sums /= counts
         sums[here, own] = np.inf

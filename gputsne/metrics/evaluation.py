@@ -12,7 +12,7 @@ from gputsne.base.errors import UndefinedMetric
 from gputsne.metrics.context import Context
 from gputsne.metrics.table import METRICS
 
-__all__ = ["compare", "evaluate", "per_point"]
+__all__ = ["best", "compare", "evaluate", "per_point"]
 
 # Points asked where the caller leaves it open, and distances that they may cost in each space,
 # 20 s or so of one core at 50 columns (2000 points of 200,000 in 3 s per 8 10^7).
@@ -138,6 +138,43 @@ def compare(
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"map {name!r}: {error}") from error
     return found
+
+
+def best(found: Mapping[str, Mapping[str, float]], metric: str = "knn_preservation") -> str:
+    """Return which map is best by a metric; of equals the first.
+
+    Parameters
+    ----------
+    found : mapping of str to mapping of str to float
+        What ``compare`` returns, or values of ``evaluate`` by name.
+    metric : str, default "knn_preservation"
+        A name of ``METRICS``; the table says which end of its range is good.
+
+    Returns
+    -------
+    str
+        The map's name.
+
+    Raises
+    ------
+    ValueError
+        For a metric that there is none of, or that no map has a value of.
+
+    Examples
+    --------
+    >>> best({"a": {"stress": 0.4}, "b": {"stress": 0.2}}, "stress")
+    'b'
+    """
+    if metric not in METRICS:
+        raise ValueError(f"metric={metric!r} is none of the metrics {', '.join(METRICS)}")
+    names = list(found)
+    values = np.array([found[name].get(metric, np.nan) for name in names], np.float64)
+    if np.isnan(values).all():
+        labels = "labels" in METRICS[metric].needs
+        need = "; it needs labels of two classes or more" if labels else ""
+        raise ValueError(f"metric={metric!r} has no value of any map{need}; take another")
+    sign = 1.0 if METRICS[metric].best > METRICS[metric].worst else -1.0
+    return names[int(np.nanargmax(sign * values))]
 
 
 def _context(

@@ -69,6 +69,22 @@ def test_what_changes_the_neighbours_is_searched_again(cloud, searches):
         np.testing.assert_array_equal(trial.model.embedding_, alone.embedding_)
 
 
+@pytest.mark.parametrize(
+    ("how", "lists"),
+    [
+        ({"perplexity": 5}, [15]),
+        ({"perplexity": 5, "grid": {"scale": [True, False]}}, [15, 15]),
+        ({"perplexity": 30.0, "affinity": "fixed_sigma", "sigma": 1.0, "n_neighbors": 9,
+          "seeds": (0, 1)}, [9, 9]),
+    ],
+    ids=["one map", "each its own rows", "affinities of a width"],
+)  # fmt: skip
+def test_searches_that_serve_one_map_are_counted(cloud, searches, how, lists):
+    found = gputsne.sweep(cloud[0], **how, **QUICK)
+    assert searches == lists
+    assert found.searches == len(lists)
+
+
 def test_scores_are_those_of_evaluate(cloud):
     X, group = cloud
     found = gputsne.sweep(X, group, perplexity=8, grid={"metric": ["euclidean", "cosine"]}, **QUICK)
@@ -200,7 +216,7 @@ def test_what_can_not_be_swept_is_named_before_anything_is_fitted(
 
 @pytest.mark.parametrize(
     ("metric", "words"),
-    [("speed", "metric='speed' is none of"), ("knn_accuracy", "the sweep had no labels")],
+    [("speed", "metric='speed' is none of"), ("knn_accuracy", "it needs labels")],
 )
 def test_best_by_what_there_is_not(cloud, metric, words):
     found = gputsne.sweep(cloud[0], perplexity=6, **QUICK)

@@ -25,6 +25,7 @@ from gputsne.cli.options import (
     options,
 )
 from gputsne.cli.output import Output, seconds
+from gputsne.cli.wording import in_shell
 from gputsne.runs import record
 
 MODELS = ("h100", "h200")  # GPUs that gputsne/planning/roofline.py has a model of
@@ -141,7 +142,7 @@ def plan(
     try:
         planned = gputsne.plan(n, d, **{k: v for k, v in given.items() if v is not None})
     except ValueError as error:  # all it was given is the command line's
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(in_shell(str(error))) from error
     facts = {
         "n": n,
         "d": d,

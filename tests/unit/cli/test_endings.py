@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from gputsne.base import deadline
 from gputsne.base.errors import BackendUnavailable, DependencyMissing, FitInterrupted, OverMemory
 from gputsne.cli import main
+from gputsne.cli.wording import in_shell
 
 
 class Stand:
@@ -99,8 +100,8 @@ def test_done(stand):
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [
-        (ValueError("perplexity=500\nneeds 1501 points"), 3, "perplexity=500 needs 1501 points"),
-        (TypeError("metric=3 is no name"), 3, "metric=3"),
+        (ValueError("perplexity=500\nneeds 1501 points"), 3, "--perplexity 500 needs 1501 points"),
+        (TypeError("metric=3 is no name"), 3, "--metric 3"),
         (OverMemory("needs 9 GiB, 8 allowed"), 4, "needs 9 GiB"),
         (MemoryError(), 4, "out of memory"),
         (BackendUnavailable("cuda: no driver"), 2, "cuda: no driver"),
@@ -117,7 +118,7 @@ def test_errors_are_one_line(stand, error, code, said):
     assert result.stdout == ""
     assert files() == {"run.json"}
     assert status()["exit_code"] == code
-    assert said in status()["error"]
+    assert said in in_shell(status()["error"])  # the record has Python's names, as its parameters
 
 
 def test_a_fault_of_our_own_keeps_its_traceback(stand):

@@ -85,4 +85,6 @@ def test_new_rows_with_missing_cells():
 
 def test_another_refusal_stays_as_it_is():
     np.save("x.npy", points())
-    assert "pca=9" in run("embed", "x.npy", "-o", "map.csv", "--pca", "9").stderr
+    said = run("embed", "x.npy", "-o", "map.csv", "--pca", "9").stderr
+    assert "--pca 9 must be" in said
+    assert "leave --pca out to keep all columns" in said

@@ -74,7 +74,7 @@ def test_symptoms_are_measured_and_judged():
         (["x.npy", "x.txt"], 2, "x.txt"),
         (["x.npy", "y.npy", "--meta", "time"], 2, "no effect without --symptoms"),
         (["x.npy", "y.npy", "--map-key", "k"], 2, "--map-key"),
-        (["x.npy", "y.npy", "-k", "90"], 3, "k=90 needs at least"),
+        (["x.npy", "y.npy", "-k", "90"], 3, "-k 90 needs at least"),
         (["x.npy", "y.npy", "--metric", "far"], 3, "far"),
         (["x.npy", "-"], 2, "only IN and OUT may be -"),
     ],

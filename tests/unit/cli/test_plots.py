@@ -104,7 +104,7 @@ def test_what_has_no_effect_is_usage(drawn, arguments, said):
 def test_a_palette_that_does_not_fit_is_known_before_the_fit(drawn):
     result = run("--labels", "kind", "--plot", "m.png", "--palette", "no-such-scale")
     assert result.exit_code == 3, result.output
-    assert "gputsne: --plot: palette='no-such-scale'" in result.stderr
+    assert "gputsne: --plot: --palette no-such-scale is no" in result.stderr
     assert not Path("map.csv").exists()
 
 

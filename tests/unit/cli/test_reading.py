@@ -91,7 +91,8 @@ def test_the_memory_limit_holds_before_anything_is_read():
     result = embed("x.npz", "--memory-limit", "1M")
     assert result.exit_code == 4
     assert result.stderr == (
-        "gputsne: x.npz: array 'X' takes 8.0 MB, more than the memory limit, 1.0 MB\n"
+        "gputsne: x.npz: array 'X' takes 8.0 MB, more than the memory limit or what is "
+        "free, 1.0 MB\n"
     )
 
 

@@ -93,7 +93,7 @@ def test_transform_places_rows_as_the_model_does(digits):
         ("transform nope.npz x.npy -o new.npy", 3, "no such file"),
         ("transform x.npy x.npy -o new.npy", 3, "x.npy is no model of gputsne"),
         ("embed nan.npy -o new.npy", 3, "fill them: --impute mean"),
-        ("embed x.npy -o new.npy --n-neighbors 5000", 3, "n_neighbors=5000"),
+        ("embed x.npy -o new.npy --n-neighbors 5000", 3, "--n-neighbors 5000"),
         ("embed x.npy -o new.npy --device cuda", 2, "cuda"),
         ("embed x.npy -o new.npy --memory-limit 1K", 4, "memory"),
     ],
@@ -150,7 +150,7 @@ def test_a_warning_is_one_line_too(digits):
     short = ("--max-iter", "20", "--early-exaggeration-iter", "10")
     result = run("embed", "x.npy", "-o", "map.npy", "--perplexity", "500", *short)
     assert result.exit_code == 0, result.output
-    assert re.fullmatch("gputsne: perplexity=500.*\n", result.stderr)
+    assert re.fullmatch("gputsne: --perplexity 500.*\n", result.stderr)
 
 
 def test_transform_of_another_width_is_bad_input(digits):
