@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gputsne.change import align, drift
     from gputsne.data import datasets, read
     from gputsne.estimator import TSNE, load
-    from gputsne.judging import check
+    from gputsne.judging import advise, check
     from gputsne.neighbors import knn
     from gputsne.planning.memory import plan
     from gputsne.plotting import plot
@@ -24,6 +24,7 @@ __all__ = [
     "TSNE",
     "Reservoir",
     "__version__",
+    "advise",
     "affinities",
     "align",
     "check",
@@ -47,6 +48,7 @@ __all__ = [
 _HOME = {
     "Reservoir": "gputsne.sampling",
     "TSNE": "gputsne.estimator",
+    "advise": "gputsne.judging",
     "align": "gputsne.change",
     "check": "gputsne.judging",
     "drift": "gputsne.change",

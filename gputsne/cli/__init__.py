@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from gputsne._version import __version__
+from gputsne.cli.commands.advise import advise
 from gputsne.cli.commands.check import check
 from gputsne.cli.commands.compare import compare
 from gputsne.cli.commands.demo import demo
@@ -30,7 +31,7 @@ Examples:
   gputsne check evidence.json --profile diagnose
   gputsne compare points.npy tsne.npy umap.npy --best knn_preservation
   gputsne sweep points.csv --labels kind --plot triptych.png
-  gputsne plan 1000000 50
+  gputsne advise 1000000 50 --goal explore
 
 Completion of commands and options by the tab key, in bash (zsh, fish alike):
   eval "$(_GPUTSNE_COMPLETE=bash_source gputsne)"
@@ -52,5 +53,5 @@ def main() -> None:
     """
 
 
-for command in (demo, embed, transform, metrics, compare, sweep, check, info, plan):
+for command in (demo, embed, transform, metrics, compare, sweep, check, info, plan, advise):
     main.add_command(command)

@@ -13,7 +13,7 @@ IN_A_SHELL: Final = {"or pass an array": "or give an .npy file", " and no callab
 # What stands in quotes, in a path or in a longer word is the user's own: a column, a file.
 _ALONE: Final = r"(?<![\w./'\"-])"
 _ASSIGNED: Final = re.compile(
-    rf"{_ALONE}(?P<name>[a-z]\w*)=(?:'(?P<word>[^'\s,]*)'|(?P<on>True\b)|(?=[^\s=]))"
+    rf"{_ALONE}(?P<name>[a-z]\w*)=(?:(?P<quote>['\"])(?P<word>[^'\"\s,]*)(?P=quote)|(?P<on>True\b)|(?=[^\s=]))"
 )
 _NONE: Final = re.compile(r"\bpass (?P<name>[a-z]\w*)=None to\b")
 _ADVICE: Final = re.compile(r"\b(?P<verb>lower|raise) (?P<name>[a-z]+)\b")

@@ -3,9 +3,10 @@
 Every threshold is a row of the file; checklists, diagnosis, JUnit, HTML and exit code are views.
 """
 
+from gputsne.judging.advice import Advice, advise
 from gputsne.judging.checklist import Checklist, Row
 from gputsne.judging.evidence import evidence_of
 from gputsne.judging.rules import Rule, read_rules
 from gputsne.judging.verdict import check
 
-__all__ = ["Checklist", "Row", "Rule", "check", "evidence_of", "read_rules"]
+__all__ = ["Advice", "Checklist", "Row", "Rule", "advise", "check", "evidence_of", "read_rules"]

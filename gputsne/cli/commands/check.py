@@ -12,6 +12,7 @@ from gputsne.cli.errors import Exit
 from gputsne.cli.options import PATH, Command, option, options, print_options
 from gputsne.cli.output import output_of
 from gputsne.cli.targets import check_targets, no_dash
+from gputsne.cli.wording import in_shell
 from gputsne.data import BadInput
 from gputsne.runs.outcome import FAILED, Outcome, shown
 
@@ -90,7 +91,7 @@ def check(ctx: click.Context, /, files: tuple[Path, ...], **given: Any) -> None:
         found.to_junit(given["junit"])
     if given["html"] is not None:
         found.to_html(given["html"])
-    shell.result(str(found), found.to_dict())
+    shell.result(in_shell(str(found)), found.to_dict())
     if found.exit_code:
         raise Exit(Outcome(FAILED, _reason(found)))
 
