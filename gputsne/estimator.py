@@ -226,7 +226,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
             setattr(self, row.name, given[row.name])
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Embed X.
+        """Compute the map of X.
 
         Parameters
         ----------

@@ -67,6 +67,15 @@ def perplexity(
 def perplexities_of(perplexity: float | Sequence[float]) -> npt.NDArray[np.float64]:
     """Return the perplexity or perplexities as a checked array, shape (q,), float64.
 
+    Parameters
+    ----------
+    perplexity : float or sequence of float
+        As in ``TSNE``.
+
+    Returns
+    -------
+    array, shape (q,), float64
+
     Raises
     ------
     TypeError
@@ -91,6 +100,18 @@ def n_neighbors_for(perplexity: float | Sequence[float], n: int) -> int:
 
     Three times the perplexity, as in van der Maaten (2014), and never more than ``n - 1``.
 
+    Parameters
+    ----------
+    perplexity : float or sequence of float
+        As in ``TSNE``.
+    n : int
+        Points.
+
+    Returns
+    -------
+    int
+        Neighbours per point.
+
     Examples
     --------
     >>> n_neighbors_for(30.0, 1000), n_neighbors_for([10, 50], 100)
@@ -105,6 +126,20 @@ def clip_perplexity(perplexity: float, neighbors: int, among: str = "") -> float
 
     A perplexity near the number of neighbours leaves no weights to tell near from far, and the map
     keeps nothing. Where ``among`` says what the neighbours are, the change is warned of.
+
+    Parameters
+    ----------
+    perplexity : float
+        As it is asked for.
+    neighbors : int
+        Neighbours of each point.
+    among : str, default ""
+        What the neighbours are, for the warning; empty for none.
+
+    Returns
+    -------
+    float
+        At least 1.
 
     Examples
     --------

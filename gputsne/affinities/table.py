@@ -31,15 +31,15 @@ class Affinity:
     ----------
     make : callable
         ``make(graph, ops=..., **options)``, or ``make(P)`` where no graph is read.
+    meaning : str
+        One line for help texts.
+    n_neighbors : callable or None
+        ``n_neighbors(n, **options)``: neighbours per point to search for among ``n`` points, at
+        most ``n - 1``. None where X is P itself and no graph is read.
     options : tuple of str
         Keywords it takes beside the graph.
     needs : tuple of str
         Those of them that have no default.
-    n_neighbors : callable or None
-        ``n_neighbors(n, **options)``: neighbours per point to search for among ``n`` points, at
-        most ``n - 1``. None where X is P itself and no graph is read.
-    meaning : str
-        One line for help texts.
     """
 
     make: Callable[..., Affinities]

@@ -19,21 +19,85 @@ class SetupOps(Protocol):
     """The operations a backend lends to this stage."""
 
     def lengths(self, graph: KNNGraph) -> FloatArray | None:
-        """Return the distances, checked, where the backend keeps arrays; None for main memory."""
+        """Return the distances, checked, where the backend keeps arrays.
+
+        Parameters
+        ----------
+        graph : KNNGraph
+            Neighbour lists, shape (n, k).
+
+        Returns
+        -------
+        array, shape (n, k), float32, or None
+            None where main memory is the place to do it.
+        """
 
     def equal_weights(self, graph: KNNGraph) -> FloatArray | None:
-        """Return 1 / neighbours for each; None where main memory is the place to do it."""
+        """Return 1 / neighbours for each.
+
+        Parameters
+        ----------
+        graph : KNNGraph
+            Neighbour lists, shape (n, k).
+
+        Returns
+        -------
+        array, shape (n, k), float32, or None
+            None where main memory is the place to do it.
+        """
 
     def fixed_width(self, graph: KNNGraph, sigma: float) -> FloatArray | None:
-        """Return the weights of Gaussians of one width; None as in ``equal_weights``."""
+        """Return the weights of Gaussians of one width.
+
+        Parameters
+        ----------
+        graph : KNNGraph
+            Neighbour lists, shape (n, k).
+        sigma : float
+            The width, unit of the distances.
+
+        Returns
+        -------
+        array, shape (n, k), float32, or None
+            None where main memory is the place to do it.
+        """
 
     def conditional(
         self, distances: FloatArray, perplexities: Sequence[float]
     ) -> tuple[FloatArray, int]:
-        """Return p_j|i, shape (n, k), and the number of rows that missed their entropy."""
+        """Return p_j|i of Gaussians whose widths are found row by row.
+
+        Parameters
+        ----------
+        distances : array, shape (n, k), float32
+            0 or more.
+        perplexities : sequence of float
+            Several are averaged.
+
+        Returns
+        -------
+        p : array, shape (n, k), float32
+            Rows sum to 1.
+        unreached : int
+            Rows that missed their entropy.
+        """
 
     def joint(self, graph: KNNGraph, p: FloatArray, unreached: int) -> Affinities:
-        """Return (p_j|i + p_i|j) / 2n."""
+        """Return (p_j|i + p_i|j) / 2n.
+
+        Parameters
+        ----------
+        graph : KNNGraph
+            Neighbour lists, shape (n, k).
+        p : array, shape (n, k), float32
+            p_j|i.
+        unreached : int
+            Rows that missed their entropy.
+
+        Returns
+        -------
+        Affinities
+        """
 
 
 def symmetric(

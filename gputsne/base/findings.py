@@ -78,7 +78,13 @@ class Findings(Sequence[dict[str, Any]]):
         return np.array([row.get(name) for row in self.rows])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return title, rows and evidence as one dict of plain values."""
+        """Return title, rows and evidence as one dict of plain values.
+
+        Returns
+        -------
+        dict of str to object
+            ``title``, ``rows`` and ``evidence``.
+        """
         rows = [{name: _plain(value) for name, value in row.items()} for row in self.rows]
         return {"title": self.title, "rows": rows, "evidence": dict(self.evidence)}
 

@@ -90,7 +90,13 @@ class Affinities:
         return int(self.indices.shape[0])
 
     def to_csr(self) -> sparse.csr_matrix:
-        """Return P as a scipy CSR matrix, float32, shape (n, n): a copy, the caller's to change."""
+        """Return P as a scipy CSR matrix.
+
+        Returns
+        -------
+        scipy.sparse.csr_matrix, shape (n, n), float32
+            A copy, the caller's to change.
+        """
         from scipy import sparse
 
         parts = (self.data, self.indices, self.indptr)
@@ -183,7 +189,17 @@ class Mesh:
         return self.make_spectrum().astype(np.float32)
 
     def holds(self, low: Sequence[float], high: Sequence[float]) -> bool:
-        """Tell whether a box fits on the mesh when the mesh is centred on it."""
+        """Tell whether a box fits on the mesh when the mesh is centred on it.
+
+        Parameters
+        ----------
+        low, high : sequence of float
+            Its corners, map units.
+
+        Returns
+        -------
+        bool
+        """
         room = [(m - self.order - 2) * self.h for m in self.shape]
         return all(hi - lo <= r for lo, hi, r in zip(low, high, room, strict=True))
 
@@ -216,7 +232,15 @@ class StepParams:
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """An optimiser's state, enough to go on where it stopped; arrays of shape (n, c), float32."""
+    """An optimiser's state, enough to go on where it stopped.
+
+    Attributes
+    ----------
+    Y, velocity, gains : array, shape (n, c), float32
+        The map, the last move of every point, and the factors of its learning rate per axis.
+    iteration : int
+        Iterations done.
+    """
 
     Y: FloatArray
     velocity: FloatArray

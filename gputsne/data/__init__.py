@@ -136,6 +136,8 @@ def read(
 
     Raises
     ------
+    TypeError
+        ``want`` is no ``Selection``, or the path no path.
     BadInput
         A ValueError: the file is missing, damaged, or has not what was asked for.
     OverMemory

@@ -113,7 +113,17 @@ class Data:
     remarks: tuple[str, ...] = ()
 
     def called(self, j: int) -> str:
-        """Return what a message calls feature ``j``: its name, else its place in the file."""
+        """Return what a message calls a feature: its name, else its place in the file.
+
+        Parameters
+        ----------
+        j : int
+            Column of X.
+
+        Returns
+        -------
+        str
+        """
         if self.names is not None:
             return repr(self.names[j])
         return str(j if self.positions is None else self.positions[j])

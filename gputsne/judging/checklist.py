@@ -23,11 +23,13 @@ class Row:
 
     Attributes
     ----------
-    id, title, severity, source : str
+    id, title : str
         Of the rule.
     status : str
         "pass", "fail", "warn" (failed, but no gate), "note", "n/a" (evidence is missing),
         "needs review" (a person has to look) or "acknowledged".
+    severity : str
+        Of the rule.
     required : bool
         Whether "n/a" and "needs review" keep the whole from passing.
     metric : str
@@ -40,6 +42,8 @@ class Row:
         The band of the value, the symptom, or the question.
     cause, action : str
         Of a row that failed or warns, else "".
+    source : str
+        Of the rule.
     missing : tuple of str
         Evidence that a "n/a" row needs.
     """
@@ -100,7 +104,13 @@ class Checklist:
         raise KeyError(f"no row is called {name!r}; there are {', '.join(r.id for r in self.rows)}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return profile, verdict and rows as one dict of plain values."""
+        """Return profile, verdict and rows as one dict of plain values.
+
+        Returns
+        -------
+        dict of str to object
+            ``profile``, ``verdict`` and ``rows``, a dict for each.
+        """
         rows = [{**asdict(row), "missing": list(row.missing)} for row in self.rows]
         return {"profile": self.profile, "verdict": self.verdict, "rows": rows}
 

@@ -178,6 +178,11 @@ class Context:
         -------
         Space
             Gives blocks of distances.
+
+        Raises
+        ------
+        ValueError
+            Where it was not given.
         """
         if name not in self._spaces:
             raise ValueError(f"this metric needs {name}, which was not given")
@@ -216,6 +221,11 @@ class Context:
         array, shape (q, k), int64
             Equal distances go to the lower index, and a point is left out of its own list by
             index, wherever its duplicates are.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a k that is no whole number from 1 to ``n - 1``.
         """
         Whole(1).check("k", k)
         if k > self.n - 1:

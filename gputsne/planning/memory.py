@@ -75,15 +75,15 @@ class Plan:
     host_bytes, device_bytes : int
         The largest stage in main memory with interpreter and libraries, and what a GPU would have
         to hold (0 on the CPU).
-    most_bytes : int
-        As ``host_bytes`` where the mesh is as large as one of so many points may get: for a map
-        that is thousands of units wide, as after a far point in ``init``. ``memory_limit`` keeps
-        the mesh within it.
     seconds : float or None
         Of 1,000 iterations, where ``device`` names a GPU that there is a model of; else None.
     device_stages : dict of str to int
         Bytes that a GPU holds at once in ``"neighbors"``, ``"affinities"`` and ``"optimize"``;
         empty on the CPU.
+    most_bytes : int
+        As ``host_bytes`` where the mesh is as large as one of so many points may get: for a map
+        that is thousands of units wide, as after a far point in ``init``. ``memory_limit`` keeps
+        the mesh within it.
     stage_seconds : dict of str to float
         Of a warm fit of 750 iterations by stage, modelled, not measured, where ``device`` names a
         GPU that there is a model of; else empty.

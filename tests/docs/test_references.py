@@ -17,7 +17,7 @@ CODE = sorted(
 )
 DOCUMENTS = [
     p
-    for pattern in ("*.md", "docs/*.md", "csrc/*.md", "bench/*.md")
+    for pattern in ("*.md", "docs/*.md", "docs/api/*.md", "csrc/*.md", "bench/*.md")
     for p in sorted(ROOT.glob(pattern))
 ]
 # docs/math.md (2), or docs/math.md, "Mesh" and "Self term"; a comment may break the line inside
