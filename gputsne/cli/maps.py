@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import click
 
-from gputsne.cli.options import WholeNumber, option, selection_of
+from gputsne.cli.options import WholeNumber, option, selection_of, split_commas
 from gputsne.cli.output import Output
 from gputsne.data import BadInput, Selection, read
 from gputsne.data.table import counted
@@ -47,7 +47,7 @@ gate_option: Final = option(
     metavar="CONDITION",
     help='Exit with 1 unless it holds, as "knn_preservation > 0.3"; repeatable.',
 )
-best_help: Final = "Name the best by this metric; gates then hold it alone."
+best_help: Final = "Name the best by this metric; gates are then of it alone."
 
 
 def read_data(data: Path, given: Mapping[str, Any], shell: Output) -> Points:
@@ -137,8 +137,8 @@ def gates_of(texts: Sequence[str], names: Sequence[str]) -> list[Any]:
         except ValueError as error:
             raise click.BadParameter(str(error), param_hint="--gate") from error
         for name in condition.names:
-            of = next((m for m in names if name.startswith(f"{m}.")), None)
-            metric = name if of is None else name[len(of) + 1 :]
+            of = max((m for m in names if name.startswith(f"{m}.")), key=len, default="")
+            metric = name[len(of) + 1 :] if of else name
             if metric.removesuffix("_se") not in METRICS:
                 said = f"{metric!r} in {text!r} is none of {', '.join(METRICS)}"
                 raise click.BadParameter(said, param_hint="--gate")
@@ -212,5 +212,6 @@ names_option: Final = option(
     "--names",
     multiple=True,
     metavar="NAMES",
+    callback=split_commas,
     help="What the maps are called, after commas, in their order. [by their files]",
 )

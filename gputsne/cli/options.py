@@ -173,7 +173,7 @@ def split_commas(
     rows = csv.reader(value, skipinitialspace=True)
     names = tuple(name.strip() for row in rows for name in row if name.strip())
     if value and not names:
-        raise click.BadParameter("names no column; leave it out, or name some", ctx, param)
+        raise click.BadParameter("names nothing; leave it out, or name some", ctx, param)
     return names
 
 

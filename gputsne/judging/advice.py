@@ -167,11 +167,12 @@ def advise(
     ('t-SNE', 'UMAP')
     """
     from gputsne import backends
+    from gputsne.affinities import n_neighbors_for
     from gputsne.base.memory import available_memory
     from gputsne.base.parameter_table import Bytes
     from gputsne.base.threads import resolve_n_jobs
     from gputsne.planning.costs import MACHINES
-    from gputsne.planning.host import MEASURED_ON, K, host_seconds
+    from gputsne.planning.host import MEASURED_ON, host_seconds
     from gputsne.planning.memory import plan
 
     if not isinstance(goal, str) or goal not in GOALS:
@@ -193,7 +194,7 @@ def advise(
             gpu_free = float(chosen.ops.memory()[0])
             seconds, by = None, "not modelled for this GPU; gputsne plan --device h100 has one"
         else:
-            k = params.get("n_neighbors") or min(K, n - 1)
+            k = params.get("n_neighbors") or n_neighbors_for(params.get("perplexity", 30.0), n)
             threads = resolve_n_jobs(None)
             seconds = host_seconds(n, columns, int(k), threads)
             by = f"scaled to {threads} threads from {MEASURED_ON}"

@@ -18,7 +18,7 @@ from gputsne.backends.protocol import PACKED_FROM, PLAN_BYTES
 from gputsne.base.errors import OverMemory
 from gputsne.base.memory import available_memory
 from gputsne.base.parameter_table import Bytes, check
-from gputsne.base.sizes import size_text
+from gputsne.base.sizes import LARGEST, size_text
 from gputsne.engine.mesh import FORCED, FORCED_NODES, GOAL, MAX_NODES
 from gputsne.neighbors import metric_for
 from gputsne.neighbors.memory import BASE, LIST_BYTES, given_bytes, search_bytes
@@ -286,8 +286,8 @@ def _count(name: str, value: Any) -> int:
     """Return a count as Python's integer: numpy's int32 would overflow in products."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name}={value!r} must be a whole number")
-    if not np.isfinite(float(value)) or value < 1:
-        raise ValueError(f"{name}={value!r} must be finite and at least 1")
+    if value < 1 or not value < LARGEST:  # NaN is not below it
+        raise ValueError(f"{name}={value!r} must be finite, at least 1 and below {LARGEST:.0e}")
     if value % 1:
         raise ValueError(f"{name}={value!r} must be a whole number")
     return int(math.floor(value))  # noqa: RUF046  of numpy's float, a float

@@ -49,11 +49,13 @@ name are older than this engine, so that the plan of this machine stands beside 
         type=click.Choice([*DEVICES, *MODELS]),
         help="Where to run; h100 and h200 take the time of a model. [auto]",
     ),
-    option("--memory-limit", type=bytes_of, metavar="SIZE", help="[what is free]"),
+    option(
+        "--memory-limit", type=bytes_of, metavar="SIZE", help="Bytes that a fit may take. [free]"
+    ),
     json_option,
 )
 def advise(n: int, d: int, as_json: bool, **given: Any) -> None:
-    """Say whether t-SNE, UMAP or PCA serves a table of N rows x D features, and why."""
+    """Say which of t-SNE, UMAP and PCA serves N rows x D features, and why."""
     import gputsne
 
     try:

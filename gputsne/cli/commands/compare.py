@@ -34,7 +34,6 @@ from gputsne.cli.options import (
     option,
     options,
     print_options,
-    split_commas,
 )
 from gputsne.cli.output import output_of
 from gputsne.cli.targets import check_inputs, no_dash
@@ -75,8 +74,7 @@ def compare(ctx: click.Context, /, data: Path, maps: tuple[Path, ...], **given: 
     no_dash([("Y", path) for path in maps])
     check_inputs([data, *maps], given["input_format"])
     check_map_key(maps, given["map_key"])
-    labels = split_commas(ctx, ctx.command.params[0], given["names"])
-    names = names_of(maps, labels)
+    names = names_of(maps, given["names"])
     check_best(given["best"], given["labels"] is not None)
     gates = gates_of(given["gates"], names)
 

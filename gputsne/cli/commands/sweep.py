@@ -60,6 +60,7 @@ from gputsne.runs.streams import is_standard_output, named, opened
 
 # Columns of the printed table besides settings, KL and seconds; --json has every metric.
 SHOWN: Final = ("knn_preservation", "trustworthiness", "distance_correlation", "knn_accuracy")
+BEST: Final = f"{best_help} [knn_preservation]"
 SWITCH: Final = {"true": True, "false": False}
 
 EXAMPLES = """\
@@ -105,7 +106,7 @@ maps lie side by side.
     "What is measured",
     k_option,
     sample_option,
-    option("--best", metavar="METRIC", default="knn_preservation", help=best_help),
+    option("--best", metavar="METRIC", default="knn_preservation", help=BEST),
     gate_option,
 )
 @options(
@@ -125,7 +126,7 @@ maps lie side by side.
 @print_options
 @click.pass_context
 def sweep(ctx: click.Context, /, source: Path, **given: Any) -> None:
-    """Map the table IN at several perplexities, seeds or settings, and measure each map."""
+    """Map the table IN at several settings and measure each map."""
     source, output = named(source), given["output"] and named(given["output"])
     plot, model = given["plot"], given["model"]
     shell = output_of(ctx, given, aside=output is not None and is_standard_output(output))

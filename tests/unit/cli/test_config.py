@@ -73,7 +73,7 @@ def test_the_command_line_wins(asked):
         ("max-iter = 10\nmax_iter = 20", "max_iter and max-iter are one option"),
         ("header = true\nno-header = true", "no-header and header are one option"),
         ("a = " + "[" * 100_000 + "]" * 100_000, "lists nested too deep to be read"),
-        ('columns = ""', "names no column"),
+        ('columns = ""', "names nothing"),
         ('config = "run.toml"', "no option is called 'config'"),
     ],
 )

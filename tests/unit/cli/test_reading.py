@@ -137,7 +137,7 @@ def test_columns_of_one_name_are_told_by_their_positions():
 def test_options_that_name_nothing_are_usage(option, names):
     table("x.csv", "a,b,c")
     result = embed("x.csv", option, names, "--plot", "m.html")
-    assert (result.exit_code, "names no column" in result.stderr) == (2, True)
+    assert (result.exit_code, "names nothing" in result.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(("wanted", "name"), [("a", "a"), ("0", "a"), ("a*", "a")])

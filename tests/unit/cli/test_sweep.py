@@ -76,6 +76,22 @@ def test_a_grid_reads_values_as_their_options_do():
     ]  # the last changes first
 
 
+def test_options_may_be_in_a_file():
+    Path("run.toml").write_text(
+        'perplexity = [5, 10]\nseed = [1, 2]\ngrid = ["scale=true,false"]\nmax-iter = 260\nk = 5\n'
+    )
+    assert "no option is called 'k'" in run("x.npy", "--config", "run.toml").stderr
+    text = Path("run.toml").read_text().replace("k = 5\n", "best = 'stress'\n")
+    Path("run.toml").write_text(text)
+    result = run("x.npy", "--config", "run.toml", "--seed", "3", "--json")
+    assert result.exit_code == 0, result.stderr
+    told = json.loads(result.stdout)
+    assert [(t["perplexity"], t["scale"], t["random_state"]) for t in told["trials"]] == [
+        (p, scale, 3) for p in (5, 10) for scale in (True, False)
+    ]
+    assert told["best"]["metric"] == "stress"
+
+
 def test_gates_are_of_the_best():
     args = ("x.npy", "--perplexity", "2", "--perplexity", "15", *SHORT, "--json")
     told = json.loads(run(*args).stdout)

@@ -87,6 +87,16 @@ def test_seconds_on_a_cpu_are_scaled_from_what_was_measured():
     assert host_seconds(1_000_000, 100, 45, 2) == pytest.approx(2 * 75.6 + 162.4 / 2)
 
 
+@pytest.mark.parametrize(
+    ("params", "k"), [({}, 90), ({"perplexity": 10}, 30), ({"n_neighbors": 15}, 15)]
+)
+def test_seconds_follow_the_neighbours_that_are_asked_for(params, k):
+    from gputsne.base.threads import resolve_n_jobs
+
+    found = gputsne.advise(10**6, 784, device="numpy", pca=40, **params)
+    assert found.seconds == pytest.approx(host_seconds(10**6, 40, k, resolve_n_jobs(None)))
+
+
 def test_the_dictionary_is_plain():
     found = gputsne.advise(5000, 20, "time", device="numpy")
     told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
@@ -102,6 +112,8 @@ def test_the_dictionary_is_plain():
         ({"goal": None}, ValueError, "goal=None must be"),
         ({"n": 0}, ValueError, "n=0 must be"),
         ({"n": float("nan")}, ValueError, "n=nan must be"),
+        ({"n": 10**400}, ValueError, "below 9e"),
+        ({"d": 1e300}, ValueError, "d=1e"),
         ({"n": "many"}, TypeError, "n='many' must be"),
         ({"d": 2.5}, ValueError, "d=2.5 must be"),
         ({"pca": 0}, ValueError, "pca=0"),
