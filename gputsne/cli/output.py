@@ -133,9 +133,11 @@ class Output:
             say(text, err=self.aside)
 
 
-def output_of(ctx: click.Context, given: Mapping[str, Any], *, aside: bool = False) -> Output:
+def output_of(
+    ctx: click.Context, given: Mapping[str, Any], *, aside: bool = False, needed: bool = False
+) -> Output:
     """Return how much a command prints, by its options; log lines have the time when verbose."""
-    output = Output(given["as_json"], given["quiet"], given["verbose"], aside)
+    output = Output(given["as_json"], given["quiet"], given["verbose"], aside, needed)
     ctx.meta["gputsne.verbose"] = output.verbose
     logger = logging.getLogger("gputsne")
     if output.verbose and not logger.hasHandlers():

@@ -70,7 +70,7 @@ every map must pass it. A metric without a value passes no gate.
 def compare(ctx: click.Context, /, data: Path, maps: tuple[Path, ...], **given: Any) -> None:
     """Measure several maps of the table X side by side."""
     data, maps = named(data), tuple(map(named, maps))
-    shell = output_of(ctx, given)
+    shell = output_of(ctx, given, needed=True)
     no_dash([("Y", path) for path in maps])
     check_inputs([data, *maps], given["input_format"])
     check_map_key(maps, given["map_key"])

@@ -69,7 +69,7 @@ numeric column. docs/metrics.md says what each number means.
 def metrics(ctx: click.Context, /, data: Path, map_: Path, **given: Any) -> None:
     """Measure how good the map Y of the table X is."""
     data, map_ = named(data), named(map_)
-    shell = output_of(ctx, given)
+    shell = output_of(ctx, given, needed=True)
     no_dash([("Y", map_)])
     check_inputs([data, map_], given["input_format"])
     for flag, value in (("--meta", given["keep"]), ("--perplexity", given["perplexity"])):

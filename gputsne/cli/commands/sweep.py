@@ -56,7 +56,7 @@ from gputsne.runs.job import write_points
 from gputsne.runs.nonfinite import nonfinite_as_bad_input
 from gputsne.runs.outcome import shown
 from gputsne.runs.reading import read_points
-from gputsne.runs.streams import is_standard_output, named, opened
+from gputsne.runs.streams import STANDARD, is_standard_output, named, opened
 
 # Columns of the printed table besides settings, KL and seconds; --json has every metric.
 SHOWN: Final = ("knn_preservation", "trustworthiness", "distance_correlation", "knn_accuracy")
@@ -129,7 +129,8 @@ def sweep(ctx: click.Context, /, source: Path, **given: Any) -> None:
     """Map the table IN at several settings and measure each map."""
     source, output = named(source), given["output"] and named(given["output"])
     plot, model = given["plot"], given["model"]
-    shell = output_of(ctx, given, aside=output is not None and is_standard_output(output))
+    aside = output is not None and is_standard_output(output)
+    shell = output_of(ctx, given, aside=aside, needed=not (output or plot or model))
     no_dash([("--plot", plot), ("--model", model)])
     check_inputs([source], given["input_format"])
     if output is not None:
@@ -179,7 +180,7 @@ def sweep(ctx: click.Context, /, source: Path, **given: Any) -> None:
                 output, Y, points, given["output_format"], source=opened_source
             ):
                 shell.note(said)
-            written.append(shown(output))
+            written.append("standard output" if output == STANDARD else shown(output))
     if model is not None:
         with replacing(model) as part:
             best.model.save(part)

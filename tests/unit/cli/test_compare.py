@@ -154,6 +154,16 @@ def test_names_of_files_are_as_short_as_tells_them_apart(tmp_path):
     assert list(told["maps"]) == ["bad", "b\\xe9"]
 
 
+@pytest.mark.parametrize("command", ["compare x.npy bad.npy", "metrics x.npy bad.npy",
+                                     "sweep x.npy --max-iter 255 --perplexity 5"])  # fmt: skip
+@pytest.mark.parametrize("where", [">&-", "> /dev/full"])
+def test_numbers_that_nobody_gets_are_no_success(command, where):
+    line = f"{sys.executable} -m gputsne {command} {where}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("gputsne: standard output")
+
+
 def test_who_reads_the_table_may_go():
     line = f"{sys.executable} -m gputsne compare x.npy bad.npy | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True)

@@ -108,6 +108,7 @@ def test_a_map_to_standard_output_has_it_alone():
     assert result.exit_code == 0
     assert len(result.stdout.splitlines()) == 91
     assert "best by" in result.stderr
+    assert "written       standard output" in result.stderr
 
 
 @pytest.mark.parametrize(
