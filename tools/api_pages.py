@@ -3,7 +3,7 @@
     python tools/api_pages.py            # write the pages
     python tools/api_pages.py --check    # exit with 1 where a page is not what would be written
 
-A page per public module. Classes that functions return are on the page ``gputsne`` with them.
+A page per public module. Classes that functions return stand on the same page as they.
 tests/docs/test_api_pages.py compares the pages and holds the docstrings against the signatures.
 """
 
@@ -20,15 +20,21 @@ from pathlib import Path
 from typing import Any
 
 import gputsne
+from gputsne.change import Alignment
+from gputsne.change.drifting import Drift
 from gputsne.data import Data
 from gputsne.judging import Advice, Checklist, Row
+from gputsne.metrics.spaces import Space
 from gputsne.planning.memory import Plan
 from gputsne.sweeps import Sweep, Trial
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "docs" / "api"
 # What public functions return, besides arrays and plain values.
-RESULTS = {c.__name__: c for c in (Advice, Checklist, Data, Plan, Row, Sweep, Trial)}
+RESULTS: dict[str, tuple[type, ...]] = {
+    "gputsne": (Advice, Alignment, Checklist, Data, Drift, Plan, Row, Sweep, Trial),
+    "gputsne.metrics": (Space,),
+}
 TABLED = ("Parameters", "Attributes", "Returns", "Yields", "Raises", "Warns")
 PROSE = ("Notes", "References")
 
@@ -48,8 +54,7 @@ def names_of(module: types.ModuleType) -> dict[str, Any]:
         if getattr(value, "__module__", "") == module.__name__ and not name.startswith("_")
     ]
     values = {name: getattr(module, name) for name in listed}
-    if module is gputsne:
-        values |= RESULTS
+    values |= {kind.__name__: kind for kind in RESULTS.get(module.__name__, ())}
     return {
         name: value
         for name, value in values.items()

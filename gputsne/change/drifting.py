@@ -73,7 +73,13 @@ class Drift:
         return self.measures.evidence | self.groups.evidence
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all tables as plain values."""
+        """Return all tables as plain values.
+
+        Returns
+        -------
+        dict of str to object
+            Of plain values.
+        """
         tables = ("measures", "columns", "rows", "groups")
         return {name: getattr(self, name).to_dict() for name in tables}
 

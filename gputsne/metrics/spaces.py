@@ -53,18 +53,65 @@ class Space(ABC):
 
     @abstractmethod
     def block(self, rows: I64, *, direct: bool = True) -> F64:
-        """Return distances of some points to all, shape (len(rows), n)."""
+        """Return distances of some points to all, or numbers of the same order.
+
+        Parameters
+        ----------
+        rows : array, shape (q,), int64
+            Which points.
+        direct : bool, default True
+            Coordinate by coordinate; else by products, if ``direct(q)`` allowed it.
+
+        Returns
+        -------
+        array, shape (q, n), float64
+            The caller's to change.
+        """
 
     @abstractmethod
     def lengths(self, rows: I64) -> F64:
-        """Return distances of all pairs of some points in the metric's own shape, condensed."""
+        """Return distances of all pairs of some points, in a unit of their own.
+
+        Parameters
+        ----------
+        rows : array, shape (q,), int64
+            Which points.
+
+        Returns
+        -------
+        array, shape (q (q - 1) / 2,), float64
+            Condensed, as by scipy's ``pdist``.
+        """
 
     @abstractmethod
     def subset(self, rows: I64) -> Space:
-        """Return the space of some of the points."""
+        """Return the space of some of the points.
+
+        Parameters
+        ----------
+        rows : array, shape (q,), int64
+            Which points.
+
+        Returns
+        -------
+        Space
+        """
 
     def nearest(self, rows: I64, k: int) -> I64:
-        """Return the k nearest others of some points, shape (len(rows), k), nearest first."""
+        """Return the nearest others of some points, nearest first.
+
+        Parameters
+        ----------
+        rows : array, shape (q,), int64
+            Which points.
+        k : int
+            How many.
+
+        Returns
+        -------
+        array, shape (q, k), int64
+            Of equal distances the lower index comes first.
+        """
         parts = self.over_blocks(rows, lambda _, D: smallest(D, k)[1])
         return np.concatenate(parts).astype(np.int64, copy=False)
 
@@ -98,7 +145,17 @@ class Space(ABC):
             return list(pool.map(one, parts))
 
     def direct(self, q: int) -> bool:
-        """Tell whether q points may be compared with all coordinate by coordinate."""
+        """Tell whether points are few enough to be compared with all coordinate by coordinate.
+
+        Parameters
+        ----------
+        q : int
+            How many are asked.
+
+        Returns
+        -------
+        bool
+        """
         return True
 
 

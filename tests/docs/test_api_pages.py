@@ -134,6 +134,18 @@ def test_what_is_returned_is_described(name: str):
     assert bool(doc["Returns"] or doc["Yields"]) is (returned not in (None, "None"))
 
 
+def test_classes_that_are_returned_have_a_place_on_a_page():
+    there = {value.__name__ for value in PUBLIC.values() if inspect.isclass(value)}
+    missing = []
+    for name, value in PUBLIC.items():
+        said = str(getattr(value, "__annotations__", {}).get("return", ""))
+        for word in re.findall(r"[A-Z]\w+", said):
+            home = getattr(getattr(value, "__globals__", {}).get(word), "__module__", "")
+            if home.startswith("gputsne") and word not in there:
+                missing.append(f"{name} returns {word}")
+    assert not missing
+
+
 @each
 def test_what_it_raises_is_named(name: str):
     """Errors that its own body raises; those of what it calls are the docstring's to choose."""
