@@ -21,6 +21,7 @@ I64 = npt.NDArray[np.int64]
 # Distances that are sorted in each space, some 20 s of two cores: all points are asked up to
 # n = 10,000, at a million 100 of them.
 SORTED = 100_000_000
+SWAPS = 8  # rounds of neighbours that change places; where more are needed, a plain sort is quicker
 ROWS = 16  # points whose distances are sorted at a time
 
 
@@ -186,14 +187,38 @@ def _places(D: F64, own: I64) -> I64:
 
     The point itself comes last: infinity may also be the distance of others.
     """
-    order = np.argsort(D, axis=1, kind="stable")
-    places = np.empty_like(order)
-    np.put_along_axis(places, order, np.arange(1, D.shape[1] + 1)[None, :], axis=1)
+    places = np.empty(D.shape, np.int64)
+    for row, place in zip(D, places, strict=True):
+        place[_order(row)] = np.arange(1, len(row) + 1)
     here = np.arange(len(own))
     behind = places > places[here, own][:, None]
     places -= behind
     places[here, own] = D.shape[1]
     return places
+
+
+def _order(row: F64) -> I64:
+    """Return what sorts distances of 0 or more, the lower index first among ties.
+
+    As a stable ``argsort``, in half of its time for long rows: numbers are sorted that have the
+    distance's first bits above its index, and the few neighbours that the cut bits hold apart
+    change places afterwards.
+    """
+    n = len(row)
+    bits = np.uint64(n.bit_length())
+    keys = (row + 0.0).view(np.uint64) >> bits << bits  # of -0, 0
+    keys |= np.arange(n, dtype=np.uint64)
+    keys.sort()
+    order = (keys & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64)
+    found = row[order]
+    for _ in range(SWAPS):
+        wrong = np.flatnonzero(found[:-1] > found[1:])
+        if len(wrong) == 0:
+            return order
+        first = wrong[np.diff(wrong, prepend=-2) > 1]
+        for values in (order, found):
+            values[first], values[first + 1] = values[first + 1], values[first].copy()
+    return np.argsort(row, kind="stable")
 
 
 def _beyond_chance(Q: F64, K: I64, n: int) -> F64:
