@@ -18,7 +18,7 @@ __all__ = ["rnx", "rnx_curve", "rnx_of"]
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
-# Distances that are sorted in each space, some 20 s of two cores: all points are asked up to
+# Distances that are sorted in each space, some 15 s of two cores: all points are asked up to
 # n = 10,000, at a million 100 of them.
 SORTED = 100_000_000
 SWAPS = 8  # rounds of neighbours that change places; where more are needed, a plain sort is quicker
