@@ -153,17 +153,17 @@ class Sweep(Sequence[Trial]):
         labels : array-like, shape (n,), optional
             As in ``gputsne.plot``; the same colours in every panel.
         path : path-like, optional
-            Where to write: ``.png``, ``.svg`` or ``.pdf``.
+            Where to write: ``.png``, ``.svg``, ``.pdf`` or ``.html``.
         columns : int, optional
             Panels side by side; by default up to four.
         dpi : float, optional
             Pixels per inch of a png; needs ``path``.
         **options : object
-            What else ``gputsne.plot`` takes.
+            What else ``gputsne.plotting.panels`` takes.
 
         Returns
         -------
-        matplotlib.figure.Figure
+        matplotlib.figure.Figure or plotly.graph_objects.Figure
             Also when it was written.
 
         Raises
@@ -171,7 +171,7 @@ class Sweep(Sequence[Trial]):
         TypeError, ValueError
             As ``gputsne.plot``.
         DependencyMissing
-            If matplotlib is not installed.
+            If matplotlib or plotly is not installed.
         """
         from gputsne.plotting import panels
 

@@ -208,6 +208,7 @@ def _measured(context: Context, k: int, given: Mapping[str, bool]) -> dict[str, 
 
 def per_point(
     name: str, X: Any = None, Y: Any = None, labels: Any = None, *, k: int = 10,
+    sample: int | None = None, random_state: int | None = 0,
     metric: Any = "euclidean", metric_params: dict[str, Any] | None = None,
 ) -> npt.NDArray[np.float64]:  # fmt: skip
     """Return what each point adds to a metric, to colour the map with.
@@ -224,6 +225,10 @@ def per_point(
         Categories, where the metric needs them.
     k : int, default 10
         Neighbours per point.
+    sample : int or None, default None
+        Number of points asked, each against all; the others are NaN. None asks all.
+    random_state : int or None, default 0
+        Seed of the sample.
     metric : str or callable, default "euclidean"
         How points of X are compared, whatever ``knn`` takes.
     metric_params : dict or None, default None
@@ -232,8 +237,8 @@ def per_point(
     Returns
     -------
     array, shape (n,), float64
-        NaN for points without a label or a cluster, and for those that "rnx" and the metrics of
-        clusters leave out of very large maps. Their mean is the metric's value.
+        NaN for points that were not asked or have no label or cluster, and for those that "rnx"
+        and the metrics of clusters leave out of very large maps. Their mean is the metric's value.
 
     Raises
     ------
@@ -243,7 +248,7 @@ def per_point(
 
     Notes
     -----
-    All points are asked: metrics of ranks take O(n^2) distances, the memory is linear in n.
+    Metrics of ranks take n distances per point asked, O(n^2) in all; the memory is linear in n.
 
     Examples
     --------
@@ -254,7 +259,10 @@ def per_point(
     """
     if not isinstance(name, str) or name not in METRICS:
         raise ValueError(f"name={name!r} is none of the metrics {', '.join(METRICS)}")
-    context = Context(X, Y, labels, metric=metric, metric_params=metric_params)
+    context = Context(
+        X, Y, labels, sample=sample, random_state=random_state, metric=metric,
+        metric_params=metric_params,
+    )  # fmt: skip
     estimate = METRICS[name].estimate(context, k=k)
     if estimate.scores is None or estimate.rows is None:
         raise ValueError(f"name={name!r} is no mean over points: it has no value for each of them")

@@ -17,12 +17,14 @@ from gputsne.data import require
 from gputsne.plotting.colours import PALETTE, colour_of
 from gputsne.plotting.colours import palette as distinct
 
-__all__ = ["SCALES", "choose_colours", "choose_scale", "colour"]
+__all__ = ["OWN", "SCALES", "choose_colours", "choose_scale", "colour"]
 
 SCALES = ("viridis", "cividis", "inferno", "magma", "plasma")
 """Perceptually even colour scales that both matplotlib and plotly have."""
 
 OWN = ("distinct", "stable")
+"""Names of the project's own ways to give categories their colours."""
+
 _STEPS = 64  # colours that a scale is written down with; between them, renderers interpolate
 
 

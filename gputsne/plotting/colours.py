@@ -14,7 +14,15 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MISSING", "PALETTE", "colour_of", "natural_order", "oklab", "palette"]
+__all__ = [
+    "MISSING",
+    "PALETTE",
+    "colour_of",
+    "natural_order",
+    "oklab",
+    "palette",
+    "with_lightness",
+]
 
 # Tuned by hand, then moved by at most 0.11 in OKLab so that colour-blind readers can tell them
 # apart too. Least distance of two colours in OKLab, to normal eyes and to eyes without green or red
@@ -96,8 +104,26 @@ def _in_palette(number: int, first: int = 0) -> str:
     shift = _ROUNDS[rounds % len(_ROUNDS)]
     if shift == 0:
         return PALETTE[place]
-    lightness, a, b = (float(v) for v in oklab([PALETTE[place]])[0])
-    lightness = min(max(lightness + shift, 0.3), 0.86)
+    lightness = float(oklab([PALETTE[place]])[0, 0])
+    return with_lightness(PALETTE[place], min(max(lightness + shift, 0.3), 0.86))
+
+
+def with_lightness(colour: str, lightness: float) -> str:
+    """Return a colour of the same hue, and of the same chroma as far as a screen can show it.
+
+    Parameters
+    ----------
+    colour : str
+        As ``#rrggbb``.
+    lightness : float
+        In OKLab, from 0 (black) to 1 (white).
+
+    Returns
+    -------
+    str
+        As ``#rrggbb``.
+    """
+    _, a, b = (float(v) for v in oklab([colour])[0])
     return _hex(lightness, math.hypot(a, b), math.atan2(b, a))
 
 

@@ -14,11 +14,11 @@ import numpy as np
 from gputsne.base.files import replacing
 from gputsne.base.types import Array
 from gputsne.data import require
-from gputsne.plotting.colours import MISSING
 from gputsne.plotting.labels import date_ticks, distinguishable, printable
 from gputsne.plotting.scene import Scene, hover_columns, read_map
+from gputsne.plotting.theme import Theme
 
-__all__ = ["draw", "point_limit"]
+__all__ = ["base_layout", "draw", "plain", "point_limit", "traces_of", "write_page"]
 
 SVG_POINTS = 3_000
 """Up to here points are SVG, which needs no WebGL; above, WebGL, fluid at 250,000 points."""
@@ -29,6 +29,9 @@ DATA_BYTES = 10_000_000
 
 MAX_TEXT = 160
 """Hover texts are cut after this many characters."""
+
+PANEL = 300
+"""Least width and height of one of several panels, pixels."""
 
 LEGEND_TEXT = 28
 """Most characters of a name in the legend: about a third of a page of 700 pixels."""
@@ -53,7 +56,7 @@ _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
-<style>html, body {{ margin: 0; height: 100%; background: white }}</style>
+<style>html, body {{ margin: 0; height: 100%; background: {paper} }}</style>
 </head><body>{body}</body></html>
 """
 
@@ -82,29 +85,53 @@ def draw(scene: Scene, path: Path | None) -> Any:
     require("plotly", "an interactive map")
     import plotly.graph_objects as go
 
-    figure = go.Figure(_traces(scene, go), _layout(scene))
+    figure = go.Figure(traces_of(scene, go), _layout(scene))
     if path is not None:
-        body = figure.to_html(
-            full_html=False,
-            include_plotlyjs=True,
-            div_id="gputsne-map",  # a fixed name, so that the same map gives the same bytes
-            default_height="100vh",
-            config=CONFIG,
-            post_script=_NARROW,
-        )
-        page = _PAGE.format(title=escape(printable(scene.title or "gputsne map")), body=body)
-        with replacing(path) as part:
-            part.write_text(page, encoding="utf-8")
+        write_page(figure, scene.title or "gputsne map", path, scene.theme)
     return figure
 
 
-def _traces(scene: Scene, go: Any) -> list[Any]:
+def write_page(
+    figure: Any, title: str, path: Path, theme: Theme, *, rows: int = 1, columns: int = 1
+) -> None:
+    """Write a figure as one page; the file is replaced in one step.
+
+    Parameters
+    ----------
+    figure : plotly.graph_objects.Figure
+        What it shows.
+    title : str
+        Of the browser's tab.
+    path : Path
+        The file.
+    theme : Theme
+        Its paper is the page's.
+    rows, columns : int
+        Panels, each of which has a least size: a small screen scrolls.
+    """
+    tall = f"max(100vh, {PANEL * rows}px)" if rows > 1 else "100vh"
+    body = figure.to_html(
+        full_html=False,
+        include_plotlyjs=True,
+        div_id="gputsne-map",  # a fixed name, so that the same map gives the same bytes
+        default_height=tall,
+        default_width=f"max(100%, {PANEL * columns}px)" if columns > 1 else "100%",
+        config=CONFIG,
+        post_script=_NARROW if columns == 1 else None,
+    )
+    page = _PAGE.format(title=escape(printable(title)), paper=theme.paper, body=body)
+    with replacing(path) as part:
+        part.write_text(page, encoding="utf-8")
+
+
+def traces_of(scene: Scene, go: Any) -> list[Any]:
     """Return one trace per category in the legend, largest beneath, and one for the others.
 
     The legend's dots are traces of no points: they are opaque, as points that overlap look.
     """
     labels = scene.labels
     texts = np.array(_texts(scene.hover, len(scene.Y)), dtype=object)
+    unknown = labels.missing_name
     traces: list[Any] = []
     keys: list[Any] = []
 
@@ -113,14 +140,15 @@ def _traces(scene: Scene, go: Any) -> list[Any]:
             extra = dict(zip(("x", "y", "z"), scene.Y[points].T.copy(), strict=False))
             text = texts[points] if len(texts) else None
             traces.append(_trace(scene, go, extra, scene.rows[points], text, name, colour, say))
-            if (name and labels.kind == "categories") or name == "no label":
+            if (name and labels.kind == "categories") or name == unknown:
                 one = isinstance(colour["color"], str)  # the others have many colours, so no dot
                 dot = {"color": colour["color"] if one else "rgba(0,0,0,0)"}
                 keys.append(_key(traces[-1], rank, dot))
 
-    add(np.flatnonzero(labels.missing), "no label", 2000, {"color": MISSING}, "no label")
+    grey = {"color": scene.theme.missing}
+    add(np.flatnonzero(labels.missing), unknown, 2000, grey, unknown)
     if labels.kind == "none":
-        add(np.arange(len(scene.Y)), "", 1, {"color": "#316aac"}, "")
+        add(np.arange(len(scene.Y)), "", 1, {"color": scene.theme.plain}, "")
     elif labels.kind == "values":
         seen = np.flatnonzero(~labels.missing)
         if labels.dates:
@@ -140,7 +168,7 @@ def _traces(scene: Scene, go: Any) -> list[Any]:
         rest = np.flatnonzero(~np.isin(labels.codes, [-1, *shown]))
         hidden = int((labels.counts() > 0).sum()) - len(shown)
         if len(rest):
-            named = np.array([_plain(_cell(name)) for name in labels.names], dtype=object)
+            named = np.array([plain(_cell(name)) for name in labels.names], dtype=object)
             named = named[labels.codes]
             own = texts if len(texts) else np.full(len(scene.Y), "", dtype=object)
             texts = np.where(np.isin(labels.codes, shown), own, "<b>" + named + "</b>" + own)
@@ -149,7 +177,7 @@ def _traces(scene: Scene, go: Any) -> list[Any]:
         counts = labels.counts()
         short = distinguishable([labels.names[i] for i in shown], LEGEND_TEXT)
         for code in sorted(shown, key=lambda i: (-counts[i], i)):
-            name = _plain(short[shown.index(code)])
+            name = plain(short[shown.index(code)])
             points = np.flatnonzero(labels.codes == code)
             add(points, name, shown.index(code), {"color": labels.colours[code]}, "name")
     return traces + keys
@@ -194,7 +222,7 @@ def _trace(
 def _value_colours(scene: Scene, seen: Array) -> dict[str, Any]:
     labels = scene.labels
     bar: dict[str, Any] = {
-        "title": {"text": _plain(labels.title)},
+        "title": {"text": plain(labels.title)},
         "thickness": 14,
         "len": 0.5,
         "outlinewidth": 0,
@@ -220,34 +248,47 @@ def _narrowest(low: float, high: float) -> type[np.floating[Any]]:
     return np.float64 if blurred else np.float32
 
 
-def _layout(scene: Scene) -> dict[str, Any]:
-    hidden = {"visible": False}
+def base_layout(theme: Theme, title: str, caption: str, *, below: int = 14) -> dict[str, Any]:
+    """Return the layout of any figure: paper, fonts, margins, title and caption.
+
+    Parameters
+    ----------
+    theme : Theme
+        Colours.
+    title, caption : str
+        Texts above and below, "" for none.
+    below : int
+        Pixels from the lowest panel to the caption.
+    """
     layout: dict[str, Any] = {
         "template": "none",
-        "paper_bgcolor": "white",
-        "plot_bgcolor": "white",
-        "font": {"family": "system-ui, sans-serif", "size": 13, "color": "#222222"},
-        "margin": {"l": 24, "r": 24, "t": 56 if scene.title else 24, "b": 44},
+        "paper_bgcolor": theme.paper,
+        "plot_bgcolor": theme.paper,
+        "font": {"family": "system-ui, sans-serif", "size": 13, "color": theme.ink},
+        "margin": {"l": 24, "r": 24, "t": 56 if title else 24, "b": 30 + below},
         "hovermode": "closest",
         "hoverlabel": {"align": "left"},
         "dragmode": "pan",
-        "legend": {
-            "itemsizing": "constant",
-            "title": {"text": _plain(scene.labels.title)},
-            "tracegroupgap": 0,
-        },
+        "legend": {"itemsizing": "constant", "tracegroupgap": 0},
         "annotations": [],
     }
-    if scene.title:
-        layout["title"] = {"text": _plain(scene.title), "x": 0.02, "xanchor": "left"}
-    if scene.caption:
+    if title:
+        layout["title"] = {"text": plain(title), "x": 0.02, "xanchor": "left"}
+    if caption:
         layout["annotations"].append(
             {
-                "text": _plain(scene.caption), "showarrow": False, "xref": "paper", "yref": "paper",
-                "x": 0, "y": 0, "xanchor": "left", "yanchor": "top", "yshift": -14,
-                "font": {"size": 11, "color": "#6b6b6b"},
+                "text": plain(caption), "showarrow": False, "xref": "paper", "yref": "paper",
+                "x": 0, "y": 0, "xanchor": "left", "yanchor": "top", "yshift": -below,
+                "align": "left", "font": {"size": 11, "color": theme.faint},
             }
         )  # fmt: skip
+    return layout
+
+
+def _layout(scene: Scene) -> dict[str, Any]:
+    hidden = {"visible": False}
+    layout = base_layout(scene.theme, scene.title, scene.caption)
+    layout["legend"]["title"] = {"text": plain(scene.labels.title)}
     if scene.Y.shape[1] == 3:
         layout["dragmode"] = "orbit"
         layout["scene"] = {"xaxis": hidden, "yaxis": hidden, "zaxis": hidden, "aspectmode": "data"}
@@ -262,7 +303,7 @@ def _texts(columns: Any, m: int) -> list[str]:
     if not columns:
         return []
     lines = [
-        [f"<br>{_plain(name)}: {_plain(_cell(value))}" for value in column]
+        [f"<br>{plain(name)}: {plain(_cell(value))}" for value in column]
         for name, column in columns
     ]
     return ["".join(parts) for parts in zip(*lines, strict=True)]
@@ -275,6 +316,6 @@ def _cell(value: Any) -> str:
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Escape what plotly would read as markup or as a template."""
     return escape(printable(text), quote=False).replace("%{", "%&#123;")

@@ -68,6 +68,8 @@ class Labels:
         Whether the values are dates.
     title : str
         Name of the column the labels came from, or "".
+    missing_name : str
+        What the legend calls points without a label.
     """
 
     kind: str
@@ -79,6 +81,7 @@ class Labels:
     limits: tuple[float, float] = (0.0, 1.0)
     dates: bool = False
     title: str = ""
+    missing_name: str = "no label"
 
     def take(self, rows: Array) -> Labels:
         """Return the labels of some of the points; names, colours and limits stay."""

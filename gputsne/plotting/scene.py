@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,11 @@ from gputsne.base.rows import as_column
 from gputsne.base.tables import read
 from gputsne.base.types import Array, FloatArray
 from gputsne.plotting.caption import caption_of
-from gputsne.plotting.choice import colour
+from gputsne.plotting.choice import OWN, colour
 from gputsne.plotting.labels import Labels, printable, read_labels
+from gputsne.plotting.theme import LIGHT, Theme
 
-__all__ = ["Scene", "Style", "hover_columns", "read_map", "scene_of", "stratified"]
+__all__ = ["Scene", "Style", "hover_columns", "on_paper", "read_map", "scene_of", "stratified"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Style:
         Whether category names stand on the map.
     dpi : float or None
         Dots per inch of what is drawn as an image.
+    theme : Theme
+        Colours of paper and text.
     """
 
     title: str | None = None
@@ -44,6 +47,7 @@ class Style:
     opacity: float | None = None
     annotate: bool | None = None
     dpi: float | None = None
+    theme: Theme = LIGHT
 
     def __post_init__(self) -> None:
         """Raise TypeError or ValueError for what is no text, number or switch."""
@@ -79,6 +83,8 @@ class Scene:
         Of the points, in (0, 1].
     one_dimensional : bool
         Whether the second column was made up.
+    theme : Theme
+        Colours of paper and text, where the renderer makes the paper.
     """
 
     Y: FloatArray
@@ -90,6 +96,7 @@ class Scene:
     point_size: float
     opacity: float
     one_dimensional: bool = False
+    theme: Theme = LIGHT
 
 
 def read_map(map_or_model: Any) -> tuple[FloatArray, Any]:
@@ -156,14 +163,22 @@ def scene_of(
     return Scene(
         Y=_strip(Y)[rows] if one else Y[rows],
         rows=rows,
-        labels=marks.take(rows),
+        labels=on_paper(marks, style.theme, palette).take(rows),
         hover=tuple((name, column[rows]) for name, column in columns),
         title=printable(style.title or ""),
         caption=printable(caption),
         point_size=_given(style.point_size, _point_size(m)),
         opacity=_given(style.opacity, _opacity(m)),
         one_dimensional=one,
+        theme=style.theme,
     )
+
+
+def on_paper(labels: Labels, theme: Theme, palette: Any) -> Labels:
+    """Return the labels in colours that the paper lets see; colours that were chosen stay."""
+    if not (palette is None or (isinstance(palette, str) and palette in OWN)):
+        return labels
+    return replace(labels, colours=theme.visible(labels.colours), scale=theme.scale(labels.scale))
 
 
 def _kept_colours(model: Any) -> dict[str, str]:

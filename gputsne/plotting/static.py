@@ -18,16 +18,15 @@ import numpy as np
 from gputsne.base.files import replacing
 from gputsne.base.types import Array
 from gputsne.data import require
-from gputsne.plotting.colours import MISSING, oklab
+from gputsne.plotting.colours import oklab
 from gputsne.plotting.fonts import families
 from gputsne.plotting.labels import Labels, date_ticks, distinguishable
 from gputsne.plotting.naming import purest_spots
 from gputsne.plotting.scene import Scene, Style
+from gputsne.plotting.theme import DARK, LIGHT, Theme
 
-__all__ = ["DPI", "draw", "encoded"]
+__all__ = ["DPI", "LEGEND_TEXT", "draw", "encoded", "literal", "theme_on", "written"]
 
-INK, FAINT = "#222222", "#6b6b6b"
-PALE_INK, PALE_FAINT = "#e8e8e8", "#a8a8a8"  # on dark paper
 LEGEND_TEXT = 36
 """Most characters of a name in the legend."""
 
@@ -53,7 +52,7 @@ def draw(scene: Scene, style: Style, path: Path | None, ax: Any = None) -> Any:
 
     volume = scene.Y.shape[1] == 3
     if ax is None:
-        figure, ax = _new_figure(scene.Y, volume)
+        figure, ax = _new_figure(scene.Y, volume, scene.theme.paper)
         figure._repr_png_ = functools.partial(encoded, figure, "png", DPI)  # shows in notebooks
     elif not (hasattr(ax, "collections") and hasattr(ax, "figure")):
         hint = "; of a grid of axes, pass one" if isinstance(ax, np.ndarray | list | tuple) else ""
@@ -78,9 +77,7 @@ def draw(scene: Scene, style: Style, path: Path | None, ax: Any = None) -> Any:
             _names(ax, scene, mpl)
         _texts(ax, scene)
     if path is not None:
-        content = encoded(figure, path.suffix.lower()[1:], style.dpi or DPI)
-        with replacing(path) as part:
-            part.write_bytes(content)
+        written(figure, path, style.dpi)
     return figure
 
 
@@ -101,24 +98,24 @@ def _union(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float
     return min(a[0], b[0]), max(a[1], b[1])
 
 
-def _inks(ax: Any) -> tuple[str, str]:
-    """Return the colours of text and of what matters less, readable on the figure's paper."""
+def theme_on(ax: Any) -> Theme:
+    """Return the theme whose text can be read on the paper of an axes' figure."""
     from matplotlib import colors
 
     red, green, blue, alpha = colors.to_rgba(ax.figure.get_facecolor())
     dark = alpha > 0.5 and 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.4  # Rec. 709 luma
-    return (PALE_INK, PALE_FAINT) if dark else (INK, FAINT)
+    return DARK if dark else LIGHT
 
 
-def _new_figure(Y: Array, volume: bool) -> tuple[Any, Any]:
+def _new_figure(Y: Array, volume: bool, paper: str) -> tuple[Any, Any]:
     from matplotlib.figure import Figure
 
     if volume:
-        figure = Figure(figsize=(SIDE, SIDE), facecolor="white")
+        figure = Figure(figsize=(SIDE, SIDE), facecolor=paper)
         return figure, figure.add_axes((0, 0, 1, 1), projection="3d")
     span = np.maximum(np.ptp(Y, axis=0), 1e-12)
     width, height = SIDE * np.clip(span / span.max(), 0.12, 1.0)
-    figure = Figure(figsize=(float(width), float(height)), facecolor="white")
+    figure = Figure(figsize=(float(width), float(height)), facecolor=paper)
     return figure, figure.add_axes((0, 0, 1, 1))
 
 
@@ -133,7 +130,7 @@ def _points(ax: Any, scene: Scene) -> None:
     if scene.Y.shape[1] == 3:
         look["depthshade"] = False
     grey = order[missing]
-    ax.scatter(*scene.Y[grey].T, color=MISSING, **look)
+    ax.scatter(*scene.Y[grey].T, color=theme_on(ax).missing, **look)
     seen = order[~missing]
     if scene.labels.kind == "values":
         from matplotlib.colors import LinearSegmentedColormap, Normalize
@@ -145,7 +142,7 @@ def _points(ax: Any, scene: Scene) -> None:
     elif scene.labels.kind == "categories":
         ax.scatter(*scene.Y[seen].T, c=list(scene.labels.colour_per_point()[seen]), **look)
     else:
-        plain = _inks(ax)[0] if len(seen) < 500 else "#316aac"
+        plain = theme_on(ax).ink if len(seen) < 500 else theme_on(ax).plain
         ax.scatter(*scene.Y[seen].T, color=plain, **look)
 
 
@@ -153,12 +150,12 @@ def _colour_bar(ax: Any, image: Any, labels: Labels) -> None:
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.5, aspect=22, pad=0.02, fraction=0.05)
     bar.solids.set_alpha(1)
     bar.outline.set_visible(False)
-    ink, faint = _inks(ax)
-    bar.ax.tick_params(labelsize=8, length=2, color=faint, labelcolor=ink)
+    ink = theme_on(ax).ink
+    bar.ax.tick_params(labelsize=8, length=2, color=theme_on(ax).faint, labelcolor=ink)
     if labels.dates:
         days, texts = date_ticks(*labels.limits)
         bar.set_ticks(days, labels=texts)
-    bar.ax.set_title(_literal(labels.title), fontsize=8, color=ink, loc="left")
+    bar.ax.set_title(literal(labels.title), fontsize=8, color=ink, loc="left")
 
 
 def _frame(ax: Any, Y: Array, volume: bool) -> None:
@@ -207,7 +204,7 @@ def _key(ax: Any, labels: Labels) -> None:
         rows.append((f"… and {hidden} more", "none"))
     missing = int(labels.missing.sum())
     if missing:
-        rows.append((f"no label ({missing:,})", MISSING))
+        rows.append((f"{labels.missing_name} ({missing:,})", theme_on(ax).missing))
     earlier = ax.get_legend()
     if earlier is not None and earlier.get_gid() == OURS:
         known = zip(earlier.get_texts(), earlier.legend_handles, strict=True)
@@ -215,15 +212,15 @@ def _key(ax: Any, labels: Labels) -> None:
         rows = before + [row for row in rows if row not in before]
     if not rows:
         return
-    ink, _ = _inks(ax)
+    ink = theme_on(ax).ink
     style: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 6}
     handles = [
-        Line2D([], [], markerfacecolor=c, markeredgecolor="none", label=_literal(name), **style)
+        Line2D([], [], markerfacecolor=c, markeredgecolor="none", label=literal(name), **style)
         for name, c in rows
     ]
     legend = ax.legend(
         handles=handles,
-        title=_literal(labels.title) if labels.kind == "categories" else None,
+        title=literal(labels.title) if labels.kind == "categories" else None,
         loc="upper left",
         bbox_to_anchor=(1.01, 1.0),
         frameon=False,
@@ -259,7 +256,7 @@ def _names(ax: Any, scene: Scene, mpl: Any) -> None:
     taken: list[tuple[float, float, float, float]] = []
     counts = scene.labels.counts()
     per_inch = max(float(np.ptp(scene.Y, axis=0).max()), 1e-12) / SIDE
-    ink, _ = _inks(ax)
+    theme = theme_on(ax)
     shown = sorted(scene.labels.in_legend(), key=lambda i: (-counts[i], i))
     for code, at in purest_spots(scene.Y, scene.labels.codes, shown).items():
         (x, y), name = at, scene.labels.names[code]
@@ -269,40 +266,47 @@ def _names(ax: Any, scene: Scene, mpl: Any) -> None:
             continue  # the legend names it all the same
         taken.append(box)
         text = ax.text(
-            x, y, _literal(name), ha="center", va="center", fontsize=10, weight="bold",
-            color=_readable(scene.labels.colours[code], ink, mpl), zorder=6,
+            x, y, literal(name), ha="center", va="center", fontsize=10, weight="bold",
+            color=_readable(scene.labels.colours[code], theme, mpl), zorder=6,
         )  # fmt: skip
-        halo = "white" if ink == INK else "black"
+        halo = "black" if theme.dark else "white"
         text.set_path_effects([patheffects.withStroke(linewidth=2.6, foreground=halo, alpha=0.9)])
 
 
-def _readable(colour: str, ink: str, mpl: Any) -> Any:
+def _readable(colour: str, theme: Theme, mpl: Any) -> Any:
     """Mix a colour with ink until it can be read on the paper."""
     rgb = np.array(mpl.colors.to_rgb(colour))
     lightness = float(oklab([mpl.colors.to_hex(rgb)])[0, 0])
-    near = (lightness - 0.35) / 0.5 if ink == INK else (0.85 - lightness) / 0.5
+    near = (0.85 - lightness) / 0.5 if theme.dark else (lightness - 0.35) / 0.5
     share = float(np.clip(near, 0.25, 0.8))
-    return tuple((1 - share) * rgb + share * np.array(mpl.colors.to_rgb(ink)))
+    return tuple((1 - share) * rgb + share * np.array(mpl.colors.to_rgb(theme.ink)))
 
 
 def _texts(ax: Any, scene: Scene) -> None:
     """Write title and caption; under a caption of an earlier call, in the lines below."""
     put = ax.text2D if hasattr(ax, "text2D") else ax.text
-    ink, faint = _inks(ax)
+    theme = theme_on(ax)
     at: dict[str, Any] = {"transform": ax.transAxes, "ha": "left", "gid": OURS}
     if scene.title:
-        put(0.0, 1.02, _literal(scene.title), va="bottom", fontsize=13, color=ink, **at)
+        put(0.0, 1.02, literal(scene.title), va="bottom", fontsize=13, color=theme.ink, **at)
     if scene.caption:
-        wide = _literal("\n".join(textwrap.wrap(scene.caption, 110)))
+        wide = literal("\n".join(textwrap.wrap(scene.caption, 110)))
         for text in [t for t in ax.texts if t.get_gid() == OURS and t.get_va() == "top"]:
             wide = wide if text.get_text() == wide else f"{text.get_text()}\n{wide}"
             text.remove()
-        put(0.0, -0.015, wide, va="top", fontsize=8, color=faint, **at)
+        put(0.0, -0.015, wide, va="top", fontsize=8, color=theme.faint, **at)
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """Keep matplotlib from reading dollars as mathematics."""
     return text.replace("$", r"\$")
+
+
+def written(figure: Any, path: Path, dpi: float | None) -> None:
+    """Write a figure; the file is replaced in one step."""
+    content = encoded(figure, path.suffix.lower()[1:], dpi or DPI)
+    with replacing(path) as part:
+        part.write_bytes(content)
 
 
 def encoded(figure: Any, suffix: str, dpi: float) -> bytes:

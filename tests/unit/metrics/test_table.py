@@ -196,6 +196,16 @@ def test_points_scores_have_the_metric_as_their_mean(name):
     assert np.nanmean(scores) == pytest.approx(estimate.value, abs=off)
 
 
+@pytest.mark.parametrize("name", ["knn_preservation", "trustworthiness", "neighborhood_hit"])
+def test_a_sample_of_points_has_the_scores_that_all_have(name):
+    X, Y, group = cloud()
+    every = per_point(name, X, Y, group, k=5)
+    some = per_point(name, X, Y, group, k=5, sample=20, random_state=3)
+    asked = np.flatnonzero(np.isfinite(some))
+    np.testing.assert_array_equal(asked, Context(X, Y, sample=20, random_state=3).rows)
+    np.testing.assert_array_equal(some[asked], every[asked])
+
+
 @ROWS
 def test_a_row_says_what_it_is_and_where_it_comes_from(name):
     line = METRICS[name]
