@@ -10,7 +10,7 @@ import numpy as np
 from gputsne.base.findings import Findings
 from gputsne.base.parameter_table import Whole
 from gputsne.base.rows import finite_points
-from gputsne.inspection.records import read_records
+from gputsne.inspection.records import shown_beside
 from gputsne.neighbors import knn
 
 __all__ = ["norms", "outliers"]
@@ -56,13 +56,13 @@ def outliers(
     Whole(1).check("n", n)
     graph = knn(X, k, metric=metric)
     scores = np.asarray(graph.distances, dtype=np.float64).mean(axis=1)
-    held = None if records is None else read_records(records, len(scores))
+    shown = shown_beside(records, len(scores), fields)
     middle = float(np.median(scores))
     rows = []
     for i in np.argsort(-scores, kind="stable")[:n].tolist():
         ratio = float(scores[i]) / middle if middle > 0 else None
         row = {"row": i, "score": float(scores[i]), "ratio": ratio}
-        rows.append(row | ({} if held is None else {"record": held.row(i, fields)}))
+        rows.append(row | shown(i))
     evidence: dict[str, float | str] = {}
     if middle > 0:
         evidence["outlier_ratio"] = float(scores.max()) / middle

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from gputsne.base.findings import Findings
 from gputsne.base.parameter_table import Whole
 from gputsne.base.rows import finite_points
-from gputsne.inspection.records import Records, read_records
+from gputsne.inspection.records import shown_beside
 from gputsne.metrics.spaces import EuclideanSpace, Space, read_space
 from gputsne.neighbors import metric_for
 from gputsne.neighbors.metric import Cosine, Euclidean
@@ -120,22 +120,15 @@ def neighbors(
         points, n = _with_vector(X, query, metric, metric_params)
         row = n
         near = points.nearest([row], k)[0]
-    held = None if records is None else read_records(records, n)
-    said = "the vector given" if row == n else f"row {row}"
-    if held is not None and row < n:
-        said += f": {held.row(row, fields)}"
-    return listed(points, row, near, held, fields, f"Neighbours of {said}")
-
-
-def listed(
-    points: Points, row: int, near: I64, held: Records | None, fields: Any, title: str
-) -> Findings:
-    """Return neighbours as findings, one row each."""
+    shown = shown_beside(records, n, fields)
     rows = []
     for rank, (j, how) in enumerate(zip(near, points.closeness(row, near), strict=True), 1):
         found = {"rank": rank, "row": int(j), points.measure: float(how)}
-        rows.append(found | ({} if held is None else {"record": held.row(int(j), fields)}))
-    return Findings(tuple(rows), title=title)
+        rows.append(found | shown(j))
+    said = "the vector given" if row == n else f"row {row}"
+    if records is not None and row < n:
+        said += f": {shown(row)['record']}"
+    return Findings(tuple(rows), title=f"Neighbours of {said}")
 
 
 def _with_vector(X: Any, query: Any, metric: Any, params: Any) -> tuple[Points, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from gputsne.base.labels import is_missing
 from gputsne.base.tables import admitted
 
-__all__ = ["Records", "read_records"]
+__all__ = ["Records", "read_records", "shown_beside"]
 
 
 class Records:
@@ -142,6 +142,36 @@ def read_records(records: Any, n: int) -> Records:
     if found.n != n:
         raise ValueError(f"records has {found.n} rows, but there are {n} points")
     return found
+
+
+def shown_beside(
+    records: Any, n: int, fields: Sequence[str] | None
+) -> Callable[[int], dict[str, Any]]:
+    """Return what a point's row of findings has of its record.
+
+    Parameters
+    ----------
+    records : sequence of dict, DataFrame, dict of columns, structured array, or None
+        One record per point, or none.
+    n : int
+        Points.
+    fields : sequence of str or None
+        Fields to show; None shows all.
+
+    Returns
+    -------
+    callable
+        Gives ``{"record": ...}`` for a row of X; {} where there are no records.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As ``read_records``.
+    """
+    if records is None:
+        return lambda row: {}
+    held = read_records(records, n)
+    return lambda row: {"record": held.row(int(row), fields)}
 
 
 def _read(records: Any) -> Records:

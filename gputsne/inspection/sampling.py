@@ -11,7 +11,7 @@ from gputsne.base.findings import Findings
 from gputsne.base.parameter_table import Whole
 from gputsne.inspection.groups import read_groups
 from gputsne.inspection.nearest import Points
-from gputsne.inspection.records import read_records
+from gputsne.inspection.records import shown_beside
 
 __all__ = ["anomalies", "boundary", "representatives", "spot_checks"]
 
@@ -50,12 +50,12 @@ def representatives(
     [1, 3]
     """
     groups = read_groups(X, clusters)
-    held = None if records is None else read_records(records, len(groups.X))
+    shown = shown_beside(records, len(groups.X), fields)
     rows = []
     for code, name in enumerate(groups.names):
         own, far = groups.nearest_to_centre(code)
         row = {"cluster": name, "row": int(own[0]), "distance": float(far[0])}
-        rows.append(row | ({} if held is None else {"record": held.row(int(own[0]), fields)}))
+        rows.append(row | shown(int(own[0])))
     return Findings(tuple(rows), title="The most typical point of each cluster")
 
 
@@ -98,7 +98,7 @@ def boundary(
     [2, 3]
     """
     groups = read_groups(X, clusters)
-    held = None if records is None else read_records(records, len(groups.X))
+    shown = shown_beside(records, len(groups.X), fields)
     scores = groups.silhouettes(sample, random_state)
     rows = []
     for code, name in enumerate(groups.names):
@@ -107,7 +107,7 @@ def boundary(
         if len(own):
             i = int(own[np.argmin(scores[own])])
             row = {"cluster": name, "row": i, "silhouette": float(scores[i])}
-            rows.append(row | ({} if held is None else {"record": held.row(i, fields)}))
+            rows.append(row | shown(i))
     return Findings(tuple(rows), title="The point of lowest silhouette in each cluster")
 
 
@@ -155,7 +155,7 @@ def anomalies(
     """
     Whole(1, optional=True).check("most", most)
     points = Points(X, metric)
-    held = None if records is None else read_records(records, points.n)
+    shown = shown_beside(records, points.n, fields)
     marked = _marked(known, points.n)
     flags = np.zeros(points.n, dtype=bool)
     flags[marked] = True
@@ -166,7 +166,7 @@ def anomalies(
     for i, others, part in zip(asked.tolist(), near, share.tolist(), strict=True):
         count = int(flags[others].sum())
         row = {"row": i, "anomalous": count, "share": part, "neighbors": others.tolist()}
-        rows.append(row | ({} if held is None else {"record": held.row(i, fields)}))
+        rows.append(row | shown(i))
     evidence: dict[str, float | str] = {
         "anomaly_neighbors": float(share.mean()),
         "isolated_anomalies": float((share == 0).mean()),
@@ -214,7 +214,7 @@ def spot_checks(
     """
     Whole(1).check("number", number)
     points = Points(X, metric)
-    held = None if records is None else read_records(records, points.n)
+    shown = shown_beside(records, points.n, fields)
     rng = np.random.default_rng(random_state)
     asked = np.sort(rng.choice(points.n, min(number, points.n), replace=False))
     rows = []
@@ -222,7 +222,7 @@ def spot_checks(
         own = np.array([i, *near])
         for rank, (j, how) in enumerate(zip(own, points.closeness(i, own), strict=True)):
             row = {"query": i, "rank": rank, "row": int(j), points.measure: float(how)}
-            rows.append(row | ({} if held is None else {"record": held.row(int(j), fields)}))
+            rows.append(row | shown(int(j)))
     return Findings(tuple(rows), title=f"{len(asked)} points drawn at random and their neighbours")
 
 
