@@ -300,7 +300,7 @@ def kl_curves(
     Whole(0, optional=True).check("after", after)
     colours = output.theme.visible(PALETTE)
     marks: list[Any] = []
-    ends: set[int] = set()
+    ends: dict[int, list[str]] = {}  # iterations, and the colours of the curves that they end in
     lasts = []
     for i, (name, model) in enumerate(_several(models, "models").items()):
         history = getattr(model, "kl_history_", model)
@@ -311,7 +311,7 @@ def kl_curves(
         y = np.array([row["kl"] for row in rows])
         end = _early(model) if after is None else after
         if end is not None and 0 < end < x[-1]:
-            ends.add(end)
+            ends.setdefault(end, []).append(colours[i % len(colours)])
         lasts.append(float(y[-1]))
         said = f"{name} · {y[-1]:.3f}" if name else ""
         shown = thinned(y, VERTICES)
@@ -319,7 +319,8 @@ def kl_curves(
     finite = [v for mark in marks for v in mark.y[np.isfinite(mark.y)].tolist()]
     for end in sorted(ends):
         said = f"exaggeration ends: {end:,}" if len(ends) == 1 else f"{end:,}"
-        marks.append(Rule(end, said, output.theme.accent))
+        own = len(ends) > 1 and len(ends[end]) == 1  # one of several: in its curve's colour
+        marks.append(Rule(end, said, ends[end][0] if own else output.theme.accent))
     facts = "" if marks[0].name else f"{lasts[0]:.3f} at the end"
     facts += "upright: where early exaggeration ends" if len(ends) > 1 else ""
     top = max(finite, default=1.0)

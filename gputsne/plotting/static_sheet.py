@@ -25,6 +25,7 @@ __all__ = ["draw_sheet"]
 SIDE = 4.0  # inches of a map
 CHART_MARGIN = (1.1, 1.0)  # inches around the axes of a chart, for its numbers and titles
 LARGE = 1e5  # numbers of an axis from which they are written as 2.5M, not as 2.5 beside 1e6
+BETWEEN = 1.5  # matplotlib draws regions at 1 and curves at 2
 FEW_DOTS = 1000  # drawn one by one in svg and pdf; more are an image there
 
 
@@ -176,6 +177,7 @@ def _rule(ax: Any, mark: Rule, paper: str, say: Any) -> None:
 
     across = mark.across == "x"
     line = (ax.axvline if across else ax.axhline)(mark.at, color=mark.colour, linewidth=1.6)
+    line.set_zorder(BETWEEN)
     line.set_path_effects([patheffects.withStroke(linewidth=3.4, foreground=paper)])
     place = ((mark.at, 1.0), (0, 4)) if across else ((1.0, mark.at), (4, 0))
     ax.annotate(
