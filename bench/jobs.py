@@ -35,7 +35,7 @@ def read_affinities(path: str | Path) -> Any:
 
 GIVEN: dict[str, Callable[[Any], Any]] = {
     "X": np.load, "y": np.load, "Y0": np.load, "map": np.load, "new": np.load,
-    "new_y": np.load, "P": read_affinities,
+    "new_y": np.load, "P": read_affinities, "maps": lambda path: dict(np.load(path)),
 }  # fmt: skip
 
 
@@ -188,6 +188,16 @@ def evaluate(call: Call) -> dict[str, Any]:
     return {"peak_bytes": peak_bytes(), "seconds": seconds, "values": values}
 
 
+def compare(call: Call) -> dict[str, Any]:
+    """Every quality metric of several maps of the same rows, by one call."""
+    from gputsne.metrics import compare
+
+    X, y, maps = call["X"], call["y"], call["maps"]
+    began = time.perf_counter()
+    values = compare(X, maps, y)
+    return {"seconds": {"total": time.perf_counter() - began}, "values": values}
+
+
 def transform(call: Call) -> dict[str, Any]:
     """Place new rows and fitted rows on a map of ours."""
     found, _, facts = fitted(call)
@@ -225,7 +235,8 @@ def recall(X: np.ndarray, indices: np.ndarray, sample: int = 1000) -> float:
 
 JOBS: dict[str, Callable[[Call], dict[str, Any]]] = {
     "probe": probe, "fit": fit, "optimise": optimise, "place": place, "affinities": affinities,
-    "quality": quality, "evaluate": evaluate, "transform": transform,
+    "quality": quality, "evaluate": evaluate, "compare": compare,
+    "transform": transform,
 }  # fmt: skip
 
 

@@ -38,6 +38,7 @@ CASES = {
     "transform": Case("100,000 new rows into MNIST's map", 10, "transform"),
     "determinism": Case("Same bytes by 1 and 2 threads, in two processes?", 2, "determinism"),
     "evaluation": Case("All quality metrics of a million rows", 2, "evaluation"),
+    "maps": Case("Three engines' maps of MNIST judged by one call", 8, "maps"),
     "crossing": Case("From which n is the mesh quicker than the definition?", 3, "crossing"),
     "neighbors": Case("Recall against time of FAISS' indexes", 10, "neighbors"),
     "search": Case("Differences, products, lists: which search from when?", 6, "search"),
