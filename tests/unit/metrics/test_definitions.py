@@ -268,3 +268,23 @@ def test_fewer_points_are_asked_of_very_many(monkeypatch):
         evaluate(X, Y, LABELS, sample=30), nan_ok=True, **EXACT
     )
     assert "rnx_se" not in evaluate(X, Y, LABELS, sample=None)
+
+
+@pytest.mark.parametrize("values", [2, 30, 10**9])
+def test_places_go_to_the_lower_index_among_equals_and_the_point_itself_comes_last(values):
+    from scipy.stats import rankdata
+
+    from gputsne.metrics.coranking import _places
+
+    rng = np.random.default_rng(0)
+    D = rng.integers(0, values, size=(20, 300)).astype(np.float64)
+    D[rng.random(D.shape) < 0.1] = np.inf  # distances of others may be infinite as well
+    own = rng.integers(0, 300, size=20)
+    D[np.arange(20), own] = np.inf
+    want = []
+    for row, i in zip(D, own, strict=True):
+        others = np.delete(np.arange(300), i)
+        places = np.full(300, 300)
+        places[others] = rankdata(row[others], method="ordinal")  # ties by their order
+        want.append(places)
+    np.testing.assert_array_equal(_places(D, own), want)
