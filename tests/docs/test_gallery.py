@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -42,3 +43,21 @@ def test_every_figure_is_in_the_gallery():
     shown = set(re.findall(r"plotting\.(\w+)[(`]", TEXT))
     assert figures <= shown
     assert "gputsne.plot(" in TEXT
+
+
+def test_the_table_of_engines_has_the_figures_of_the_results():
+    record = json.loads((DOCS.parent / "bench/results/maps.json").read_text(encoding="utf-8"))
+    values = record["values"]
+    lines = re.findall(r"^\| [^|]+ \(`(\w+)`\) \| (.+) \|$", TEXT, re.MULTILINE)
+    assert len(lines) > 5
+    for metric, cells in lines:
+        for name, cell in zip(values, cells.split(" | "), strict=True):
+            told = [f"{values[name][metric]:.3f}"]
+            if f"{metric}_se" in values[name]:
+                told.append(f"{values[name][f'{metric}_se']:.3f}")
+            assert cell.split(" ± ") == told
+    for name in values:
+        assert f"{name} {record['fits'][name]['version']}" in TEXT
+    seconds = record["seconds"]
+    assert f"{seconds['processors']:.0f} seconds of processor time" in TEXT
+    assert f"the clock showed {seconds['total']:.0f}." in TEXT
