@@ -34,7 +34,9 @@ __all__ = [
 ]
 
 # The packages behind the formats, and the extra that brings each.
-EXTRAS: Final = {"pyarrow": "io", "h5py": "io", "matplotlib": "plot", "plotly": "plot"}
+EXTRAS: Final = {
+    "pyarrow": "io", "h5py": "io", "matplotlib": "plot", "plotly": "plot", "jinja2": "report",
+}  # fmt: skip
 
 
 def require(package: str, doing: str) -> None:

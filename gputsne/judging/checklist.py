@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from gputsne.base.errors import DependencyMissing
 from gputsne.base.files import replacing
 
 __all__ = ["MARKS", "Checklist", "Row"]
@@ -141,15 +142,23 @@ class Checklist:
         Returns
         -------
         str
+
+        Raises
+        ------
+        DependencyMissing
+            Without jinja2, which the extra ``report`` brings.
         """
         from gputsne.judging.views import page
 
         return _written(page(self), path)
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str | None:
         from gputsne.judging.views import table
 
-        return table(self)
+        try:
+            return table(self)
+        except DependencyMissing:  # notebooks then show the text
+            return None
 
     def __str__(self) -> str:
         width = max((len(row.title) for row in self.rows), default=0)

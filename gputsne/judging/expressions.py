@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 __all__ = ["Comparison", "Condition", "read_condition"]
@@ -53,17 +53,7 @@ class Comparison:
     other: str = ""
 
     def holds(self, evidence: Mapping[str, float]) -> bool | None:
-        """Tell whether it holds; None where evidence is missing.
-
-        Parameters
-        ----------
-        evidence : mapping of str to float
-            Without NaN.
-
-        Returns
-        -------
-        bool or None
-        """
+        """Tell whether it holds, as ``Condition.holds``."""
         if self.left not in evidence or (self.other and self.other not in evidence):
             return None
         limit = self.shift + (self.factor * evidence[self.other] if self.other else 0.0)
@@ -102,10 +92,8 @@ class Condition:
         -------
         bool or None
         """
-        found = [_all(part.holds(evidence) for part in group) for group in self.groups]
-        if True in found:
-            return True
-        return None if None in found else False
+        groups = [_joined([part.holds(evidence) for part in group], False) for group in self.groups]
+        return _joined(groups, True)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -114,11 +102,11 @@ class Condition:
         return tuple(dict.fromkeys(told))
 
 
-def _all(values: object) -> bool | None:
-    found = list(values)  # type: ignore[call-overload]
-    if False in found:
-        return False
-    return None if None in found else True
+def _joined(values: Sequence[bool | None], decisive: bool) -> bool | None:
+    """Join values by ``and``, which one False decides, or by ``or``, which one True does."""
+    if decisive in values:
+        return decisive
+    return None if None in values else not decisive
 
 
 def read_condition(text: str, metric: str = "") -> Condition:

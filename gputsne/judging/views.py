@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from html import escape
 from xml.etree import ElementTree as ET
 
-from gputsne.judging.checklist import MARKS, Checklist, Row
+from gputsne.base.pages import NOT_XML, rendered, template_of
+from gputsne.judging.checklist import MARKS, OPEN, Checklist, Row
 
-__all__ = ["junit", "page", "table"]
+__all__ = ["ROOM", "junit", "page", "table"]
 
-# Characters that XML 1.0 can't hold, not even escaped (section 2.2).
-NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; font: 16px/1.4 system-ui, sans-serif; }}
-body {{ max-width: 62rem; margin: 0 auto; padding: 1rem; }}
-table {{ border-collapse: collapse; width: 100%; }}
-th, td {{ text-align: left; vertical-align: top; padding: .4rem .6rem .4rem 0;
-  border-bottom: 1px solid color-mix(in srgb, currentColor 25%, transparent);
-  overflow-wrap: anywhere; }}
-.fail {{ color: light-dark(#b00020, #ff8a80); }} .warn {{ color: light-dark(#8a5a00, #ffcc80); }}
-.pass, .acknowledged {{ color: light-dark(#00682f, #8ce0a8); }}
-small {{ display: block; opacity: .8; }}
-@media (max-width: 40rem) {{ tr {{ display: grid; padding: .4rem 0; }} thead {{ display: none; }}
-  td {{ border: 0; padding: .1rem 0; }} }}
-</style></head><body><h1 class="{kind}">{title}</h1>
-{table}
-</body></html>
-"""
+ROOM = "gputsne.judging"  # whose templates these are
 
 
 def junit(checklist: Checklist) -> str:
@@ -74,7 +52,7 @@ def junit(checklist: Checklist) -> str:
 def _junit_kind(row: Row) -> tuple[str, str]:
     if row.status == "fail":
         return "failures", "failure"
-    if row.status in ("n/a", "needs review"):
+    if row.status in OPEN:
         return ("errors", "error") if row.required else ("skipped", "skipped")
     return "", ""
 
@@ -90,14 +68,14 @@ def page(checklist: Checklist) -> str:
     Returns
     -------
     str
+        Every text in it escaped.
     """
-    title = escape(f"{checklist.profile}: {checklist.verdict}")
-    kind = {"PASS": "pass", "FAIL": "fail"}.get(checklist.verdict, "warn")
-    return PAGE.format(title=title, kind=kind, table=table(checklist))
+    title = f"{checklist.profile}: {checklist.verdict}"
+    return rendered("verdict.html.j2", [ROOM], title=title, checklist=checklist, marks=MARKS)
 
 
 def table(checklist: Checklist) -> str:
-    """Return the rows as an HTML table.
+    """Return the rows as an HTML table, a part of a page or of a notebook.
 
     Parameters
     ----------
@@ -109,22 +87,8 @@ def table(checklist: Checklist) -> str:
     str
         Every text in it escaped.
     """
-    body = []
-    for row in checklist.rows:
-        value = "" if row.value is None else f"{row.value:.4g}"
-        more = "".join(f"<small>{escape(text)}</small>" for text in _words(row).splitlines())
-        kind = row.status.replace("/", "").replace(" ", "-")
-        body.append(
-            f'<tr><td>{escape(row.title)}</td><td class="{kind}">{MARKS[row.status]} '
-            f"{escape(row.status)}</td><td>{value}</td><td>{escape(row.condition)}</td>"
-            f"<td>{more}</td></tr>"
-        )
-    heads = "".join(f"<th>{h}</th>" for h in ("Check", "Status", "Value", "Condition", ""))
-    return (
-        f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(body)}</tbody>"
-        f"<tfoot><tr><td>{escape(checklist.profile)}</td><td>{checklist.verdict}</td></tr></tfoot>"
-        "</table>"
-    )
+    lists = template_of("checklist.html.j2", [ROOM]).module
+    return str(lists.table(checklist, checklist.rows, MARKS))
 
 
 def _headline(row: Row) -> str:

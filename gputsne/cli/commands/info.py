@@ -29,7 +29,7 @@ from gputsne.cli.wording import in_shell
 from gputsne.runs import record
 
 MODELS = ("h100", "h200")  # GPUs that gputsne/planning/roofline.py has a model of
-OPTIONAL = {"plot": ("matplotlib", "plotly"), "io": ("pyarrow", "h5py")}
+OPTIONAL = {"plot": ("matplotlib", "plotly"), "io": ("pyarrow", "h5py"), "report": ("jinja2",)}
 json_option = option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 
 
