@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gputsne.neighbors import knn
     from gputsne.planning.memory import plan
     from gputsne.plotting import plot
+    from gputsne.reporting import report
     from gputsne.sampling import Reservoir, sample
     from gputsne.sweeps import sweep
 
@@ -40,6 +41,7 @@ __all__ = [
     "plot",
     "plotting",
     "read",
+    "report",
     "sample",
     "sweep",
     "types",
@@ -57,6 +59,7 @@ _HOME = {
     "plan": "gputsne.planning.memory",
     "plot": "gputsne.plotting",
     "read": "gputsne.data",
+    "report": "gputsne.reporting",
     "sample": "gputsne.sampling",
     "sweep": "gputsne.sweeps",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -25,6 +26,11 @@ def _missing(marker: str) -> str:
     """Return why tests with this marker can't run here, or an empty string."""
     if marker == "nvcc":
         return "" if shutil.which("nvcc") else "no nvcc"
+    if marker == "browser":
+        names = ("chromium", "chromium-browser", "google-chrome")
+        if not any(map(shutil.which, names)):
+            return "no Chromium"
+        return "" if importlib.util.find_spec("playwright") else "no playwright"
     from gputsne.backends import explain
 
     for name, available, reason in explain():
@@ -34,8 +40,8 @@ def _missing(marker: str) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs hardware that is not there; GPUTSNE_REQUIRE_GPU=1 forbids that for GPUs."""
-    for marker in ("gpu", "nvcc"):
+    """Skip what needs what is not there; GPUTSNE_REQUIRE_GPU=1 forbids that for GPUs."""
+    for marker in ("gpu", "nvcc", "browser"):
         marked = [item for item in items if item.get_closest_marker(marker)]
         reason = _missing(marker) if marked else ""
         if reason and not (marker == "gpu" and os.environ.get("GPUTSNE_REQUIRE_GPU") == "1"):

@@ -12,11 +12,12 @@ from typing import Any, Final
 
 from gputsne.base.errors import DependencyMissing
 
-__all__ = ["NOT_XML", "number", "rendered", "template_of"]
+__all__ = ["NOT_XML", "cell", "clipped", "number", "rendered", "template_of"]
 
 # Characters that XML 1.0 can't hold, not even escaped (section 2.2); HTML calls them errors.
 NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 STYLE: Final = "page.css"
+CELL: Final = 160  # characters of one cell
 
 
 def number(value: Any, digits: int = 4) -> str:
@@ -45,6 +46,51 @@ def number(value: Any, digits: int = 4) -> str:
     if abs(value) < 1e15 and float(value).is_integer():
         return f"{int(value):,}"
     return f"{value:,.0f}" if 10**digits <= abs(value) < 1e15 else f"{value:.{digits}g}"
+
+
+def clipped(text: Any, width: int = CELL) -> str:
+    """Return a text's beginning, with an ellipsis where something is left out.
+
+    Parameters
+    ----------
+    text : object
+        Anything that ``str`` turns into text.
+    width : int, default 160
+        Most characters.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> clipped("abcdef", 4)
+    'abc…'
+    """
+    said = " ".join(str(text).split())
+    return said if len(said) <= width else f"{said[: width - 1]}…"
+
+
+def cell(value: Any) -> str:
+    """Return a value of a record for a table: numbers for reading, texts clipped.
+
+    Parameters
+    ----------
+    value : object
+        Any.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> cell(0.25), cell(2026), cell(None)
+    ('0.25', '2026', 'n/a')
+    """
+    if isinstance(value, int):  # a year, a port, an id: no commas
+        return str(value)
+    return clipped(number(value) if isinstance(value, float) or value is None else value)
 
 
 def rendered(template: str, rooms: Sequence[str] = (), **facts: Any) -> str:
@@ -114,7 +160,7 @@ def _environment(rooms: tuple[str, ...]) -> Any:
         loader=loader, autoescape=True, finalize=_printable, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters["number"] = number
+    environment.filters |= {"number": number, "clipped": clipped, "cell": cell}
     style = resources.files("gputsne.base").joinpath("templates", STYLE).read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
     # One style by its hash, pictures by data: alone: whatever a text might smuggle in stays inert.

@@ -15,6 +15,7 @@ from gputsne.cli.commands.demo import demo
 from gputsne.cli.commands.embed import embed
 from gputsne.cli.commands.info import info, plan
 from gputsne.cli.commands.metrics import metrics
+from gputsne.cli.commands.report import report
 from gputsne.cli.commands.sweep import sweep
 from gputsne.cli.commands.transform import transform
 from gputsne.cli.errors import EXIT_CODES, ErrorGroup
@@ -29,6 +30,7 @@ Examples:
   gputsne transform model.npz new.npy -o new.csv
   gputsne metrics points.npy map.npy --json > evidence.json
   gputsne check evidence.json --profile diagnose
+  gputsne report points.npy map.npy -o report.html
   gputsne compare points.npy tsne.npy umap.npy --best knn_preservation
   gputsne sweep points.csv --labels kind --plot triptych.png
   gputsne advise 1000000 50 --goal explore
@@ -53,5 +55,5 @@ def main() -> None:
     """
 
 
-for command in (demo, embed, transform, metrics, compare, sweep, check, info, plan, advise):
+for command in (demo, embed, transform, metrics, compare, sweep, check, report, info, plan, advise):
     main.add_command(command)

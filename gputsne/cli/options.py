@@ -115,6 +115,7 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments; a name that is an option's elsewhere is told what it is here."""
+        ctx.meta["gputsne.arguments"] = (ctx.info_name, *args)
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
@@ -189,8 +190,11 @@ STREAM_FORMATS: Final = ("csv", "tsv", "npy", "npz", "parquet", "h5ad")
 MAP_FORMATS: Final = ("csv", "parquet", "npy", "h5ad")
 
 
-def input_options(labels: str) -> Decorator:
-    """Return a decorator that adds the options of what is read; ``labels`` says what they do."""
+def input_options(labels: str, keep: str = "to write beside the map") -> Decorator:
+    """Return a decorator that adds the options of what is read.
+
+    ``labels`` says what labels do, ``keep`` what further columns are for.
+    """
     return options(
         "Input",
         option(
@@ -229,7 +233,7 @@ def input_options(labels: str) -> Decorator:
             multiple=True,
             metavar="NAMES",
             callback=split_commas,
-            help="Further columns to write beside the map, no features; as --columns.",
+            help=f"Further columns {keep}, no features; as --columns.",
         ),
         option(
             "--input-format",

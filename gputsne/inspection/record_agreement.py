@@ -95,7 +95,8 @@ def numeric_agreement(
 
 def agreement(
     X: Any, records: Any, fields: Sequence[str] = (), *, numeric: Sequence[str] = (), k: int = 5,
-    tolerance: float = TOLERANCE, metric: Any = "cosine", sample: int | None = 2000,
+    tolerance: float = TOLERANCE, metric: Any = "cosine",
+    metric_params: dict[str, Any] | None = None, sample: int | None = 2000,
     random_state: int | None = 0,
 ) -> Findings:  # fmt: skip
     """Tell field by field how often neighbours have the same value, beside what chance would give.
@@ -116,6 +117,8 @@ def agreement(
         Share of the point's own value by which a neighbour's may differ.
     metric : str or callable, default "cosine"
         Whatever ``knn`` takes; "euclidean" for a map.
+    metric_params : dict or None, default None
+        Its parameters.
     sample : int or None, default 2000
         Points asked, whose neighbours are always those among all; None asks all.
     random_state : int or None, default 0
@@ -139,7 +142,7 @@ def agreement(
     >>> agreement(X, {"kind": ["a", "a", "b", "b"]}, ["kind"], k=1)[0]["agreement"]
     1.0
     """
-    points = Points(X, metric)
+    points = Points(X, metric, metric_params)
     held = read_records(records, points.n)
     named = held.check(fields, "fields") if len(fields) else []
     counted = held.check(numeric, "numeric") if len(numeric) else []
@@ -180,7 +183,8 @@ def agreement(
 
 def violations(
     X: Any, records: Any, fields: Sequence[str], *, k: int = 5, metric: Any = "cosine",
-    sample: int | None = 2000, random_state: int | None = 0,
+    metric_params: dict[str, Any] | None = None, sample: int | None = 2000,
+    random_state: int | None = 0,
 ) -> Findings:  # fmt: skip
     """List neighbours that differ in a field that must not be mixed, such as success and failure.
 
@@ -196,6 +200,8 @@ def violations(
         Neighbours of each point asked.
     metric : str or callable, default "cosine"
         Whatever ``knn`` takes; "euclidean" for a map.
+    metric_params : dict or None, default None
+        Its parameters.
     sample : int or None, default 2000
         Points asked; None asks all.
     random_state : int or None, default 0
@@ -220,7 +226,7 @@ def violations(
     >>> found[0]["value"], found[0]["neighbor_value"], found.evidence["violation_rate"]
     ('ok', 'error', 0.5)
     """
-    points = Points(X, metric)
+    points = Points(X, metric, metric_params)
     held = read_records(records, points.n)
     names = held.check(fields, "fields")
     asked, near = _asked(points, k, sample, random_state)

@@ -176,7 +176,8 @@ def anomalies(
 
 def spot_checks(
     X: Any, records: Any = None, *, number: int = 10, k: int = 5, metric: Any = "cosine",
-    fields: Sequence[str] | None = None, random_state: int | None = 0,
+    metric_params: dict[str, Any] | None = None, fields: Sequence[str] | None = None,
+    random_state: int | None = 0,
 ) -> Findings:  # fmt: skip
     """Draw points at random and list the neighbours of each, to be looked at.
 
@@ -192,6 +193,8 @@ def spot_checks(
         Neighbours of each.
     metric : str or callable, default "cosine"
         Whatever ``knn`` takes; "euclidean" for a map.
+    metric_params : dict or None, default None
+        Its parameters.
     fields : sequence of str or None
         Fields of the records to show; None shows all.
     random_state : int or None, default 0
@@ -213,7 +216,7 @@ def spot_checks(
     4
     """
     Whole(1).check("number", number)
-    points = Points(X, metric)
+    points = Points(X, metric, metric_params)
     shown = shown_beside(records, points.n, fields)
     rng = np.random.default_rng(random_state)
     asked = np.sort(rng.choice(points.n, min(number, points.n), replace=False))

@@ -41,8 +41,10 @@ class Row:
         What it was held against.
     says : str
         The band of the value, the symptom, or the question.
-    cause, action : str
+    cause : str
         Of a row that failed or warns, else "".
+    action : str
+        What to do about a row that failed or warns, what gives the evidence of one that is "n/a".
     source : str
         Of the rule.
     missing : tuple of str

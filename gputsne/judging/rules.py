@@ -19,7 +19,8 @@ __all__ = ["SEVERITIES", "Rule", "profiles_of", "read_rules"]
 
 SEVERITIES = ("gate", "warning", "note")
 TEXTS = ("title", "metric", "pass", "fault", "severity", "ask", "symptom", "cause", "why",
-         "action", "source")  # fmt: skip
+         "action", "bring", "source")  # fmt: skip
+WORDS = ("ask", "symptom", "cause", "why", "action", "bring", "source")
 KEYS = (*TEXTS, "profiles", "bands", "required")
 
 
@@ -49,6 +50,8 @@ class Rule:
         The question of a row that a person answers, or "".
     symptom, cause, why, action, source : str
         Words, in which ``{name}`` stands for evidence.
+    bring : str
+        What gives the evidence where it is missing.
     """
 
     id: str
@@ -65,6 +68,7 @@ class Rule:
     cause: str = ""
     why: str = ""
     action: str = ""
+    bring: str = ""
     source: str = ""
 
     @property
@@ -194,7 +198,7 @@ def _rule(name: str, row: Mapping[str, Any], where: str) -> Rule:
         tuple(profiles),
         required,
         _bands(row.get("bands", []), metric, place),
-        **{key: row.get(key, "") for key in ("ask", "symptom", "cause", "why", "action", "source")},
+        **{key: row.get(key, "") for key in WORDS},
     )
 
 

@@ -148,11 +148,11 @@ def _row(rule: Rule, evidence: Evidence, words: dict[str, str], answer: str | No
         band = (text for held, text in rule.bands if held.holds(evidence))
         says = next(band, rule.why if status == "note" else "")
     bad = status in ("fail", "warn")
+    action = _filled(rule.action, words) if bad else rule.bring if status == "n/a" else ""
     return Row(
         rule.id, rule.title, status, rule.severity, rule.required, rule.metric,
         evidence.get(rule.metric), rule.condition, _filled(says, words),
-        _filled(rule.cause, words) if bad else "", _filled(rule.action, words) if bad else "",
-        rule.source, missing,
+        _filled(rule.cause, words) if bad else "", action, rule.source, missing,
     )  # fmt: skip
 
 
