@@ -201,6 +201,38 @@ def compare(call: Call) -> dict[str, Any]:
     return {"seconds": seconds, "load_after": os.getloadavg()[0], "values": values}
 
 
+def report(call: Call) -> dict[str, Any]:
+    """A report of many rows on a short map of them; the fit is outside the time."""
+    import gputsne
+
+    grown = gputsne.datasets.enlarge(call.pop("X"), call["y"], n=call["n"])
+    ask = ask_of(call)
+    model = gputsne.TSNE(max_iter=300, random_state=0, n_jobs=ask.threads, device=ask.device).fit(
+        grown.X
+    )
+    n = len(grown.X)
+    records = {
+        "label": grown.labels,
+        "user": [f"user {i % 997}" for i in range(n)],
+        "bytes": np.arange(n) % 1009,
+    }
+    warm_up = slice(0, 200)  # libraries load what they draw and compute with at first use
+    gputsne.report(grown.X[warm_up], model.embedding_[warm_up]).to_html()
+    began, spent = time.perf_counter(), time.process_time()
+    made = gputsne.report(grown.X, model, grown.labels, records, critical=["label"])
+    measured = time.perf_counter() - began
+    page = made.to_html()
+    text = made.to_json()
+    whole = time.perf_counter() - began
+    return {
+        "peak_bytes": peak_bytes(),
+        "seconds": {"report": measured, "page": whole - measured, "total": whole},
+        "processor_seconds": time.process_time() - spent,
+        "page_bytes": len(page.encode()), "json_bytes": len(text.encode()),
+        "points_asked": made.facts["quality"]["sample"], "verdict": made.verdict,
+    }  # fmt: skip
+
+
 def transform(call: Call) -> dict[str, Any]:
     """Place new rows and fitted rows on a map of ours."""
     found, _, facts = fitted(call)
@@ -238,7 +270,7 @@ def recall(X: np.ndarray, indices: np.ndarray, sample: int = 1000) -> float:
 
 JOBS: dict[str, Callable[[Call], dict[str, Any]]] = {
     "probe": probe, "fit": fit, "optimise": optimise, "place": place, "affinities": affinities,
-    "quality": quality, "evaluate": evaluate, "compare": compare,
+    "quality": quality, "evaluate": evaluate, "compare": compare, "report": report,
     "transform": transform,
 }  # fmt: skip
 

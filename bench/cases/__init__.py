@@ -39,6 +39,7 @@ CASES = {
     "determinism": Case("Same bytes by 1 and 2 threads, in two processes?", 2, "determinism"),
     "evaluation": Case("All quality metrics of a million rows", 2, "evaluation"),
     "maps": Case("Three engines' maps of MNIST judged by one call", 8, "maps"),
+    "reporting": Case("A report of 100,000 rows: time, memory, size", 2, "reporting"),
     "crossing": Case("From which n is the mesh quicker than the definition?", 3, "crossing"),
     "neighbors": Case("Recall against time of FAISS' indexes", 10, "neighbors"),
     "search": Case("Differences, products, lists: which search from when?", 6, "search"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import importlib.util
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ import numpy as np
 from gputsne.metrics.estimate import Estimate
 from gputsne.reporting.subject import Subject
 
-__all__ = ["Figure", "colours_of", "figures"]
+__all__ = ["Figure", "figures"]
 
 BRIGHT, DARK = "#ffffff", "#1a2028"  # --card of the style, both ways
 SIDE: Final = 4.6  # inches: letters of 10 points are legible where a phone shows 350 pixels of it
@@ -43,8 +43,8 @@ class Figure:
         Above it, instead of it, and below it.
     bright, dark : str
         The same picture on bright and on dark paper, as ``data:`` addresses.
-    legend : tuple of (str, str)
-        Names and their colours, "" for a line without one.
+    legend : tuple of (str, tuple of str)
+        Names, and the colour of each on bright and on dark paper; () for a line without one.
     """
 
     title: str
@@ -52,7 +52,7 @@ class Figure:
     caption: str
     bright: str
     dark: str
-    legend: tuple[tuple[str, str], ...] = ()
+    legend: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def figures(subject: Subject, estimates: Mapping[str, Estimate]) -> tuple[tuple[Figure, ...], str]:
@@ -88,30 +88,24 @@ def figures(subject: Subject, estimates: Mapping[str, Estimate]) -> tuple[tuple[
     return tuple(found), ""
 
 
-def colours_of(subject: Subject, rows: Sequence[int]) -> list[str | None]:
-    """Return the colours of some points on the map by label; None where there are none."""
-    from gputsne.plotting.labels import read_labels
-
-    if subject.kind != "categories":
-        return [None] * len(rows)
-    marks = read_labels(subject.labels, subject.n)
-    return [str(marks.colours[code]) for code in marks.codes[np.asarray(rows, dtype=np.int64)]]
-
-
 def _by_label(subject: Subject) -> Figure:
     Y, n = subject.Y, subject.n
-    legend: list[tuple[str, str]] = []
+    legends: list[list[tuple[str, str]]] = []
     drawn = "all points" if n <= MOST_POINTS else f"{MOST_POINTS:,} of {n:,} points, at random"
 
     def draw(figure: Any, ax: Any) -> None:
         from gputsne.plotting import plot
 
         plot(Y, subject.labels, ax=ax, caption="", max_points=MOST_POINTS)
-        legend[:] = _taken_out(ax)
+        legends.append(_taken_out(ax))
 
     by = {"none": "no labels were given", "values": "coloured by the labels' values",
           "categories": "coloured by label"}[subject.kind]  # fmt: skip
     bright, dark = _both(draw, _projection(Y))
+    legend = [
+        (name, (one, other) if one and other else ())
+        for (name, one), (_, other) in zip(*legends, strict=True)
+    ]
     return Figure(
         "The map", f"Map of {n:,} points, {by}",
         f"{drawn[:1].upper()}{drawn[1:]}; {by}. Axes and gaps between groups have no unit.",

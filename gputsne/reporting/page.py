@@ -20,7 +20,7 @@ from gputsne.judging import Checklist, check
 from gputsne.judging.checklist import MARKS, OPEN
 from gputsne.judging.views import ROOM as CHECKLISTS
 from gputsne.reporting import sections
-from gputsne.reporting.figures import Figure, colours_of, figures
+from gputsne.reporting.figures import Figure, figures
 from gputsne.reporting.subject import Subject, read_subject
 from gputsne.runs import record
 
@@ -100,9 +100,11 @@ class Report:
             Every text in it escaped.
         """
         rows = self.checklist.rows
+        colours = {name: colour for held in self.figures[:1] for name, colour in held.legend}
         html = rendered(
             "report.html.j2", [ROOM, CHECKLISTS], title=self.facts["title"], facts=self.facts,
             checklist=self.checklist, further=self.further, figures=self.figures, marks=MARKS,
+            colours=colours,
             wrong=[row for row in rows if row.status in ("fail", "warn")],
             waiting=[row for row in rows if row.status in OPEN],
             decided=[row for row in rows if row.status not in ("fail", "warn", *OPEN)],
@@ -266,9 +268,6 @@ def _measured(
     shared, of_fields = sections.agreement(subject, critical)
     symptoms, of_faults = sections.faults(subject, metadata, perplexity)
     costs, of_costs = sections.operation(subject, told)
-    firsts = [group["members"][0]["row"] for group in groups["groups"]]
-    for group, colour in zip(groups["groups"], colours_of(subject, firsts), strict=True):
-        group["colour"] = colour
     facts = {
         "groups": groups, "spaces": by_space | {"judged": chosen}, "quality": quality,
         "agreement": shared, "symptoms": symptoms, "spot_checks": sections.spot_checks(subject),

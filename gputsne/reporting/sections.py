@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -27,6 +28,7 @@ __all__ = [
 Evidence = dict[str, float | str]
 Section = dict[str, Any]
 T = TypeVar("T")
+SORTING: Final = ("rnx",)  # metrics that sort all distances of each point asked
 SHOWN_GROUPS: Final = 24  # on the page, the largest
 JUDGED_GROUPS: Final = 100  # looked at; of more, tables and their evidence say little
 TYPICAL: Final = 3  # records per group besides the one at its edge
@@ -68,7 +70,9 @@ def measured(subject: Subject) -> tuple[Section, Evidence, dict[str, Estimate]]:
         lacks = [need for need in line.needs if not subject.given[need]]
         found, why = None, f"needs {' and '.join(lacks)}"
         if not lacks:
-            found, why = attempted(lambda line=line: line.estimate(subject.context, k=subject.k))  # type: ignore[misc]
+            context = subject.few if name in SORTING else subject.context
+            work = partial(line.estimate, context, k=subject.k)
+            found, why = attempted(work)
         if found is not None:
             estimates[name] = found
             evidence[name] = found.value
@@ -302,12 +306,12 @@ def agreement(subject: Subject, critical: Sequence[str]) -> tuple[Section, Evide
 
 def _least_spread(subject: Subject, critical: Sequence[str]) -> Evidence:
     """Return the evidence of the critical field one of whose values is most nearly one vector."""
-    told = [
-        found.evidence
-        for name in critical
-        if (found := attempted(lambda name=name: inspection.value_spread(  # type: ignore[misc]
-            subject.X, subject.records, name))[0]) is not None and found.evidence
-    ]  # fmt: skip
+    told = []
+    for name in critical:
+        work = partial(inspection.value_spread, subject.X, subject.records, name)
+        found, _ = attempted(work)
+        if found is not None and found.evidence:
+            told.append(found.evidence)
     return min(told, key=lambda held: float(held["least_spread"])) if told else {}
 
 

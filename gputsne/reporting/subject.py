@@ -28,6 +28,7 @@ F64 = npt.NDArray[np.float64]
 SAMPLE: Final = 2000
 LEAST_SAMPLE: Final = 100
 COMPARED: Final = 50_000_000
+SORTED: Final = 20_000_000  # distances that are sorted, which takes ten times as long
 NEIGHBORS: Final = 10  # as in ``metrics.evaluate``
 PRINCIPAL: Final = 50  # axes that stand between input and map: what is usually embedded
 NARROW: Final = 8  # columns of an input that are shown as records where there are no others
@@ -63,6 +64,8 @@ class Subject:
         Seed of samples.
     data : object
         X as it was given, names of columns included; None for none.
+    auto : bool
+        Whether the number of points asked was left open.
     """
 
     context: Context
@@ -78,6 +81,7 @@ class Subject:
     k: int = 10
     random_state: int | None = 0
     data: Any = None
+    auto: bool = True
 
     @property
     def has_data(self) -> bool:
@@ -107,6 +111,17 @@ class Subject:
         """Which of X, Y and labels there are for metrics."""
         has_labels = self.kind == "categories"  # values are no classes
         return {"X": self.has_data, "Y": self.Y is not None, "labels": has_labels}
+
+    @cached_property
+    def few(self) -> Context:
+        """The context of fewer points, for what sorts the distances from each one to all."""
+        most = max(LEAST_SAMPLE, SORTED // self.n)
+        if not self.auto or self.sample is None or self.sample <= most:
+            return self.context
+        context = self.context.with_map(self.Y)
+        context.sample = most
+        vars(context).pop("rows", None)  # those of the larger sample
+        return context
 
     @cached_property
     def spaces(self) -> dict[str, F64]:
@@ -198,6 +213,7 @@ def read_subject(
         _neighbors_asked(k, context.n),
         random_state,
         X,
+        isinstance(sample, str),
     )
 
 

@@ -68,6 +68,12 @@ def test_million_has_the_rows_that_are_asked(tmp_path: Path):
     assert 0 < ours["quality"]["kept"] < 1
 
 
+def test_reporting(tmp_path: Path):
+    record = quick("reporting", tmp_path)
+    assert record["page_bytes"] > record["json_bytes"] > 1000
+    assert set(record["targets"]) == {"seconds", "page_megabytes"}
+
+
 def test_evaluation(tmp_path: Path):
     record = quick("evaluation", tmp_path)
     assert set(record["values"]) >= set(gputsne.metrics.METRICS)

@@ -228,6 +228,7 @@ def test_samples_and_few_points(data):
     found = gputsne.report(data["X"], data["Y"], data["labels"], sample=30)
     want = gputsne.metrics.evaluate(data["X"], data["Y"], data["labels"], sample=30)
     assert found.evidence["continuity_se"] == pytest.approx(want["continuity_se"])
+    assert found.evidence["rnx_se"] == pytest.approx(want["rnx_se"])
     few = gputsne.report(data["X"][:5], data["Y"][:5], ["a", "a", "a", "b", "b"])
     assert few.verdict == "FAIL" or few.checklist["silhouette"].value is not None
     assert "at least 8 points" in few.facts["symptoms"]["missing"]
@@ -235,6 +236,17 @@ def test_samples_and_few_points(data):
 
 
 @plain
+def test_what_sorts_distances_asks_fewer_points(data, monkeypatch):
+    from gputsne.reporting import subject
+
+    for name, value in (("SAMPLE", 60), ("LEAST_SAMPLE", 20), ("SORTED", 30 * len(data["X"]))):
+        monkeypatch.setattr(subject, name, value)
+    found = gputsne.report(data["X"], data["Y"])
+    metrics = gputsne.metrics
+    assert found.evidence["rnx"] == metrics.rnx(data["X"], data["Y"], sample=30)
+    assert found.evidence["jaccard"] == metrics.jaccard(data["X"], data["Y"], sample=60)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
