@@ -20,7 +20,9 @@ def main(name: str, argv: list[str]) -> None:
     with jobs(asked) as run:
         facts = run("report", X=X, y=y, n=n)
     facts = {"data": told, "n": n, "d": X.shape[1], **facts}
+    # Other work on the machine stretches the seconds; without it they are below these.
     facts["targets"] = {
+        "processor_seconds": target(facts["processor_seconds"], 60.0, most=True),
         "seconds": target(facts["seconds"]["total"], 60.0, most=True),
         "page_megabytes": target(facts["page_bytes"] / 1e6, 6.0, most=True),
     }

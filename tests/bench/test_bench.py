@@ -71,7 +71,7 @@ def test_million_has_the_rows_that_are_asked(tmp_path: Path):
 def test_reporting(tmp_path: Path):
     record = quick("reporting", tmp_path)
     assert record["page_bytes"] > record["json_bytes"] > 1000
-    assert set(record["targets"]) == {"seconds", "page_megabytes"}
+    assert set(record["targets"]) == {"seconds", "processor_seconds", "page_megabytes"}
 
 
 def test_evaluation(tmp_path: Path):
