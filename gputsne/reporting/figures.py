@@ -7,10 +7,10 @@ import importlib.util
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
-import numpy as np
-
+from gputsne import plotting
 from gputsne.metrics.estimate import Estimate
 from gputsne.reporting.subject import Subject
 
@@ -20,6 +20,11 @@ BRIGHT, DARK = "#ffffff", "#1a2028"  # --card of the style, both ways
 SIDE: Final = 4.6  # inches: letters of 10 points are legible where a phone shows 350 pixels of it
 DPI: Final = 220.0
 QUALITY: Final = 82  # of WebP; points at this size show no blocks, and a map takes 0.1 to 0.2 MB
+SORTED: Final = 10_000_000  # distances that a curve of R_NX may sort: 1 s of one core, and twice
+LEAST: Final = 100  # points that are asked all the same
+PAIRED: Final = 1000  # points whose pairs are drawn: half a million distances
+FEW: Final = 10_000  # points up to which principal axes are drawn beside the map
+CALLED: Final = {"map": "map", "pca": "principal axes"}
 MOST_POINTS: Final = 30_000  # drawn, each label by its share: more cover each other at this size
 SCORES: Final = {  # what points are coloured by, where there are scores of single points
     "knn_preservation": "Share of each point's {k} nearest in the data that are among its {k} "
@@ -31,6 +36,9 @@ TITLES: Final = {
     "knn_preservation": "Where neighbours are kept",
     "neighborhood_hit": "Where labels agree",
 }
+
+
+Legend = list[tuple[str, str]]  # names and their colours, "" for a line without one
 
 
 @dataclass(frozen=True)
@@ -68,48 +76,40 @@ def figures(subject: Subject, estimates: Mapping[str, Estimate]) -> tuple[tuple[
     Returns
     -------
     figures : tuple of Figure
-        None without a map.
+        Maps, then charts.
     missing : str
-        Why there are none, or "".
+        Why there is no picture of the map, or "".
     """
     if importlib.util.find_spec("matplotlib") is None:
         return (), "pictures need matplotlib: pip install 'gputsne[plot]'"
     if subject.Y is None:
-        return (), "there is no map to draw"
+        return tuple(_charts(subject)), "there is no map to draw"
     if subject.Y.shape[1] > 3:
-        return (), f"a map of {subject.Y.shape[1]} axes can't be drawn"
+        return tuple(_charts(subject)), f"a map of {subject.Y.shape[1]} axes can't be drawn"
     found = [_by_label(subject)]
     for name, caption in SCORES.items():
         estimate = estimates.get(name)
         if estimate is not None and estimate.scores is not None and estimate.rows is not None:
             found.append(_by_score(subject, name, estimate, caption.format(k=subject.k)))
-    if subject.run.get("kl_history"):
-        found.append(_kl_curve(subject.run["kl_history"]))
-    return tuple(found), ""
+    return tuple([*found, *_charts(subject)]), ""
 
 
 def _by_label(subject: Subject) -> Figure:
     Y, n = subject.Y, subject.n
-    legends: list[list[tuple[str, str]]] = []
+    legends: list[Legend] = []
     drawn = "all points" if n <= MOST_POINTS else f"{MOST_POINTS:,} of {n:,} points, at random"
 
     def draw(figure: Any, ax: Any) -> None:
-        from gputsne.plotting import plot
-
-        plot(Y, subject.labels, ax=ax, caption="", max_points=MOST_POINTS)
+        plotting.plot(Y, subject.labels, ax=ax, caption="", max_points=MOST_POINTS)
         legends.append(_taken_out(ax))
 
     by = {"none": "no labels were given", "values": "coloured by the labels' values",
           "categories": "coloured by label"}[subject.kind]  # fmt: skip
     bright, dark = _both(draw, _projection(Y))
-    legend = [
-        (name, (one, other) if one and other else ())
-        for (name, one), (_, other) in zip(*legends, strict=True)
-    ]
     return Figure(
         "The map", f"Map of {n:,} points, {by}",
         f"{drawn[:1].upper()}{drawn[1:]}; {by}. Axes and gaps between groups have no unit.",
-        bright, dark, tuple(legend),
+        bright, dark, _legend(legends),
     )  # fmt: skip
 
 
@@ -120,10 +120,8 @@ def _by_score(subject: Subject, name: str, estimate: Estimate, caption: str) -> 
     some = "" if len(Y) == subject.n else f" The {len(Y):,} points that were asked."
 
     def draw(figure: Any, ax: Any) -> None:
-        from gputsne.plotting import plot
-
-        plot(Y, scores, ax=ax, caption="", kind="values", vmin=0.0, vmax=1.0,
-             max_points=MOST_POINTS)  # fmt: skip
+        plotting.plot(Y, scores, ax=ax, caption="", kind="values", vmin=0.0, vmax=1.0,
+                      max_points=MOST_POINTS)  # fmt: skip
         _taken_out(ax)
 
     bright, dark = _both(draw, _projection(Y))
@@ -131,34 +129,79 @@ def _by_score(subject: Subject, name: str, estimate: Estimate, caption: str) -> 
     return Figure(TITLES[name], alt, f"{caption}{some}", bright, dark)
 
 
-def _kl_curve(history: Any) -> Figure:
-    steps, values = np.array(history, dtype=np.float64).T
+def _charts(subject: Subject) -> list[Figure]:
+    """Return the charts that there is something to draw of: what is measured, not where."""
+    sample, seed = subject.sample, subject.random_state
+    curve = None if sample is None else min(sample, max(LEAST, SORTED // subject.n))
+    how: dict[str, Any] = {"metric": subject.metric, "metric_params": subject.metric_params}
+    work: list[tuple[str, str, str, Callable[..., Any]]] = []
+    if subject.kind == "categories":
+        where = "input" if subject.X is not None else "map"
+        work.append((
+            f"Silhouettes in the {where}", "Silhouette of each point, sorted within its label",
+            "Each band is a label, each point a line of it. Bands that lie below 0 or end left of "
+            "the mean are mixed with others; very wide ones hold more than one kind.",
+            partial(plotting.silhouettes, subject.vectors, subject.labels, sample=sample,
+                    random_state=seed),
+        ))  # fmt: skip
+    if subject.has_data and subject.Y is not None:
+        drawn = ("map", "pca") if subject.n <= FEW else ("map",)
+        maps = {CALLED[name]: subject.spaces[name] for name in drawn if name in subject.spaces}
+        work.append((
+            "Neighbourhoods of every size", "R_NX over the size of the neighbourhood",
+            "1 keeps every neighbourhood of that size, 0 is a random map. Left are the nearest "
+            "neighbours, right the layout as a whole.",
+            partial(plotting.rnx_curves, subject.data, maps, sample=curve, random_state=seed,
+                    **how),
+        ))  # fmt: skip
+        work.append((
+            "Distances", "Distances on the map over distances in the data",
+            "In units of their mean, with their median as a line. A map that keeps all distances "
+            "in proportion is the diagonal; t-SNE does not try.",
+            partial(plotting.shepard, subject.data, subject.Y, sample=min(subject.n, PAIRED),
+                    random_state=seed, **how),
+        ))  # fmt: skip
+    if history := subject.run.get("kl_history"):
+        early = (subject.run.get("parameters") or {}).get("early_exaggeration_iter")
+        work.append((
+            "Descent of the fit", f"KL divergence over {int(history[-1][0])} iterations",
+            "Flat at the end: the fit came to rest. It falls steeply where the early exaggeration "
+            "ends.",
+            partial(plotting.kl_curves, history, after=early if isinstance(early, int) else None),
+        ))  # fmt: skip
+    found = []
+    for title, alt, caption, draw in work:
+        try:
+            bright, dark = (_chart(draw, theme) for theme in ("light", "dark"))
+        except ValueError:
+            continue  # too few points, one class: the tables say why
+        legend = _legend([bright[1], dark[1]])
+        found.append(Figure(title, alt, caption, bright[0], dark[0], legend))
+    return found
 
-    def draw(figure: Any, ax: Any) -> None:
-        ink = "#222222" if figure.get_facecolor()[0] > 0.5 else "#e8e8e8"
-        ax.set_position((0.12, 0.12, 0.86, 0.6))
-        ax.plot(steps, values, color="#3b73c4", linewidth=1.8)
-        ax.set_facecolor("none")
-        ax.set_xlabel("iteration", color=ink)
-        ax.set_ylabel("KL divergence", color=ink)
-        ax.tick_params(colors=ink)
-        for side, spine in ax.spines.items():
-            spine.set_visible(side in ("left", "bottom"))
-            spine.set_color(ink)
 
-    bright, dark = _both(draw, None)
-    alt = f"KL divergence over {int(steps[-1])} iterations, {values[-1]:.3f} at the end"
-    caption = (
-        "Flat at the end: the fit came to rest. It falls steeply where the early exaggeration ends."
-    )
-    return Figure("Descent of the fit", alt, caption, bright, dark)
+def _chart(draw: Callable[..., Any], theme: str) -> tuple[str, Legend]:
+    """Return a chart as data of a page, its letters legible on a phone, and its legend."""
+    figure = draw(theme=theme, title="", caption="", renderer="matplotlib")
+    legend = [row for ax in figure.axes for row in _taken_out(ax)]
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(SIDE, SIDE * min(1.0, max(0.6, height / width)))
+    return _data(figure), legend
 
 
 def _projection(Y: Any) -> str | None:
     return "3d" if Y.shape[1] == 3 else None
 
 
-def _taken_out(ax: Any) -> list[tuple[str, str]]:
+def _legend(legends: list[Legend]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return names with their colours on bright and on dark paper."""
+    return tuple(
+        (name, (one, other) if one and other else ())
+        for (name, one), (_, other) in zip(*legends, strict=True)
+    )
+
+
+def _taken_out(ax: Any) -> Legend:
     """Return the legend of a picture, which the page shows as text, and take all text out of it."""
     for text in [t for t in ax.texts if t.get_transform() is ax.transAxes]:
         text.remove()  # the caption, which the page has
@@ -166,11 +209,20 @@ def _taken_out(ax: Any) -> list[tuple[str, str]]:
     if legend is None:
         return []
     rows = [
-        (text.get_text().replace(r"\$", "$"), handle.get_markerfacecolor())
+        (text.get_text().replace(r"\$", "$"), _colour(handle))
         for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True)
     ]
     legend.remove()
-    return [(text, "" if colour == "none" else str(colour)) for text, colour in rows]
+    return rows
+
+
+def _colour(handle: Any) -> str:
+    """Return the colour of a line of a legend as ``#rrggbb``, "" for one without."""
+    from matplotlib.colors import to_hex
+
+    line = handle.get_linestyle() not in ("None", "none")  # a curve, not a point
+    colour = handle.get_color() if line else handle.get_markerfacecolor()
+    return "" if isinstance(colour, str) and colour == "none" else str(to_hex(colour))
 
 
 def _both(draw: Callable[[Any, Any], None], projection: str | None) -> tuple[str, str]:
@@ -182,10 +234,15 @@ def _both(draw: Callable[[Any, Any], None], projection: str | None) -> tuple[str
         canvas = Canvas(figsize=(SIDE, SIDE), facecolor=paper)
         ax = canvas.add_axes((0, 0, 1, 1), projection=projection)
         draw(canvas, ax)
-        sink = io.BytesIO()
-        canvas.savefig(
-            sink, format="webp", dpi=DPI, bbox_inches="tight", pad_inches=0.1,
-            pil_kwargs={"quality": QUALITY, "method": 4},
-        )  # fmt: skip
-        found.append(f"data:image/webp;base64,{base64.b64encode(sink.getvalue()).decode('ascii')}")
+        found.append(_data(canvas))
     return found[0], found[1]
+
+
+def _data(canvas: Any) -> str:
+    """Return a picture as data of a page; its paper is the page's, whatever colour that has."""
+    sink = io.BytesIO()
+    canvas.savefig(
+        sink, format="webp", dpi=DPI, bbox_inches="tight", pad_inches=0.1, transparent=True,
+        pil_kwargs={"quality": QUALITY, "method": 4},
+    )  # fmt: skip
+    return f"data:image/webp;base64,{base64.b64encode(sink.getvalue()).decode('ascii')}"

@@ -50,7 +50,10 @@ def test_the_page_stands_alone(made, page):
 
 def test_pictures_are_told_in_words_and_come_in_bright_and_dark(made, page):
     titles = [figure.title for figure in made.figures]
-    assert titles == ["The map", "Where neighbours are kept", "Where labels agree"]
+    assert titles == [
+        "The map", "Where neighbours are kept", "Where labels agree", "Silhouettes in the input",
+        "Neighbourhoods of every size", "Distances",
+    ]  # fmt: skip
     assert page.tags.count("picture") == page.tags.count("img") == len(titles)
     legend = dict(made.figures[0].legend)
     assert set(legend) == {"login", "file", "network"}
