@@ -242,6 +242,7 @@ def test_every_room_says_what_its_names_are(module: str):
         "gputsne.metrics",
         "gputsne.inspection",
         "gputsne.judging",
+        "gputsne.reporting",
         "gputsne.data.datasets",
     ],
 )

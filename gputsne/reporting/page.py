@@ -98,6 +98,11 @@ class Report:
         -------
         str
             Every text in it escaped.
+
+        Raises
+        ------
+        DependencyMissing
+            Without jinja2, which the extra ``report`` brings.
         """
         rows = self.checklist.rows
         colours = {name: colour for held in self.figures[:1] for name, colour in held.legend}
@@ -142,8 +147,12 @@ def report(
         What the rows were made of: dicts, pandas, polars and arrow alike.
     path : path-like or None, default None
         HTML file to write; ``Report.to_html`` writes it later.
-    profile, rules, acks
-        What is checked, and answers to its questions, as in ``check``.
+    profile : str, default "go-no-go"
+        What decides, as in ``check``.
+    rules : path-like, mapping or None, default None
+        Rules of your own, as in ``check``.
+    acks : mapping of str to str, or sequence of str
+        Answers to the profile's questions, as in ``check``.
     evidence : mapping of str to number or None
         What was measured elsewhere, over what is measured here: ``inspect.latency``,
         ``inspect.stability``, a budget.
@@ -162,13 +171,15 @@ def report(
         Columns that should not decide the map: a time, a batch, a sensor.
     perplexity : float or None
         Of the map, where neither model nor run tells.
-    metric, metric_params
+    metric : str or callable, default "euclidean"
         How rows of X are compared, whatever ``knn`` takes.
+    metric_params : dict or None, default None
+        Its parameters.
     k : int or None
         Neighbours per point; 10, or what fewer than 21 points allow.
     sample : int, "auto" or None, default "auto"
-        Points asked, always against all points. "auto" asks 2,000, beyond n = 25,000 fewer,
-        5 10^7 / n but at least 100; None asks all. Standard errors stand beside sampled values.
+        Points asked, always against all points. "auto" asks 2,000, beyond n = 15,000 fewer,
+        3 10^7 / n but at least 100; None asks all. Standard errors stand beside sampled values.
     random_state : int or None, default 0
         Seed of samples.
     title : str or None

@@ -23,12 +23,12 @@ __all__ = ["Subject", "read_subject"]
 
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
-# Points asked where the caller leaves it open, and distances that they may cost: 500 of 100,000
-# points, whose sections take about 20 s of one core together at 50 columns.
+# Points asked where the caller leaves it open, and distances that they may cost: 300 of 100,000
+# points, whose sections take half a minute of one core together at 50 columns.
 SAMPLE: Final = 2000
 LEAST_SAMPLE: Final = 100
-COMPARED: Final = 50_000_000
-SORTED: Final = 20_000_000  # distances that are sorted, which takes ten times as long
+COMPARED: Final = 30_000_000
+SORTED: Final = 10_000_000  # distances that are sorted, which takes ten times as long
 NEIGHBORS: Final = 10  # as in ``metrics.evaluate``
 PRINCIPAL: Final = 50  # axes that stand between input and map: what is usually embedded
 NARROW: Final = 8  # columns of an input that are shown as records where there are no others

@@ -53,7 +53,7 @@ The exit code is that of gputsne check: 0 if every gate is passed, on evidence; 
         "--sample",
         type=WholeNumber(1),
         metavar="N",
-        help="Points asked, against all others. [2000, fewer of more than 25,000]",
+        help="Points asked, against all others. [2000, fewer of more than 15,000]",
     ),
     *measure_options[2:],
     option(

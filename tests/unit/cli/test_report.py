@@ -41,7 +41,7 @@ def run(*args: str):
     return CliRunner().invoke(main, ["report", *args])
 
 
-def test_the_page_and_its_json_are_those_of_python():
+def test_the_page_and_its_json_are_those_of_python(without_pictures):
     args = ["x.csv", "y.npy", "-o", "r.html", "--labels", "kind", "--keep", "user", "--meta",
             "time", "--columns", "p,q,r,s", "--json", "r.json", "--perplexity", "9"]  # fmt: skip
     result = run(*args)

@@ -111,7 +111,7 @@ def test_of_many_groups_the_largest_are_shown_and_the_rest_counted(data, without
     assert "16 are not" in found.to_html()
 
 
-def test_the_seeds_own_data_fail_with_all_labels_told_and_the_page_says_why(read_page):
+def test_the_seeds_own_data_fail_with_all_labels_told_and_why(read_page, without_pictures):
     draw = np.random.RandomState(42).randn
     tail = [0] * 254
     parts = [draw(200, 256) * 0.5 + np.array(at + tail) for at in ([0, 0], [3, 3], [-3, 3])]

@@ -14,7 +14,7 @@ from gputsne import inspect
 from gputsne.base.errors import DependencyMissing
 from gputsne.judging import evidence_of
 
-plain = pytest.mark.usefixtures("without_pictures")
+pytestmark = pytest.mark.usefixtures("without_pictures")
 
 
 def test_numbers_are_those_of_metrics_and_inspect(data, made):
@@ -37,7 +37,6 @@ def test_numbers_are_those_of_metrics_and_inspect(data, made):
     ]
 
 
-@plain
 @pytest.mark.parametrize("space", ["input", "pca", "map"])
 def test_the_space_that_is_judged_is_named(data, space):
     found = gputsne.report(data["X"], data["Y"], data["labels"], space=space)
@@ -57,7 +56,6 @@ def test_the_verdict_is_that_of_check_also_from_the_file(made, tmp_path):
     assert gputsne.check(evidence_of(held)).to_dict() == want.to_dict()
 
 
-@plain
 def test_answers_and_evidence_from_elsewhere_make_a_pass(data):
     asked = {"evidence": {"latency_ms": 8, "stability_5": 0.95, "budget_gb": 1}}
     waiting = gputsne.report(data["X"], data["Y"], data["labels"], **asked)
@@ -83,11 +81,9 @@ def test_what_is_missing_is_told_and_never_a_pass(data, given, read_page):
         assert found.checklist["silhouette"].status == "n/a"
     if Y is None:
         assert "there is no map" in page.text
-        assert page.tags.count("img") == (given == "X labels")  # the silhouettes
     json.loads(found.to_json())
 
 
-@plain
 def test_groups_without_labels_are_those_of_the_map(data):
     found = gputsne.report(data["X"], data["Y"])
     assert "HDBSCAN" in found.facts["groups"]["what"]
@@ -96,7 +92,6 @@ def test_groups_without_labels_are_those_of_the_map(data):
     assert all(30 < size <= 40 for size in sizes)
 
 
-@plain
 def test_points_without_a_label_are_in_no_group(data):
     labels = [None if i < 20 else kind for i, kind in enumerate(data["labels"])]
     found = gputsne.report(data["X"], data["Y"], labels, data["records"])
@@ -128,7 +123,6 @@ def test_spot_checks_are_those_of_inspect_with_places_on_the_map(data, made):
             assert row["place"] == order.index(row["row"]) + 1
 
 
-@plain
 def test_critical_fields_are_judged_others_are_told(data, made):
     assert "least_lift" not in made.evidence
     assert {row["field"] for row in made.facts["agreement"]["rows"]} == {"kind", "status", "bytes"}
@@ -144,7 +138,6 @@ def test_critical_fields_are_judged_others_are_told(data, made):
     }  # fmt: skip
 
 
-@plain
 @pytest.mark.parametrize("kind", ["dicts", "pandas", "polars", "arrow"])
 def test_records_of_every_kind_tell_the_same(data, made, kind):
     columns = data["records"]
@@ -178,7 +171,6 @@ def test_a_fit_tells_parameters_times_and_its_descent(data, read_page):
     assert repeat["parameters"]["perplexity"] == 10
     assert repeat["versions"] == found.facts["repeat"]["versions"]
     assert "TSNE(max_iter=300, perplexity=10, random_state=0)" in repeat["command"]
-    assert [figure.title for figure in found.figures][-1] == "Descent of the fit"
     assert not hasattr(model, "palette_")  # a report leaves the model as it was
     again = gputsne.report(data["X"], model.embedding_, data["labels"], model=model)
     assert again.evidence == pytest.approx(found.evidence)
@@ -191,24 +183,12 @@ def test_the_call_of_the_page_makes_the_report_again(data, made, tmp_path, monke
     assert "What to do" in (tmp_path / "report.html").read_text()
 
 
-def test_maps_of_any_number_of_axes(data):
-    X = data["X"]
-    assert len(gputsne.report(X, X[:, :1], data["labels"]).figures) == 6
-    assert len(gputsne.report(X, X[:, :3]).figures) == 4
-    wide = gputsne.report(X, X[:, :4], data["labels"])
-    assert "map of 4 axes" in wide.facts["figures_missing"]
-
-
 def test_values_colour_the_map_and_are_no_classes(data):
     found = gputsne.report(data["X"], data["Y"], data["X"][:, 0])
     assert "values" in found.facts["spaces"]["missing"]
     assert found.checklist["knn_accuracy"].status == "n/a"
-    assert [figure.title for figure in found.figures] == [
-        "The map", "Where neighbours are kept", "Neighbourhoods of every size", "Distances",
-    ]  # fmt: skip
 
 
-@plain
 def test_distances_stand_for_data(data):
     D = np.linalg.norm(data["X"][:, None] - data["X"], axis=2)
     found = gputsne.report(D, data["Y"], data["labels"], metric="precomputed")
@@ -217,7 +197,6 @@ def test_distances_stand_for_data(data):
     assert found.evidence["trustworthiness"] == pytest.approx(want["trustworthiness"])
 
 
-@plain
 def test_other_distances_rank_the_neighbours(data):
     found = gputsne.report(data["X"], data["Y"], data["labels"], metric="cosine")
     assert found.facts["spot_checks"]["measure"] == "similarity"
@@ -225,7 +204,6 @@ def test_other_distances_rank_the_neighbours(data):
     assert found.evidence["knn_preservation"] == want["knn_preservation"]
 
 
-@plain
 def test_samples_and_few_points(data):
     found = gputsne.report(data["X"], data["Y"], data["labels"], sample=30)
     want = gputsne.metrics.evaluate(data["X"], data["Y"], data["labels"], sample=30)
@@ -237,7 +215,6 @@ def test_samples_and_few_points(data):
     json.loads(few.to_json())
 
 
-@plain
 def test_what_sorts_distances_asks_fewer_points(data, monkeypatch):
     from gputsne.reporting import subject
 
@@ -300,7 +277,7 @@ find = util.find_spec
 util.find_spec = lambda name, *more: None if name == "{module}" else find(name, *more)
 import numpy as np, gputsne
 X = np.random.default_rng(0).normal(size=(60, 3))
-found = gputsne.report(X, X[:, :2], X[:, 0] > 0)
+found = gputsne.report(X, X[:, :2] if "{module}" == "matplotlib" else None)
 print(found.facts["figures_missing"], len(found.to_json()) > 1000)
 try:
     print(len(found.to_html()) > 1000)
@@ -316,7 +293,8 @@ except gputsne.errors.DependencyMissing as error:
 @pytest.mark.parametrize(
     ("module", "said"),
     [
-        ("jinja2", [" True", "an HTML page needs jinja2: pip install 'gputsne[report]'",
+        ("jinja2", ["there is no map to draw True",
+                    "an HTML page needs jinja2: pip install 'gputsne[report]'",
                     "a report needs jinja2: pip install 'gputsne[report]'"]),
         ("matplotlib", ["pictures need matplotlib: pip install 'gputsne[plot]' True", "True"]),
     ],

@@ -1,0 +1,47 @@
+"""Pictures of a report: which there are of what was given, and that they are told in words."""
+
+from __future__ import annotations
+
+import pytest
+
+import gputsne
+
+MAPS = ["The map", "Where neighbours are kept", "Where labels agree"]
+CHARTS = ["Silhouettes in the input", "Neighbourhoods of every size", "Distances"]
+
+
+def titles(found) -> list[str]:
+    assert [row["title"] for row in found.facts["figures"]] == [f.title for f in found.figures]
+    return [figure.title for figure in found.figures]
+
+
+def test_a_map_of_three_axes_and_the_descent_of_its_fit(data):
+    run = {"kl_history": [[50, 3.0], [300, 1.0], [350, 0.9]]}
+    found = gputsne.report(data["X"], data["X"][:, :3], data["labels"], run=run)
+    assert titles(found) == [*MAPS, *CHARTS, "Descent of the fit"]
+    assert found.facts["figures_missing"] == ""
+
+
+def test_a_map_of_one_axis_coloured_by_values(data):
+    found = gputsne.report(data["X"][:40], data["X"][:40, :1], data["X"][:40, 5])
+    assert titles(found) == [*MAPS[:2], *CHARTS[1:]]
+    assert "values" in found.figures[0].caption
+    assert found.figures[0].legend == ()
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"), [(4, "a map of 4 axes can't be drawn"), (0, "there is no map to draw")]
+)
+def test_what_can_t_be_drawn_is_told(data, columns, said, read_page):
+    Y = data["X"][:, :columns] if columns else None
+    found = gputsne.report(data["X"], Y, data["labels"])
+    assert found.facts["figures_missing"] == said
+    assert titles(found) == (CHARTS if columns else CHARTS[:1])
+    page = read_page(found.to_html())
+    assert said in page.text
+    assert page.tags.count("img") == len(found.figures)
+
+
+def test_a_map_alone(data):
+    found = gputsne.report(None, data["Y"], data["labels"])
+    assert titles(found) == ["The map", "Where labels agree", "Silhouettes in the map"]
