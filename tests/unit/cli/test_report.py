@@ -59,7 +59,7 @@ def test_the_page_and_its_json_are_those_of_python(without_pictures):
     assert told["evidence"]["metadata_column"] == "time"
     assert told["repeat"]["command"] == shlex.join(["gputsne", "report", *args])
     assert "Report on x.csv" in page
-    assert "u1" in page
+    assert f">{told['groups']['groups'][0]['members'][0]['record']['user']}<" in page
 
 
 def test_a_pass_needs_evidence_and_answers(without_pictures):
