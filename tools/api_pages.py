@@ -26,6 +26,7 @@ from gputsne.data import Data
 from gputsne.judging import Advice, Checklist, Row
 from gputsne.metrics.spaces import Space
 from gputsne.planning.memory import Plan
+from gputsne.reporting import Report
 from gputsne.sampling import Sample
 from gputsne.sweeps import Sweep, Trial
 
@@ -33,7 +34,19 @@ ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "docs" / "api"
 # What public functions return, besides arrays and plain values.
 RESULTS: dict[str, tuple[type, ...]] = {
-    "gputsne": (Advice, Alignment, Checklist, Data, Drift, Plan, Row, Sample, Sweep, Trial),
+    "gputsne": (
+        Advice,
+        Alignment,
+        Checklist,
+        Data,
+        Drift,
+        Plan,
+        Report,
+        Row,
+        Sample,
+        Sweep,
+        Trial,
+    ),
     "gputsne.metrics": (Space,),
 }
 TABLED = ("Parameters", "Attributes", "Returns", "Yields", "Raises", "Warns")

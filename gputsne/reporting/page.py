@@ -69,7 +69,13 @@ class Report:
         return dict(self.facts["evidence"])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the pictures as plain values."""
+        """Return everything but the pictures as plain values.
+
+        Returns
+        -------
+        dict
+            What ``to_json`` writes.
+        """
         return dict(self.facts)
 
     def to_json(self, path: str | PathLike[str] | None = None) -> str:
