@@ -117,7 +117,7 @@ def test_the_record_of_the_run_is_told(without_pictures):
         (["x.npy", "y.npy", "--space", "umap"], 2, "--space"),
         (["x.npy", "y.npy", "--json", "x.npy"], 2, "x.npy is read"),
         (["x.npy", "y.npy", "--json", "r.html"], 2, "r.html is named twice"),
-        (["x.npy", "y.npy", "-k", "90"], 3, "k=90 needs at least"),
+        (["x.npy", "y.npy", "-k", "90"], 3, "90 needs at least"),
         (["x.npy"], 2, "Missing argument"),
     ],
 )
