@@ -11,6 +11,7 @@ bool wide() { return wide_registers; }
 
 void bind_graph(py::module_ &m);
 void bind_field(py::module_ &m);
+void bind_fft(py::module_ &m);
 void bind_step(py::module_ &m);
 void bind_order(py::module_ &m);
 void bind_place(py::module_ &m);
@@ -40,6 +41,7 @@ PYBIND11_MODULE(_native, m) {
       "no bit of a result depends on it.");
   gputsne::cpu::bind_graph(m); // first: Edges stands in the signatures of the others
   gputsne::cpu::bind_field(m); // before place, for Mesh
+  gputsne::cpu::bind_fft(m);
   gputsne::cpu::bind_order(m); // before step, for Packed
   gputsne::cpu::bind_step(m);
   gputsne::cpu::bind_place(m);

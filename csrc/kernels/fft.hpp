@@ -1,10 +1,17 @@
-// One pass of a fast Fourier transform in a block's shared memory: Stockham's order, radices 8, 4,
-// 2 and 3, lengths 2^a and 3 2^a. Cooley & Tukey 1965; the order of Stockham: Van Loan 1992, 1.7.
-// What the passes serve: docs/mesh.md, "FFT"; who waits between them: gpu_fft.hpp.
+// Transforms of 2, 3, 4, 5 and 8 numbers for both machines, and for the GPU one pass of a fast
+// Fourier transform in a block's shared memory: Stockham's order, radices 8, 4, 2 and 3, lengths
+// 2^a and 3 2^a. Cooley & Tukey 1965; the order of Stockham: Van Loan 1992, 1.7. What the passes
+// serve: docs/mesh.md, "FFT"; who waits between them: gpu_fft.hpp. A CPU's passes:
+// cpu/fft_lanes.hpp.
 #pragma once
 #include "machine.hpp"
 
 namespace gputsne {
+
+/// What a constant is written in: of a vector, the type of its numbers.
+template <class T> struct ScalarOf {
+  using type = T;
+};
 
 template <class T> struct alignas(2 * sizeof(T)) Complex {
   T x, y;
@@ -46,14 +53,15 @@ HD constexpr int padded(int i) { return i + (i >> 4); }
 
 /// The transform of R numbers, in registers.
 template <int R, class T> HD void butterfly(Complex<T> *v) {
+  using S = typename ScalarOf<T>::type;
   if constexpr (R == 2) {
     Complex<T> a = v[0];
     v[0] = a + v[1];
     v[1] = a - v[1];
   } else if constexpr (R == 3) {
-    const T root = T(0.86602540378443865); // sin(2 pi / 3)
+    const S root = S(0.86602540378443865); // sin(2 pi / 3)
     Complex<T> a = v[0], s = v[1] + v[2], d = v[1] - v[2];
-    Complex<T> mean{a.x - T(0.5) * s.x, a.y - T(0.5) * s.y};
+    Complex<T> mean{a.x - S(0.5) * s.x, a.y - S(0.5) * s.y};
     v[0] = a + s;
     v[1] = {mean.x + root * d.y, mean.y - root * d.x};
     v[2] = {mean.x - root * d.y, mean.y + root * d.x};
@@ -63,9 +71,23 @@ template <int R, class T> HD void butterfly(Complex<T> *v) {
     v[1] = b + d;
     v[2] = a - c;
     v[3] = b - d;
+  } else if constexpr (R == 5) {
+    const S c1 = S(0.30901699437494742),
+            c2 = S(-0.80901699437494742); // cos(2 pi / 5), cos(4 pi / 5)
+    const S s1 = S(0.95105651629515357), s2 = S(0.58778525229247313); // sin of the same
+    Complex<T> a = v[0], p = v[1] + v[4], q = v[2] + v[3], d = v[1] - v[4], e = v[2] - v[3];
+    Complex<T> b1{a.x + c1 * p.x + c2 * q.x, a.y + c1 * p.y + c2 * q.y};
+    Complex<T> b2{a.x + c2 * p.x + c1 * q.x, a.y + c2 * p.y + c1 * q.y};
+    Complex<T> t1{s1 * d.y + s2 * e.y, s1 * d.x + s2 * e.x}; // of s1 d + s2 e, times -i: {y, -x}
+    Complex<T> t2{s2 * d.y - s1 * e.y, s2 * d.x - s1 * e.x};
+    v[0] = a + p + q;
+    v[1] = {b1.x + t1.x, b1.y - t1.y};
+    v[2] = {b2.x + t2.x, b2.y - t2.y};
+    v[3] = {b2.x - t2.x, b2.y + t2.y};
+    v[4] = {b1.x - t1.x, b1.y + t1.y};
   } else {
-    static_assert(R == 8, "radices are 2, 3, 4 and 8");
-    const T root = T(0.70710678118654752); // sin(pi / 4)
+    static_assert(R == 8, "radices are 2, 3, 4, 5 and 8");
+    const S root = S(0.70710678118654752); // sin(pi / 4)
     Complex<T> e[4] = {v[0], v[2], v[4], v[6]}, o[4] = {v[1], v[3], v[5], v[7]};
     butterfly<4>(e);
     butterfly<4>(o);

@@ -216,7 +216,31 @@ struct Cpu {
       f(c, c * size, (c + 1) * size < n ? (c + 1) * size : n);
   }
 
-  /// The same in the widest registers there are. For bodies that do arithmetic in rows of numbers.
+  /// f(slot, i) for every i in [0, n), dealt out as threads come free; slot, below `slots`: whose
+  /// memory it may use meanwhile. No more threads than slots.
+  template <class F> void each_slot(Index n, int slots, F f) const {
+    const int team = threads < slots ? threads : slots;
+    if (n <= 1 || team <= 1) {
+      for (Index i = 0; i < n; ++i)
+        f(0, i);
+      return;
+    }
+    GPUTSNE_PRAGMA(omp parallel for schedule(dynamic, 1) num_threads(team))
+    for (Index i = 0; i < n; ++i)
+      f(own_slot(), i);
+  }
+
+  /// Which thread of a parallel loop this is.
+  static int own_slot() {
+#if defined(_OPENMP)
+    return omp_get_thread_num();
+#else
+    return 0;
+#endif
+  }
+
+  /// each_chunk in the widest registers there are. For bodies that do arithmetic in rows of
+  /// numbers.
   template <class F> void each_wide(Index n, Index size, F f) const {
     each_chunk(n, size, [=](Index c, Index begin, Index end) {
       if (avx2)

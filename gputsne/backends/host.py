@@ -1,6 +1,6 @@
-"""Charge to potential on a CPU: one real FFT pair that never transforms padding.
+"""Charge to potential on a CPU: one real FFT pair of scipy's that never transforms padding.
 
-Twin of ``CudaOps.convolve``; docs/mesh.md.
+Twin of ``CudaOps.convolve`` and, in two axes, of csrc/cpu/convolve_lanes.hpp; docs/mesh.md.
 """
 
 from __future__ import annotations

@@ -30,7 +30,10 @@ MIRRORED = 1.6  # edges of P over n * k: 1.26 to 1.5 on MNIST and text, 2 when n
 # The attraction of large maps reads a P of its own, packed in the order of the map: 8 bytes per
 # edge while that order is young, 4 later; and both are there while one follows the other.
 PACKED_BYTES = 13  # per edge, with the ends of rows
-NODE_BYTES = 14  # charge 1, fixed point 2, spectrum 2, two complex copies 8, real 1, per FFT node
+# Per FFT node: charge 1, fixed point 2, spectrum 2, two complex copies 8, real 1. The compiled
+# convolution of two axes takes less: charge 1, fixed point 2, spectrum 2, half a complex copy 2,
+# lines 1, two potentials 2; 4 more where an axis is as short as can be.
+NODE_BYTES = 14
 # The same on a GPU by cuFFT, one axis: fixed point 4, padded charge 4, half a complex grid 4,
 # work areas of two plans 8, potential 4, spectrum 2. More axes take less; so does the own FFT:
 # fixed point 2, rows of half a spectrum 2, potential 1, spectrum 1, and 2 to make it in.

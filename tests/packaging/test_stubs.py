@@ -16,7 +16,8 @@ import gputsne
 from gputsne._build import build
 
 CLASSES = (
-    "Directed", "Edges", "Fitted", "Given", "Mesh", "Packed", "Query", "Rows", "StepInto",
+    "Convolution", "Directed", "Edges", "Fitted", "Given", "Mesh", "Packed", "Query", "Rows",
+    "StepInto",
 )  # fmt: skip
 
 

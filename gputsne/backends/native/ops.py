@@ -1,6 +1,6 @@
 """The native backend: thin calls of the compiled kernels, in one file.
 
-The stages stand in csrc/cpu/bind_{graph,field,step,order,place}.cpp, which check the arguments.
+The stages stand in csrc/cpu/bind_{graph,field,fft,step,order,place}.cpp, which check the arguments.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ class NativeOps(Ops):
     def __init__(self, n_jobs: int = 1) -> None:
         self.n_jobs = n_jobs
         self._fixed = np.zeros((0,), np.uint64)  # the deposit's fixed-point grid, kept cleared
+        # The last mesh that was convolved with, as the kernel takes it, and the kernel's work area.
+        self._planned: tuple[Mesh, Any, FloatArray] | None = None
 
     @property
     def _module(self) -> Any:
@@ -81,6 +83,26 @@ class NativeOps(Ops):
             self._fixed = np.zeros(mesh.shape, np.uint64)
         module = self._module
         module.deposit(Y, _where(module, mesh, center), self._fixed, charge)
+
+    def convolve(self, charge: FloatArray, mesh: Mesh) -> FloatArray:
+        """See ``Ops``; two axes by the compiled FFT, others by scipy's."""
+        module, lengths = self._module, list(mesh.fft_shape)
+        doubled = [2 * m for m in mesh.shape] == lengths
+        if not (doubled and module.Convolution.suits(lengths)):
+            return super().convolve(charge, mesh)
+        if self._planned is None or self._planned[0] is not mesh:
+            self._planned = None  # given back before the next is made
+            by = module.Convolution(lengths, mesh.spectrum)
+            self._planned = mesh, by, np.empty(by.work, np.float32)
+        _, by, work = self._planned
+        potential = np.empty(mesh.shape, np.float32)
+        module.convolve(by, charge, work, potential)
+        return potential
+
+    def release(self) -> None:
+        """See ``Ops``."""
+        super().release()
+        self._fixed, self._planned = np.zeros((0,), np.uint64), None
 
     def gather(
         self,

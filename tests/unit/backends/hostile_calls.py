@@ -63,6 +63,9 @@ def valid(rng):
     into = [*(floats(n, c) for _ in range(4)), 1.0, 1.0, 12.0, 0.5, 10.0, 5.0, 0.01]
     query = [near, np.full((n, k), 1 / k, np.float32), 1.0, 5]
     field = [floats(*m), where, 0.0, 1e-4, [-1.0] * c, [1.0] * c]
+    lengths = [int(g) for g in rng.choice([16, 18, 20, 30, 32, 54, 72], 2)]
+    half = [g // 2 for g in lengths]
+    by = _native.Convolution(lengths, floats(half[0] + 1, half[1] + 1))
     N = _native
     return {
         "Edges": (N.Edges, arrays),
@@ -75,6 +78,8 @@ def valid(rng):
             gather,
             [Y, *where, floats(*m), 0.1, [0.0] * (c + 1), floats(n), floats(n, c)],
         ),
+        "Convolution": (N.Convolution, [lengths, floats(half[0] + 1, half[1] + 1)]),
+        "convolve": (N.convolve, [by, floats(*half), floats(by.work), floats(*half)]),
         "exact": (N.exact, [Y, 1.0, floats(n), floats(n, c)]),
         "StepInto": (N.StepInto, into),
         "attract_and_step": (attract_and_step, [P, Y, *into]),
