@@ -49,6 +49,7 @@ CASES = {
     "schedules": Case("Schedules: quality from one P and one start", 120, script="schedules"),
     "checkouts": Case("This checkout's fits beside another's", 3, "checkouts"),
     "iteration": Case("Stages of an iteration beside another checkout's", 3, "iteration"),
+    "convolve": Case("The compiled FFT beside scipy's, by size of the mesh", 2, "convolve"),
     "locality": Case("What do the threads of a GPU share? Counts, no times", 5, script="locality"),
     "gpu": Case("Everything on a GPU: proofs, calls, fits, peers", 15, script="gpu"),
 }
