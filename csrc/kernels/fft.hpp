@@ -53,12 +53,12 @@ HD constexpr int padded(int i) { return i + (i >> 4); }
 
 /// The transform of R numbers, in registers.
 template <int R, class T> HD void butterfly(Complex<T> *v) {
-  using S = typename ScalarOf<T>::type;
   if constexpr (R == 2) {
     Complex<T> a = v[0];
     v[0] = a + v[1];
     v[1] = a - v[1];
   } else if constexpr (R == 3) {
+    using S = typename ScalarOf<T>::type;
     const S root = S(0.86602540378443865); // sin(2 pi / 3)
     Complex<T> a = v[0], s = v[1] + v[2], d = v[1] - v[2];
     Complex<T> mean{a.x - S(0.5) * s.x, a.y - S(0.5) * s.y};
@@ -72,6 +72,7 @@ template <int R, class T> HD void butterfly(Complex<T> *v) {
     v[2] = a - c;
     v[3] = b - d;
   } else if constexpr (R == 5) {
+    using S = typename ScalarOf<T>::type;
     const S c1 = S(0.30901699437494742),
             c2 = S(-0.80901699437494742); // cos(2 pi / 5), cos(4 pi / 5)
     const S s1 = S(0.95105651629515357), s2 = S(0.58778525229247313); // sin of the same
@@ -87,6 +88,7 @@ template <int R, class T> HD void butterfly(Complex<T> *v) {
     v[4] = {b1.x - t1.x, b1.y + t1.y};
   } else {
     static_assert(R == 8, "radices are 2, 3, 4, 5 and 8");
+    using S = typename ScalarOf<T>::type;
     const S root = S(0.70710678118654752); // sin(pi / 4)
     Complex<T> e[4] = {v[0], v[2], v[4], v[6]}, o[4] = {v[1], v[3], v[5], v[7]};
     butterfly<4>(e);

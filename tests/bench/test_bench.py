@@ -109,19 +109,6 @@ def test_relabel(tmp_path: Path):
     assert line["curve_ms"] > 0
 
 
-def test_convolve(tmp_path: Path):
-    compiled = importlib.util.find_spec("gputsne._native") is not None
-    record = quick("convolve", tmp_path, "--device", "cpu" if compiled else "numpy")
-    for size in record["sizes"]:
-        for way in ("ours", "scipy"):
-            assert 0 < size[way]["cpu_ms"] <= size[way]["cpu_median_ms"]
-            assert size[way]["clock_ms"] > 0
-            assert 0 < size[way]["error"] < 1e-6
-        assert size["ours_over_scipy"] == pytest.approx(
-            size["ours"]["cpu_ms"] / size["scipy"]["cpu_ms"], rel=1e-4
-        )
-
-
 def test_groups(tmp_path: Path):
     record = quick("groups", tmp_path)
     (row,) = record["rows"]

@@ -41,7 +41,8 @@ class NativeOps(Ops):
     xp: Any = np
     fft: Any = scipy.fft
     exact_below = (200, 1500, 20_000)  # bench/results/crossing.json; the last extrapolated
-    node_pairs = (20.0, 0.5)  # bench/results/iteration.json; powf takes as long as forty pairs
+    # By scipy's FFT, which one and three axes have; in two a node takes less (docs/performance.md).
+    node_pairs = (20.0, 0.5)  # powf takes as long as forty pairs
     epoch = 1  # looking at the extent costs 0.1 % of an iteration
     relabel_from = PACKED_FROM
 
