@@ -135,14 +135,29 @@ class Preparation:
         return self.fill is None and one
 
     def _transform_sent(self, table: Table, ops: Any) -> FloatArray | None:
-        """Send rows of main memory to a device and prepare them there; None where it can't."""
-        done = []
-        for rows in row_blocks(*table.shape, SENT_NUMBERS):
+        """Send rows of main memory to a device and prepare them there; None where it can't.
+
+        Blocks are halved until the device has room: what is prepared elsewhere has other bits.
+        """
+        numbers = SENT_NUMBERS
+        while True:
+            sent = self._transform_blocks(table, ops, numbers)
+            if sent is not None or numbers < table.shape[1]:
+                return sent
+            numbers //= 2
+
+    def _transform_blocks(self, table: Table, ops: Any, numbers: int) -> FloatArray | None:
+        """Do that in blocks of so many numbers; None where the device takes none."""
+        done, blocks = [], list(row_blocks(*table.shape, numbers))
+        for rows in blocks:
             there = ops.sent_values(table.values[rows])
             if there is None:
                 return None
-            done.append(self.transform_there(there, rows.start))
-        return done[0] if len(done) == 1 else np.concatenate([np.asarray(part) for part in done])
+            part = self.transform_there(there, rows.start)
+            if len(blocks) == 1:
+                return part
+            done.append(np.asarray(part))
+        return np.concatenate(done)
 
     def transform_there(self, there: Any, first: int = 0) -> FloatArray:
         """Apply what was learned to rows on a device; see ``transform_table``.

@@ -239,7 +239,7 @@ class Cupy(Module):
 
         self.cuda = SimpleNamespace(
             Device=Device,
-            get_current_stream=lambda: SimpleNamespace(ptr=0),
+            get_current_stream=lambda: SimpleNamespace(ptr=0, synchronize=lambda: None),
             memory=SimpleNamespace(OutOfMemoryError=OutOfMemory),
         )
 

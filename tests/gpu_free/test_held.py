@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import copy
 import pickle
+import sys
+import threading
 from dataclasses import fields
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,8 +19,8 @@ from gpu_free.test_engine import SETTINGS, X, cuda  # noqa: F401  a fixture
 
 import gputsne
 from gputsne import affinities, backends, initial, preparation
-from gputsne.backends.cuda import gram, lists
-from gputsne.backends.cuda.held import HeldAffinities, HeldGraph
+from gputsne.backends.cuda import gram, held, lists
+from gputsne.backends.cuda.held import HeldAffinities, HeldGraph, HeldRows
 from gputsne.base.errors import OverMemory
 from gputsne.base.types import Affinities, KNNGraph
 from gputsne.neighbors import from_user
@@ -163,9 +166,9 @@ def test_the_held_types_have_the_fields_of_those_they_stand_for(ops):
     given = from_user(graph(), 200, 9, ops=ops)
     P = affinities.joint(given, ops, perplexity=3.0)
     assert (given.n, given.k, given.source) == (200, 9, graph().source)
-    for held in (given, P):
-        for field in fields(held):
-            getattr(held, field.name)
+    for thing in (given, P):
+        for field in fields(thing):
+            getattr(thing, field.name)
 
 
 def test_rows_in_main_memory_are_sent_before_they_are_moved(ops):
@@ -295,3 +298,82 @@ def test_the_cpu_adds_up_what_is_too_wide_sparse_or_empty(ops):
     assert ops.row_sums(np.ones((3, gram.MOST_COLUMNS + 1))) is None
     assert ops.row_sums(np.ones((0, 3))) is None
     assert ops.row_sums(sparse.eye(3).tocsr()) is None
+
+
+# Other threads
+
+
+def test_what_another_thread_moves_between_two_looks_is_read_all_the_same(ops, monkeypatch):
+    """``spill`` may come after an attribute was not found, or after ``there`` was seen."""
+    P = affinities.joint(graph(), ops, perplexity=5.0)
+    want = ops.host(P.there["data"])
+    miss = type(P).__getattr__  # is called where an attribute was not found
+    P.spill()
+    np.testing.assert_array_equal(miss(P, "data"), want)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        miss(P, "nothing")
+
+    P = affinities.joint(graph(), ops, perplexity=5.0)
+    there_on = type(P).there_on
+
+    def moved_after(self, gpu):
+        there = there_on(self, gpu)
+        self.spill()
+        return there
+
+    monkeypatch.setattr(HeldAffinities, "there_on", moved_after)
+    np.testing.assert_array_equal(ops.host(ops.hold(P).data), want)
+    monkeypatch.setattr(HeldGraph, "there_on", moved_after)
+    given = from_user(graph(), 200, ops=ops)
+    np.testing.assert_array_equal(ops.host(ops.lengths(given)), graph().distances)
+    monkeypatch.setattr(HeldRows, "there_on", moved_after)
+    there = ops.sent_rows(X[:20])
+    rows, _ = there.prepared(None, None, None, 1.0)
+    rows.spill()
+    assert not there.all_equal(rows)
+    again = ops.given_rows(there.prepared(None, None, None, 1.0)[0])
+    np.testing.assert_array_equal(ops.host(again.array), X[:20])
+
+
+def test_things_are_kept_and_moved_by_threads_at_once():
+    """A set that one thread goes through must not grow by another."""
+
+    class Thing:
+        def spill(self):
+            pass
+
+    before, things, stop, faults = sys.getswitchinterval(), [], threading.Event(), []
+
+    def keeps():
+        while not stop.is_set():
+            things.append(Thing())
+            held.keep(things[-1])
+
+    thread = threading.Thread(target=keeps)
+    sys.setswitchinterval(1e-6)
+    try:
+        thread.start()
+        while len(things) < 3000:
+            held.spill()
+    except RuntimeError as error:
+        faults.append(str(error))
+    finally:
+        stop.set()
+        thread.join()
+        sys.setswitchinterval(before)
+    assert not faults
+
+
+def test_what_is_held_was_waited_for(ops, monkeypatch):
+    """Others read it on streams of their own, which don't wait for that of the fit."""
+    waited = []
+    stream = SimpleNamespace(ptr=0, synchronize=lambda: waited.append(1))
+    monkeypatch.setattr(ops.xp.cuda, "get_current_stream", lambda: stream)
+    from gputsne.neighbors import on_device
+
+    found = on_device(X[:150], 9, ops, random_state=0)
+    given = from_user(graph(), 200, ops=ops)
+    before = len(waited)
+    assert before == 2, (found, given)
+    affinities.joint(given, ops, perplexity=3.0)
+    assert len(waited) == before + 1

@@ -97,6 +97,27 @@ def test_waiting_inside_a_capture_is_noticed(emulated):
         xp.cuda.get_current_stream().begin_capture()
 
 
+def test_what_a_failed_fit_leaves_was_waited_for(emulated, monkeypatch):
+    """The caller reads it on a stream that does not wait for that of the graphs."""
+    xp = capture.Cupy()
+    fft, module = capture.Fft(xp), capture.kernels(emulated.cuda, xp)
+    ops = CudaOps(1, xp=xp, fft=fft, module=module, graphs=True)
+    waited = []
+    monkeypatch.setattr(capture.Stream, "synchronize", lambda stream: waited.append(stream.ptr))
+    own = []
+
+    def fails(error):
+        with ops.guard():
+            own.append(xp.cuda.get_current_stream().ptr)
+            raise error
+
+    for error in (KeyboardInterrupt, ValueError):
+        waited.clear()
+        with pytest.raises(error):
+            fails(error)
+        assert waited == [0, own[-1]]
+
+
 def test_cufft_is_asked_for_by_the_environment(monkeypatch):
     made = []
     monkeypatch.setattr(

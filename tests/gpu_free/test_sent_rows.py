@@ -58,6 +58,22 @@ def test_a_sent_row_is_the_same_in_every_batch(ops, monkeypatch):
         learned.apply(X, ops)
 
 
+def test_a_sent_row_is_the_same_whatever_room_there_is(ops, monkeypatch):
+    """In main memory one number in 1e8 would have other bits than in a batch that is sent."""
+    X = rows(300, 30) * np.float32(1.7) + np.float32(0.3)
+    _, learned = preparation.prepare(X, pca=7, ops=ops)
+    want = np.asarray(learned.apply(X, ops))
+    there = ops.sent_values
+    monkeypatch.setattr(
+        preparation.Preparation, "transform_table", lambda *_: pytest.fail("in main memory")
+    )
+    for free in (10, 1):  # rows that a quarter of the memory holds
+        ops.xp.pool.free = 4 * free * X[0].nbytes
+        assert there(X) is None
+        np.testing.assert_array_equal(learned.apply(X, ops), want)
+        np.testing.assert_array_equal(learned.apply(X[5:6], ops), want[5:6])
+
+
 def test_what_is_not_sent_is_prepared_in_main_memory(ops, monkeypatch):
     def plain(X, **how):
         how = {"pca": 5, "random_state": 0, **how}

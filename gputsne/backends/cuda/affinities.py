@@ -94,6 +94,7 @@ class AffinityStage:
                 min(n, begin + rows), gpu.at(scratch), stream,
             )  # fmt: skip
         del transpose, scratch, start
+        gpu.wait()
         gpu.tidy()  # n k numbers, of no use to the small arrays of an iteration
         return HeldAffinities(indptr, columns, data, gpu.number, gpu.host, unreached)
 
@@ -105,8 +106,9 @@ class AffinityStage:
         gpu = self.gpu
         if isinstance(P, Edges):  # as every call of an iteration finds it
             return P
-        if isinstance(P, HeldAffinities) and P.there and P.gpu == gpu.number:
-            indptr, indices, data = (P.there[name] for name in ("indptr", "indices", "data"))
+        there = P.there_on(gpu.number) if isinstance(P, HeldAffinities) else None
+        if there:
+            indptr, indices, data = (there[name] for name in ("indptr", "indices", "data"))
         else:
             indptr, indices, data = self._checked(P)
         hubs = cut(gpu, indptr)

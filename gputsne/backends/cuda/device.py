@@ -92,6 +92,14 @@ class Gpu:
         out: Array = a.get()
         return out
 
+    def wait(self) -> None:
+        """Wait until the arrays are filled that the current stream was asked to fill.
+
+        Another thread, or the caller after a failure, may read them on another stream, which does
+        not wait for this one.
+        """
+        self.xp.cuda.get_current_stream().synchronize()
+
     def first_bad(self, judge: Callable[[int], None]) -> int:
         """Return what ``judge`` wrote at the address that it was given; waits for the device."""
         found = self.fill(self.empty((1,), np.int64), -1)

@@ -55,15 +55,15 @@ class Watch:
 
     def __init__(self) -> None:
         self.box: tuple[list[float], list[float]] | None = None
-        self.array: Array
+        self.array: Any = None
 
     def flag_at(self, gpu: Gpu) -> int:
         """Return the address of the flag."""
-        return gpu.at(self.array) + self.array.itemsize * self.FLAG
+        return gpu.at(self.array) + int(self.array.itemsize) * self.FLAG
 
     def keys_at(self, gpu: Gpu) -> int:
         """Return the address of the extent that a step leaves."""
-        return gpu.at(self.array) + self.array.itemsize * self.KEYS
+        return gpu.at(self.array) + int(self.array.itemsize) * self.KEYS
 
     @staticmethod
     def box_of(keys: Array) -> list[tuple[float, float]]:
@@ -100,7 +100,7 @@ class FieldStage:
         self.watch, self.numbers = Watch(), Numbers(gpu)
         self._buffers: dict[str, Array] = {}  # what every iteration fills anew
         self._home: int | None = None  # number of the GPU that has the arrays of this object
-        self._fixed: Array  # fixed-point charges, kept zero between calls
+        self._fixed: Any = None  # fixed-point charges, kept zero between calls
         self._mixed = False  # whether a deposit was interrupted, so that _fixed may not be zero
 
     def _buffer(self, name: str, shape: tuple[int, ...], dtype: Any, zero: bool = False) -> Array:
@@ -117,13 +117,11 @@ class FieldStage:
         gpu = self.gpu
         if self._home == number:
             return
-        self._home = number
-        self._buffers.clear()
+        self.release()
         self._fixed = gpu.xp.zeros((0,), np.uint64)
         self.watch.array = gpu.xp.zeros(Watch.KEYS + 6, np.float32)
-        self.convolution.forget()
-        self.numbers.forget()
-        self._replaced()
+        self.numbers.begin()
+        self._home = number  # last: where memory ran out above, nothing counts as made
 
     def extent(self, Y: FloatArray) -> tuple[list[tuple[float, float]], bool]:
         """Return the extent of ``Ops``, and whether a point left the mesh; waits for the device."""
@@ -195,7 +193,8 @@ class FieldStage:
             [x - r for x, r in zip(center, reach, strict=True)],
             [x + r for x, r in zip(center, reach, strict=True)],
         )
-        return self._fixed
+        fixed: Array = self._fixed
+        return fixed
 
     def _told(self, mesh: Mesh, center: Sequence[float], n: int) -> Any:
         """Return what the kernels are told of a mesh; where they read it, it is there."""
@@ -280,7 +279,12 @@ class FieldStage:
         gpu.module.total(gpu.at(z), len(z), gpu.at(scratch), gpu.at(Z), gpu.stream)
         return OnDevice(Z)
 
-    def release(self, number: int | None) -> None:
-        """Drop the arrays and plans; the next ones lie on the GPU ``number``."""
+    def release(self) -> None:
+        """Drop the arrays and plans, which takes no memory; ``move_to`` makes the next ones."""
         self._home = self.watch.box = None
-        self.move_to(number)
+        self._buffers.clear()
+        self._fixed = self.watch.array = None
+        self._mixed = False
+        self.convolution.forget()
+        self.numbers.forget()
+        self._replaced()

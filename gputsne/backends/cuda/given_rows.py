@@ -28,7 +28,7 @@ def given_rows(gpu: Gpu, X: Any) -> GivenRows | None:
     if type(X) is np.ndarray:
         return None
     if isinstance(X, HeldRows):
-        array = X.there.get("values") if X.gpu == gpu.number else None
+        array = X.there_on(gpu.number).get("values")
     else:
         array = device_array(X, gpu.number, gpu.xp)
     if array is None or array.ndim != 2 or 0 in array.shape or array.dtype not in KEPT_TYPES:
@@ -216,6 +216,9 @@ class GivenRows:
 
     def all_equal(self, rows: HeldRows) -> bool:
         """Tell whether every row equals the first; waits for the device."""
-        gpu, there = self.gpu, rows.there["values"]
+        gpu = self.gpu
+        there = rows.there_on(gpu.number).get("values")
+        if there is None:  # another thread has made room
+            there = gpu.put(rows.values, np.float32)
         at, judge = gpu.at(there), gpu.module.check_equal
         return gpu.first_bad(lambda bad: judge(at, *there.shape, bad, gpu.stream)) < 0

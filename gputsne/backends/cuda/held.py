@@ -15,26 +15,34 @@ from typing import Any
 
 import numpy as np
 
+from gputsne.base import forks
 from gputsne.base.types import Affinities, Array, KNNGraph
 
 __all__ = ["HeldAffinities", "HeldGraph", "HeldRows", "keep", "spill"]
 
 _KEPT: weakref.WeakSet[Any] = weakref.WeakSet()
+_lock = forks.Lock()  # a set that grows by another thread can't be gone through
 
 
 def keep(kept: Any) -> None:
     """Let ``spill`` move a thing, and a fork read it first: by its methods of these names."""
-    _KEPT.add(kept)
+    with _lock.held():
+        _KEPT.add(kept)
 
 
 def spill() -> None:
     """Let everything that is kept on a GPU go to main memory."""
-    for kept in list(_KEPT):
+    for kept in _all():
         kept.spill()
 
 
+def _all() -> list[Any]:
+    with _lock.held():
+        return list(_KEPT)
+
+
 def _before_fork() -> None:
-    for kept in list(_KEPT):
+    for kept in _all():
         with suppress(Exception):  # a GPU that has failed; the child says what it misses
             kept.read()
 
@@ -61,7 +69,7 @@ class _Held:
     def _hold(
         self, there: dict[str, Array], gpu: int | None, fetch: Callable[[Any], Array], **known: Any
     ) -> None:
-        """Take over the arrays; ``fetch`` brings one to main memory."""
+        """Take over the arrays, which are filled; ``fetch`` brings one to main memory."""
         known |= {"there": there, "gpu": gpu, "_fetch": fetch}
         vars(self).update(known)  # the types are frozen
         keep(self)
@@ -70,11 +78,18 @@ class _Held:
         """Bring an array to main memory, where nobody writes to it; it stays on the GPU, too."""
         there = vars(self).get("there", {})
         if name not in there:
+            if name in vars(self):  # another thread has moved it since it was looked for
+                return vars(self)[name]
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
         array = self._fetch(there[name])
         array.flags.writeable = False
         vars(self)[name] = array
         return array
+
+    def there_on(self, gpu: int | None) -> dict[str, Array]:
+        """Return the arrays if they lie on this GPU, else none; ``spill`` may come meanwhile."""
+        there = self.there
+        return there if self.gpu == gpu else {}
 
     def read(self) -> None:
         """Bring everything to main memory; it stays on the GPU, too."""

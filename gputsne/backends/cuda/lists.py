@@ -90,6 +90,7 @@ class GivenLists:
         for begin, end in self._blocks():
             at = (k, begin, end, gpu.at(scratch), gpu.at(ids), gpu.at(lengths), gpu.stream)
             gpu.module.sort_lists(self._given, *at)
+        gpu.wait()
         return HeldGraph(ids, lengths, gpu.number, gpu.host, **kept)
 
 
@@ -117,8 +118,9 @@ class ListStage:
         return self._field(graph, "indices", np.int32)
 
     def _field(self, graph: KNNGraph, name: str, dtype: Any) -> Array:
-        if isinstance(graph, HeldGraph) and graph.there and graph.gpu == self.gpu.number:
-            return graph.there[name]
+        there = graph.there_on(self.gpu.number) if isinstance(graph, HeldGraph) else None
+        if there:
+            return there[name]
         return self.gpu.put(getattr(graph, name), dtype)
 
     def lengths(self, graph: KNNGraph) -> FloatArray:

@@ -190,6 +190,7 @@ class NeighborStage:
     ) -> HeldGraph:
         """Return neighbours and distances, (n, k), as a graph that stays on the device."""
         gpu = self.gpu
+        gpu.wait()
         return HeldGraph(ids, lengths, gpu.number, gpu.host, recall, source, metric)
 
     # Cells

@@ -39,11 +39,16 @@ class Numbers:
         self._size = int(gpu.module.numbers_size())
         self._on = False
         self._mesh = -1  # place of the mesh in use
+        self.forget()
 
     def forget(self) -> None:
-        """Make the places anew, on the current GPU."""
-        self._places: Array = self.gpu.xp.zeros((self.MESHES + 1) * self._size, np.uint8)
+        """Drop the places, and what was written there."""
+        self._places: Array | None = None
         self._written: dict[int, Hashable] = {}
+
+    def begin(self) -> None:
+        """Make the places anew, on the current GPU."""
+        self._places = self.gpu.xp.zeros((self.MESHES + 1) * self._size, np.uint8)
 
     @contextmanager
     def used(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ the stream, and turns a lack of memory into ``OverMemory``.
 
 from __future__ import annotations
 
+import traceback
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -94,7 +95,8 @@ class CudaOps(Ops):
         self._order = OrderStage(self.gpu)
         self._place = PlaceStage(self.gpu)
         self.neighbors = NeighborStage(self.gpu)
-        self._field.move_to(self.device)
+        with self._freeing():
+            self._field.move_to(self.device)
 
     def _forget_graphs(self) -> None:
         """Forget graphs that know another array than the one that is kept now."""
@@ -109,22 +111,31 @@ class CudaOps(Ops):
         self.gpu.check_process()
         self.device = self.device if device is None else device
         stream = nullcontext() if self.graphs is None else self.graphs.stream()
+        with self._freeing(), self.xp.cuda.Device(self.device), stream:
+            self.gpu.module.use_device(self.device)
+            self.gpu.number = self.device
+            self._field.move_to(self.device)
+            yield
+
+    @contextmanager
+    def _freeing(self) -> Iterator[None]:
+        """Free memory where the work inside fails; say so where it was memory that ran out."""
         try:
-            with self.xp.cuda.Device(self.device), stream:
-                self.gpu.module.use_device(self.device)
-                self.gpu.number = self.device
-                self._field.move_to(self.device)
-                yield
+            yield
         except (self.xp.cuda.memory.OutOfMemoryError, self.gpu.module.CudaError) as error:
-            self.release()
             if not isinstance(error, MemoryError) and "MemoryAllocation" not in str(error):
+                with suppress(Exception):  # a GPU that has failed refuses this as well
+                    self.release()
                 raise
+            # A traceback that somebody keeps, as notebooks do, would keep the arrays of its frames.
+            traceback.clear_frames(error.__traceback__)
+            self.release()
             raise OverMemory(
                 f"the GPU's memory ran out ({error}), {size_text(self.memory()[0])} are free; "
                 "lower perplexity or n_neighbors, use affinity='uniform', or device='cpu'"
             ) from error
         except BaseException:
-            with suppress(Exception):  # a GPU that has failed refuses this as well
+            with suppress(Exception):
                 self.release()
             raise
 
@@ -138,7 +149,7 @@ class CudaOps(Ops):
 
     def release(self) -> None:
         """Give back what is kept between calls; CuPy's free blocks go back to the driver."""
-        self._field.release(self.device)
+        self._field.release()
         if self.graphs is not None:
             self.graphs.release()
         self._place.release()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from gputsne.backends.cuda.numbers import Numbers
@@ -114,8 +114,13 @@ class Replay:
             return
         callers.synchronize()  # what was asked for there is there
         own = self.xp.cuda.Stream(non_blocking=True)
-        with own:
-            yield
+        try:
+            with own:
+                yield
+        except BaseException:
+            with suppress(Exception):  # a GPU that has failed refuses this as well
+                own.synchronize()  # what the fit has so far is read on other streams
+            raise
         own.synchronize()
 
     def release(self) -> None:
