@@ -11,6 +11,8 @@ import signal
 # in their working directory, and nothing may ask for a display.
 os.environ["PYTHONSAFEPATH"] = "1"
 os.environ["MPLBACKEND"] = "Agg"
+if "PYTEST_XDIST_WORKER" in os.environ:  # threads of several workers must not spin for one another
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import pytest
 from hypothesis import settings
@@ -19,6 +21,8 @@ settings.register_profile("gputsne", deadline=None, derandomize=bool(os.environ.
 settings.load_profile("gputsne")
 
 
+# Rooms whose tests share what is long to make: one worker takes all of them.
+ONE_WORKER = ("gpu_free", "packaging")
 _HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
 
 
@@ -39,8 +43,17 @@ def _missing(marker: str) -> str:
     return "this build has no cuda backend"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs what is not there; GPUTSNE_REQUIRE_GPU=1 forbids that for GPUs."""
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what needs what is not there; GPUTSNE_REQUIRE_GPU=1 forbids that for GPUs.
+
+    With pytest-xdist and ``--dist loadgroup`` a file's tests stay together.
+    """
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            room = item.path.relative_to(config.rootpath / "tests").parts[0]
+            group = room if room in ONE_WORKER else str(item.path)
+            item.add_marker(pytest.mark.xdist_group(group))
     for marker in ("gpu", "nvcc", "browser"):
         marked = [item for item in items if item.get_closest_marker(marker)]
         reason = _missing(marker) if marked else ""
