@@ -517,42 +517,50 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
 
     def _keep(self, fit: Fit) -> None:
         """Take over what a fit has so far; called at its end, and on Ctrl-C."""
-        self._fit = fit
-        self.device_, self.device_reason_ = fit.device, fit.device_reason
-        self.timings_ = dict(fit.timings)
-        self.neighbors_recall_ = fit.prepared.recall
+        kept: dict[str, Any] = {
+            "_fit": fit,
+            "device_": fit.device,
+            "device_reason_": fit.device_reason,
+            "timings_": dict(fit.timings),
+            "neighbors_recall_": fit.prepared.recall,
+        }
         learned = fit.prepared.preparation
         if learned is not None:
-            self.n_features_in_ = learned.n_features_in
+            kept["n_features_in_"] = learned.n_features_in
             if learned.feature_names is not None:
-                self.feature_names_in_ = np.asarray(learned.feature_names, dtype=object)
+                kept["feature_names_in_"] = np.asarray(learned.feature_names, dtype=object)
         elif fit.P is not None:
-            self.n_features_in_ = fit.P.n
+            kept["n_features_in_"] = fit.P.n
         if fit.result is not None:
-            self._keep_map(fit, fit.result)
+            kept |= self._of_map(fit, fit.result)
+        self.__dict__.update(kept)  # in one step: a Ctrl-C leaves all of it or none
 
-    def _keep_map(self, fit: Fit, result: Result) -> None:
-        self._map = FittedMap.of(fit, vars(self).get("_map"))
+    def _of_map(self, fit: Fit, result: Result) -> dict[str, Any]:
+        """Return the attributes that a map has."""
         back = vars(self).get("_returns")
         Y = result.state.Y.copy()
-        self.embedding_ = Y if back is None else back(Y)
-        self.n_iter_ = result.state.iteration
-        self.kl_divergence_ = result.kl_divergence
-        self.kl_history_ = np.asarray(result.history, dtype=np.float64).reshape(-1, 2)
-        self.learning_rate_ = result.learning_rate
         mesh = result.mesh
-        self.mesh_: dict[str, Any] = {
+        facts: dict[str, Any] = {
             "method": "exact" if result.exact else "mesh",
             "rebuilds": 0 if mesh is None else mesh.rebuilds,
             "coarsened": mesh is not None and mesh.ever_coarsened,
         }
         if mesh is not None and not result.exact:
-            self.mesh_ |= {
+            facts |= {
                 "h": mesh.h,
                 "order": ORDER,
                 "nodes": tuple(m // 2 for m in mesh.fft_shape),
                 "pair": mesh.pair,
             }
+        return {
+            "_map": FittedMap.of(fit, vars(self).get("_map")),
+            "embedding_": Y if back is None else back(Y),
+            "n_iter_": result.state.iteration,
+            "kl_divergence_": result.kl_divergence,
+            "kl_history_": np.asarray(result.history, dtype=np.float64).reshape(-1, 2),
+            "learning_rate_": result.learning_rate,
+            "mesh_": facts,
+        }
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from gputsne.base.sizes import size_text
 from gputsne.judging.checklist import MARKS, Checklist, Row
 from gputsne.judging.verdict import check
 from gputsne.planning.memory import Plan
@@ -104,10 +105,10 @@ class Advice:
 
     def _memory(self) -> str:
         free = self.evidence.get("free_gb")
-        of = "" if free is None else f" of {free:.3g} GB that are free"
+        of = "" if free is None else f" of {size_text(float(free) * GB)} that are free"
         on_device = self.plan.device_bytes
-        there = f", {on_device / GB:.3g} GB of the GPU's" if on_device else ""
-        return f"{self.plan.host_bytes / GB:.3g} GB of memory{of}{there}"
+        there = f", {size_text(on_device)} of the GPU's" if on_device else ""
+        return f"{size_text(self.plan.host_bytes)} of memory{of}{there}"
 
     def _time(self) -> str:
         if self.seconds is None:

@@ -134,3 +134,34 @@ def test_ctrl_c_in_a_later_fit_leaves_no_older_map(monkeypatch):
         model.fit(X)
     assert not hasattr(model, "embedding_")
     assert "neighbors" in model.timings_
+
+
+@pytest.mark.parametrize("line", range(0, 45, 4))
+def test_attributes_of_a_fit_change_all_at_once(line):
+    X = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+    model = TSNE(max_iter=20, early_exaggeration_iter=10, perplexity=5.0, random_state=0).fit(X)
+    before = dict(vars(model))
+    left = [line]
+
+    def stop(frame, event, _):
+        if frame.f_code.co_name not in ("_keep", "_of_map"):
+            return None if frame.f_code.co_name in ("update", "copy") else stop
+        if event == "line":
+            left[0] -= 1
+            if left[0] < 0:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return stop
+
+    tracer = sys.gettrace()
+    sys.settrace(stop)
+    try:
+        model.optimize(5)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(tracer)
+    after = vars(model)
+    old = [after[name] is before[name] for name in ("_fit", "embedding_", "kl_history_", "mesh_")]
+    assert len(set(old)) == 1
+    assert model.n_iter_ == (20 if old[0] else 25)
