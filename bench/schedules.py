@@ -180,6 +180,9 @@ SCHEDULES: dict[str, Any] = {
     "h-e150-400-.92": falling(60, THREE, (250, 4.0, 0.92, 1.0)),
     "h-e200-400-.92": falling(80, ((40, 6.0), (40, 3.0), (40, 1.5)), (200, 4.0, 0.92, 1.0)),
     "short": "short 430 180",
+    "short-360": "short 360 180",
+    "short-330": "short 330 180",
+    "short-300": "short 300 180",
     "A": falling(60, THREE, (250, 4.0, 0.92, 1.0)),
     "B": falling(120, THREE, (250, 4.0, 0.92, 1.0)),
     "C": falling(120, ((20, 6.0), (20, 3.0), (20, 1.5)), (220, 4.0, 0.92, 1.0)),
@@ -228,6 +231,9 @@ COLUMNS = (
 )  # fmt: skip
 
 
+MAIN = ("classic-750", "short", "classic-2000")  # others at full size are in the results
+
+
 def tables(record: dict[str, Any]) -> str:
     """Return the tables: data at full size, what was tried, other settings."""
     head = " | ".join(title for _, title, _ in COLUMNS)
@@ -239,8 +245,10 @@ def tables(record: dict[str, Any]) -> str:
         base = {r["seed"]: r for r in own if r["schedule"] == "classic-750"}
         both = base.keys() & {r["seed"] for r in own if r["schedule"] == "short"}
         own = [r for r in own if r["seed"] in both]  # else means would be of different data
-        for schedule in dict.fromkeys(r["schedule"] for r in own):
+        for schedule in MAIN:
             rows = [r for r in own if r["schedule"] == schedule]
+            if not rows:
+                continue
             n = f"{data}, {rows[0]['n']:,}"
             cells = " | ".join(spread(rows, base, k, d) for k, _, d in COLUMNS)
             out.append(f"| {n} | {schedule} | {len(rows)} | {cells} |")
