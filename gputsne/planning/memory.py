@@ -106,6 +106,11 @@ class Plan:
         """Bytes in main memory of everything but the mesh."""
         return self.host_bytes - self.parts["mesh"]
 
+    @property
+    def device_needs(self) -> int:
+        """Bytes of a GPU without which a fit fails: the neighbour search takes what it finds."""
+        return max((b for s, b in self.device_stages.items() if s != "neighbors"), default=0)
+
     def check(self, limit: float | str | None = None, device_limit: float | None = None) -> None:
         """Raise if the plan does not fit.
 
@@ -133,8 +138,8 @@ class Plan:
                 "lower perplexity or n_neighbors, use affinity='uniform', reduce X with pca=50, "
                 "or fit a sample and transform the rest"
             )
-        fixed = {s: size for s, size in self.device_stages.items() if s != "neighbors"}
-        if device_limit is not None and fixed and max(fixed.values()) > device_limit:
+        if device_limit is not None and self.device_needs > device_limit:
+            fixed = {s: size for s, size in self.device_stages.items() if s != "neighbors"}
             worst = max(fixed, key=lambda s: fixed[s])
             raise OverMemory(
                 f"this fit needs {size_text(fixed[worst])} of the GPU's memory (stage "

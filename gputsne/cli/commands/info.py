@@ -129,6 +129,7 @@ def plan(
 ) -> None:
     """Show the memory that a map of N rows x D features takes."""
     import gputsne
+    from gputsne.planning.costs import MACHINES
 
     if given["device"] in MODELS and n is None:
         for flag, value in (("--memory-limit", memory_limit), ("--pca", given["pca"])):
@@ -149,6 +150,7 @@ def plan(
         "parts": planned.parts,
         "host_bytes": planned.host_bytes,
         "device_bytes": planned.device_bytes,
+        "device_needs": planned.device_needs,
         "seconds": planned.seconds,
         "stage_seconds": planned.stage_seconds,
     }
@@ -156,7 +158,10 @@ def plan(
     lines.append(f"{amount(planned.host_bytes):>10}  in all, main memory")
     if planned.device_bytes:
         lines.append(f"{amount(planned.device_bytes):>10}  in all, device memory")
-    if planned.seconds is not None:
+    room = MACHINES[given["device"]].memory if planned.seconds is not None else None
+    if room is not None and planned.device_needs > room:
+        lines.append(f"it does not fit: {amount(room)} is all that this GPU has")
+    elif room is not None:
         lines += [
             f"{seconds(value):>10}  {stage}, modelled"
             for stage, value in planned.stage_seconds.items()

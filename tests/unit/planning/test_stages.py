@@ -83,3 +83,12 @@ def test_plan_names_stages_as_modelled():
     assert f"{whole:.2f} s  a warm fit, modelled, not measured" in said
     told = json.loads(CliRunner().invoke(main, [*command, "--json"]).stdout)
     assert told["stage_seconds"] == pytest.approx(planned.stage_seconds)
+
+
+def test_a_fit_that_a_gpu_can_not_hold_is_given_no_time():
+    command = ["plan", "1000000000", "50", "--device", "h200"]
+    told = CliRunner().invoke(main, command).output
+    assert "it does not fit: 141.0 GB is all that this GPU has" in told
+    assert "warm fit" not in told
+    facts = json.loads(CliRunner().invoke(main, [*command, "--json"]).output)
+    assert facts["device_needs"] > 141e9
