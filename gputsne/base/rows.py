@@ -12,7 +12,14 @@ from gputsne.base.arrays import host
 from gputsne.base.tables import read
 from gputsne.base.types import Array
 
-__all__ = ["BLOCK_NUMBERS", "as_column", "count_nonfinite", "finite_points", "row_blocks"]
+__all__ = [
+    "BLOCK_NUMBERS",
+    "as_column",
+    "count_nonfinite",
+    "exact_unit",
+    "finite_points",
+    "row_blocks",
+]
 
 BLOCK_NUMBERS = 1 << 20
 """Numbers of one block of rows, about: 8 MB of float64, inside the L2 or L3 cache."""
@@ -43,6 +50,29 @@ def row_blocks(n: int, width: int, numbers: int = BLOCK_NUMBERS) -> Iterator[sli
     step = max(1, numbers // max(1, width))
     for start in range(0, n, step):
         yield slice(start, min(n, start + step))
+
+
+def exact_unit(*tables: npt.NDArray[np.float64]) -> float:
+    """Return a power of two that brings numbers to at most 1, so that their squares are finite.
+
+    Parameters
+    ----------
+    *tables : array
+        Finite numbers, of any shape.
+
+    Returns
+    -------
+    float
+        To multiply with, which rounds nothing; 1 where all are 0.
+
+    Examples
+    --------
+    >>> exact_unit(np.array([3.0, -5.0]))
+    0.125
+    """
+    top = max(float(np.abs(table).max(initial=0.0)) for table in tables)
+    # float64 has no power of two beyond 2**1023
+    return float(2.0 ** -max(int(np.frexp(top)[1]), -1023))
 
 
 def count_nonfinite(values: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from gputsne.base.messages import warn_user
 from gputsne.base.parameter_table import Real
-from gputsne.base.rows import finite_points
+from gputsne.base.rows import exact_unit, finite_points
 from gputsne.change.identity import matched
 
 __all__ = ["Alignment", "align", "disparity", "fit_similarity"]
@@ -126,13 +126,17 @@ def align(
             raise ValueError(f"{name} has all shared points in one place: nothing can be aligned")
     if len(one) < FEW:
         warn_user(f"the maps share {len(one)} rows: an alignment of fewer than {FEW} says little")
+    units = (exact_unit(old), exact_unit(new)) if scale else (exact_unit(old, new),) * 2
+    one, two = one * units[0], two * units[1]
     kept = _trimmed(one, two, trim, scale=scale, reflection=reflection)
     how = fit_similarity(one[kept], two[kept], scale=scale, reflection=reflection)
+    factor, rotation, shift = how
     return Alignment(
-        _placed(new, *how), *how,
+        _placed(new * units[1], *how) / units[0],
+        factor / units[0] * units[1], rotation, shift / units[0],
         disparity(one, two, reflection=reflection),
         disparity(one[kept], two[kept], reflection=reflection),
-        *rows, _distances(one, _placed(two, *how)), kept,
+        *rows, _distances(one, _placed(two, *how)) / units[0], kept,
     )  # fmt: skip
 
 
@@ -243,6 +247,7 @@ def disparity(one: F64, two: F64, *, reflection: bool = True) -> float:
     """
     if np.array_equal(one, two):
         return 0.0
+    one, two = one * exact_unit(one), two * exact_unit(two)
     A, B = one - one.mean(axis=0), two - two.mean(axis=0)
     norms = np.linalg.norm(A) * np.linalg.norm(B)
     if norms == 0:

@@ -20,7 +20,7 @@ EXAMPLES = 10  # rows of a group that are named
 
 def changed_groups(
     A: F64, B: F64, chosen: tuple[I64, I64], twins: I64, novelty: F64, moved: F64,
-    names: tuple[str, ...], units: F64, seed: int,
+    names: tuple[str, ...], middle: F64, units: F64, seed: int,
 ) -> Findings:  # fmt: skip
     """Return groups of rows that a decision tree tells apart as old or new.
 
@@ -38,8 +38,8 @@ def changed_groups(
         How far each new row lies from its old place in the map; NaN where nobody knows.
     names : tuple of str
         Of the columns.
-    units : array, shape (d,)
-        What A and B were divided by.
+    middle, units : arrays, shape (d,)
+        What was taken off A and B, and what they were divided by then.
     seed : int
         Of the tree.
 
@@ -63,7 +63,7 @@ def changed_groups(
         class_weight="balanced", random_state=seed,
     ).fit(rows[seen], is_new[seen])  # fmt: skip
     leaf = tree.apply(rows)
-    rules = _rules(tree.tree_, names, units)
+    rules = _rules(tree.tree_, names, middle, units)
     found: list[dict[str, Any]] = []
     counted = ~seen if (~seen).any() else seen
     whole = [int((counted & (is_new == side)).sum()) for side in (0, 1)]
@@ -95,21 +95,26 @@ def _divergence(p: float, q: float) -> float:
     return float(sum(x * np.log2(x / middle) for x in (p, q) if x > 0) / 2)
 
 
-def _rules(tree: Any, names: tuple[str, ...], units: F64) -> dict[int, str]:
+def _rules(tree: Any, names: tuple[str, ...], middle: F64, units: F64) -> dict[int, str]:
     """Return what a row of each leaf has in common, in the table's own units."""
     told: dict[int, str] = {}
+
+    def written(at: float, column: int) -> str:
+        # digits enough to tell thresholds a thousandth of a unit apart, beside a large middle
+        more = np.log10(abs(at) / units[column]) if at else 0.0
+        return f"{at:.{4 + int(np.clip(more, 0, 12))}g}"
 
     def walk(node: int, low: dict[int, float], high: dict[int, float]) -> None:
         j = int(tree.feature[node])
         if j < 0:
             parts = []
             for column in dict.fromkeys([*low, *high]):
-                least = f"{low[column]:.4g} < " if column in low else ""
-                most = f" <= {high[column]:.4g}" if column in high else ""
+                least = f"{written(low[column], column)} < " if column in low else ""
+                most = f" <= {written(high[column], column)}" if column in high else ""
                 parts.append(f"{least}{names[column]}{most}")
             told[node] = " and ".join(parts) or "all rows"
             return
-        at = float(tree.threshold[node]) * float(units[j])
+        at = float(tree.threshold[node]) * float(units[j]) + float(middle[j])
         walk(int(tree.children_left[node]), low, high | {j: at})
         walk(int(tree.children_right[node]), low | {j: at}, high)
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from gputsne.base.findings import Findings
 from gputsne.base.parameter_table import Whole
 from gputsne.base.random import draw_seed
-from gputsne.base.rows import as_column
+from gputsne.base.rows import as_column, exact_unit
 from gputsne.base.tables import Table, read
 from gputsne.change.alignment import Alignment, align, disparity
 from gputsne.change.cohorts import changed_groups
@@ -33,6 +33,7 @@ F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
 MMD_ROWS = 1000  # of each side: all pairs of them are taken
 MAP_ROWS = 2000  # a bootstrap of the alignment draws from
+FAR = 1e15  # standard deviations beyond which a value is no farther: squares fit into float32
 LISTED = 20  # rows and columns, at most
 
 
@@ -147,11 +148,7 @@ def drift(
     shared = matched(len(one), len(two), old_ids, new_ids)
     aligned = _aligned(one, two, old_map, new_map, old_ids, new_ids, shared)
     columns, features = _columns(one, two, names)
-    middle = np.nan_to_num(_medians(one))
-    A, B = (np.where(np.isnan(X), middle, X) for X in (one, two))
-    spread = A.std(axis=0)
-    units = np.where(spread > 0, spread, 1.0)
-    A, B = A / units, B / units
+    A, B, middle, units = _standardised(one, two)
 
     chosen = _sampled(A, B, shared, sample, rng)
     twins = _twins(A, B, chosen, shared)
@@ -188,7 +185,7 @@ def drift(
     return Drift(
         Findings(listed, evidence, title), columns,
         _rows(chosen[1], novelty, moved, new_ids),
-        changed_groups(A, B, chosen, twins, novelty, moved, names, units, seed), aligned,
+        changed_groups(A, B, chosen, twins, novelty, moved, names, middle, units, seed), aligned,
     )  # fmt: skip
 
 
@@ -198,7 +195,14 @@ def _tables(old: Any, new: Any) -> tuple[F64, F64, tuple[str, ...], list[str], l
     lost: list[str] = []
     gained: list[str] = []
     A, B = (np.asarray(t.values, dtype=np.float64) for t in (one, two))
-    if one.names and two.names:
+    for name, table in (("old", one), ("new", two)):
+        twice = [c for c in dict.fromkeys(table.names or ()) if (table.names or ()).count(c) > 1]
+        if twice and one.names and two.names and one.names != two.names:
+            raise ValueError(
+                f"{name} has several columns named {twice[0]!r}: rename them, as columns of "
+                "DataFrames are matched by name"
+            )
+    if one.names and two.names and one.names != two.names:
         lost = [name for name in one.names if name not in two.names]
         gained = [name for name in two.names if name not in one.names]
         both = [name for name in one.names if name in two.names]
@@ -237,6 +241,20 @@ def _medians(X: F64) -> F64:
     return found
 
 
+def _standardised(one: F64, two: F64) -> tuple[F64, F64, F64, F64]:
+    """Return both tables in standard deviations from the old medians, and those two of columns."""
+    middle = np.nan_to_num(_medians(one))
+    filled = [np.where(np.isnan(X), middle, X) for X in (one, two)]
+    # Trees know float32, in which large values that differ by little would be the same.
+    with np.errstate(over="ignore", invalid="ignore"):
+        A, B = (X - middle for X in filled)
+        scale = np.array([exact_unit(column) for column in np.nan_to_num(A).T])
+        spread = (A * scale).std(axis=0) / scale
+        units = np.where(spread > 0, spread, 1.0)
+        A, B = (np.clip(X / units, -FAR, FAR) for X in (A, B))
+    return A, B, middle, units
+
+
 def _aligned(
     one: F64, two: F64, old_map: Any, new_map: Any, old_ids: Any, new_ids: Any,
     shared: tuple[I64, I64],
@@ -258,6 +276,12 @@ def _aligned(
     return align(old_map, new_map, old_ids=old_ids, new_ids=new_ids)
 
 
+def _mean(values: F64) -> float:
+    """Return the mean of finite values, whose sum may not be; NaN of none."""
+    unit = exact_unit(values)
+    return float((values * unit).mean() / unit) if len(values) else float("nan")
+
+
 def _columns(one: F64, two: F64, names: tuple[str, ...]) -> tuple[Findings, Measured]:
     """Return the drift of each column, most first, and the largest of them."""
     rows: list[dict[str, Any]] = []
@@ -267,8 +291,7 @@ def _columns(one: F64, two: F64, names: tuple[str, ...]) -> tuple[Findings, Meas
         ks = kolmogorov_smirnov(a, b) if len(a) and len(b) else float(len(a) != len(b))
         row = {
             "column": name, "ks": ks, "psi": psi(a, b) if len(a) and len(b) else float("nan"),
-            "old_mean": float(a.mean()) if len(a) else float("nan"),
-            "new_mean": float(b.mean()) if len(b) else float("nan"),
+            "old_mean": _mean(a), "new_mean": _mean(b),
             "old_nulls": (len(one) - len(a)) / len(one),
             "new_nulls": (len(two) - len(b)) / len(two),
         }  # fmt: skip
@@ -351,6 +374,13 @@ def _map_drift(
     return Measured(value, min(value, max(0.0, ends[0])), max(value, min(1.0, ends[1])))
 
 
+def _plain(value: Any) -> Any:
+    """Return an id as Python has it; dates as text, which numpy would make nanoseconds."""
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return str(value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def _rows(asked: I64, novelty: F64, moved: F64, new_ids: Any) -> Findings:
     """Return the rows of the new table that look newest, or moved most."""
     order = np.lexsort((-np.nan_to_num(moved[asked]), -novelty))[:LISTED]
@@ -359,7 +389,7 @@ def _rows(asked: I64, novelty: F64, moved: F64, new_ids: Any) -> Findings:
         row = int(asked[at])
         found: dict[str, Any] = {"row": row, "novelty": float(novelty[at])}
         if new_ids is not None:
-            found["id"] = np.asarray(new_ids)[row].item()
+            found["id"] = _plain(np.asarray(new_ids)[row])
         if not np.isnan(moved).all():
             found["moved"] = float(moved[row])
         rows.append(found)

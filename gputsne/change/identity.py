@@ -109,6 +109,8 @@ def matched(n: int, m: int, old_ids: Any, new_ids: Any) -> tuple[I64, I64]:
 
     Raises
     ------
+    TypeError
+        For ids without a length, such as a generator.
     ValueError
         For ids of one side only or of another number, missing and repeated ones.
     """
@@ -119,6 +121,8 @@ def matched(n: int, m: int, old_ids: Any, new_ids: Any) -> tuple[I64, I64]:
         every = np.arange(n if n == m else 0, dtype=np.int64)
         return every, every
     for name, ids, rows in (("old_ids", old_ids, n), ("new_ids", new_ids, m)):
+        if not hasattr(ids, "__len__"):
+            raise TypeError(f"{name} has no length, but is {type(ids).__name__}: give a list")
         if len(ids) != rows:
             raise ValueError(f"{name} has {len(ids)} ids for {rows} rows")
     return shared_rows(old_ids, new_ids)

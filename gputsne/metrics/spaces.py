@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from gputsne.base import threads
 from gputsne.base.errors import UndefinedMetric
-from gputsne.base.rows import finite_points, row_blocks
+from gputsne.base.rows import exact_unit, finite_points, row_blocks
 from gputsne.neighbors import distance_matrix, exact_neighbors, metric_for
 from gputsne.neighbors.metric import Cosine, Euclidean, InnerProduct, Metric, SquaredEuclidean
 from gputsne.neighbors.search.ranking import smallest
@@ -179,7 +179,7 @@ class EuclideanSpace(Space):
         # A power of two, which rounds nothing: squares neither overflow nor vanish.
         centre = vectors.mean(axis=0)
         top = max(float(np.abs(vectors[b] - centre).max()) for b in row_blocks(*vectors.shape))
-        self._unit = 2.0 ** -float(np.frexp(top)[1])
+        self._unit = exact_unit(np.array(top))
         self._vectors, self._centre = vectors, centre
         self._products: tuple[F64, F64] | None = None
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from gputsne.base.labels import read_column
 from gputsne.base.parameter_table import Whole
 from gputsne.base.random import draw_seed
-from gputsne.base.rows import finite_points, row_blocks
+from gputsne.base.rows import exact_unit, finite_points, row_blocks
 from gputsne.sampling.coverage import Coverage, coverage
 from gputsne.sampling.reservoir import Reservoir, read_weights
 
@@ -117,6 +117,7 @@ def sample(
     if method not in METHODS:
         raise ValueError(f"method={method!r} is none of {', '.join(map(repr, METHODS))}")
     points = finite_points("X", X)
+    points = points * exact_unit(points)
     n = len(points)
     m = _size(size, n)
     rng = np.random.default_rng(draw_seed(random_state))

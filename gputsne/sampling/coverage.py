@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gputsne.base.labels import read_column
-from gputsne.base.rows import finite_points, row_blocks
+from gputsne.base.rows import exact_unit, finite_points, row_blocks
 
 __all__ = ["Coverage", "coverage"]
 
@@ -76,6 +76,7 @@ def coverage(
     1.0
     """
     points = finite_points("X", X)
+    points = points * exact_unit(points)
     n = len(points)
     chosen = np.asarray(rows)
     if chosen.ndim != 1 or not len(chosen) or chosen.dtype.kind not in "iu":
@@ -85,6 +86,8 @@ def coverage(
     held = np.ones(len(chosen)) if weights is None else np.asarray(weights, dtype=np.float64)
     if held.shape != chosen.shape:
         raise ValueError(f"weights has shape {held.shape} for {len(chosen)} rows")
+    if not (np.isfinite(held) & (held >= 0)).all() or not held.any():
+        raise ValueError("weights must be finite and at least 0, and not all 0")
     kept = 1.0
     if strata is not None:
         _, codes = read_column(strata, n, name="strata", whose="X").codes()

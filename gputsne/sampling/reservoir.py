@@ -86,10 +86,14 @@ class Reservoir:
 
         Raises
         ------
+        TypeError
+            For a sparse batch.
         ValueError
             For another number of columns than before, of ids or weights than rows, and weights that
             are negative or not finite. The reservoir is as it was.
         """
+        if hasattr(batch, "tocsr"):
+            raise TypeError("batch is sparse; make it dense, batch.toarray()")
         if hasattr(batch, "__len__") and not len(batch):
             return
         values = np.asarray(read(as_column(batch), "batch").values)

@@ -137,3 +137,24 @@ def test_what_is_given_is_not_changed():
     gputsne.align(one, two)
     np.testing.assert_array_equal(one, before[0])
     np.testing.assert_array_equal(two, before[1])
+
+
+@pytest.mark.parametrize("unit", [2.0**1000, 2.0**-1000])
+@pytest.mark.parametrize("scale", [True, False])
+def test_units_of_any_size_change_nothing_but_the_units(unit, scale):
+    old, new = cloud(), turned(cloud(), scale=1.0) + 0.1 * cloud(seed=3)
+    plain = gputsne.align(old, new, scale=scale)
+    found = gputsne.align(unit * old, unit * new, scale=scale)
+    np.testing.assert_array_equal(found.map, unit * plain.map)
+    np.testing.assert_array_equal(found.moved, unit * plain.moved)
+    assert found.disparity == plain.disparity > 0
+    assert found.scale == plain.scale
+    if scale:
+        other = gputsne.align(old, unit * new)
+        np.testing.assert_array_equal(other.map, plain.map)
+        assert other.scale == plain.scale / unit
+
+
+def test_ids_without_a_length_are_refused_by_name():
+    with pytest.raises(TypeError, match="old_ids has no length, but is generator: give a list"):
+        gputsne.align(cloud(), cloud(), old_ids=(i for i in range(200)), new_ids=range(200))

@@ -199,3 +199,42 @@ def test_the_same_seed_tells_the_same():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert drift(X, Z, random_state=1).to_dict()["measures"]["rows"]
+
+
+@pytest.mark.parametrize("unit", [2.0**1000, 2.0**-1000])
+def test_units_of_any_size_change_no_measure(unit):
+    old, new = table(), table(seed=1) + np.eye(4)[3]
+    plain, found = drift(old, new), drift(unit * old, unit * new)
+    for one, two in zip(found.measures, plain.measures, strict=True):
+        assert one == pytest.approx(two, abs=1e-9)
+    assert found.columns[0]["new_mean"] == pytest.approx(unit * plain.columns[0]["new_mean"])
+
+
+def test_values_beyond_float32_in_one_table_alone_are_a_drift():
+    old = table()
+    new = old.copy()
+    new[:, 2] *= 1e300
+    assert drift(old, new).evidence["drift_classifier"] > 0.9
+
+
+def test_a_shift_beside_a_large_offset_is_seen_and_told_by_its_value():
+    old, new = table(d=2), table(d=2, seed=1)
+    old[:, 1], new[:, 1] = 1.7e9 + old[:, 1], 1.7e9 + 10 + new[:, 1]  # seconds since 1970
+    found = drift(old, new)
+    assert found.evidence["drift_classifier"] == 1.0
+    rule = found.groups[0]["rule"]
+    threshold = float(rule.split(" <= ")[1] if " <= " in rule else rule.split(" < ")[0])
+    assert 1.7e9 + 2 < threshold < 1.7e9 + 8
+
+
+def test_columns_of_one_name_are_refused_where_names_must_match():
+    old = pd.DataFrame(table(), columns=list("aabc"))
+    assert drift(old, old).evidence["drift_data"] == 0.0
+    with pytest.raises(ValueError, match="old has several columns named 'a': rename them"):
+        drift(old, pd.DataFrame(table(), columns=list("abcd")))
+
+
+def test_ids_that_are_dates_are_told_as_dates():
+    days = pd.date_range("2020-01-01", periods=400)
+    ids = [row["id"] for row in drift(table(), table(seed=1), old_ids=days, new_ids=days).rows]
+    assert all(str(one).startswith(("2020-", "2021-")) for one in ids)

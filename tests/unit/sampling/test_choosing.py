@@ -163,3 +163,20 @@ def test_holes_are_named():
         gputsne.sample(iter([]), 10)
     with pytest.raises(ValueError, match="a stream is sampled by method='random' alone"):
         gputsne.sample(iter([X]), 10, method="diverse")
+
+
+@pytest.mark.parametrize("unit", [2.0**1000, 2.0**-1000])
+@pytest.mark.parametrize("method", ["random", "density", "diverse", "stratified"])
+def test_the_unit_of_the_numbers_changes_no_sample(method, unit):
+    X = np.random.default_rng(0).normal(size=(300, 3))
+    strata = np.arange(300) % 3 if method == "stratified" else None
+    plain = gputsne.sample(X, 30, method=method, strata=strata)
+    found = gputsne.sample(unit * X, 30, method=method, strata=strata)
+    np.testing.assert_array_equal(found.rows, plain.rows)
+    assert found.coverage == plain.coverage
+
+
+@pytest.mark.parametrize("weights", [[0, 0], [np.nan, 1], [-1, 1]])
+def test_weights_of_a_coverage_must_weigh(weights):
+    with pytest.raises(ValueError, match="weights must be finite and at least 0, and not all 0"):
+        gputsne.sampling.coverage(np.eye(5), [0, 1], weights=weights)

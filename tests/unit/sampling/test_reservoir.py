@@ -114,3 +114,10 @@ def test_a_weighted_reservoir_needs_weights():
         Reservoir(2, weighted=True).add(column(0, 2))
     with pytest.raises(ValueError, match="size=0 must be at least 1"):
         Reservoir(0)
+
+
+def test_a_sparse_batch_is_refused_with_its_cure():
+    from scipy.sparse import csr_matrix
+
+    with pytest.raises(TypeError, match=r"batch is sparse; make it dense, batch\.toarray\(\)"):
+        Reservoir(3).add(csr_matrix(np.eye(3)))
