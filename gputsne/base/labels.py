@@ -204,8 +204,13 @@ def _numbers(array: Array, missing: Array) -> Array:
     if not all(isinstance(v, numbers.Real) and not isinstance(v, bool | np.bool_) for v in known):
         return array
     values = np.full(len(array), np.nan)
-    values[~missing] = known.astype(np.float64)
-    return values
+    try:
+        values[~missing] = known.astype(np.float64)
+    except OverflowError:
+        return array
+    # Whole numbers that float64 would merge stay apart.
+    whole = {v for v in known.tolist() if isinstance(v, numbers.Integral)}
+    return values if len({float(v) for v in whole}) == len(whole) else array
 
 
 def _dates(array: Array, missing: Array) -> Array:

@@ -70,7 +70,7 @@ def json_object(path: Path) -> dict[str, Any]:
     """Return the JSON object of a file."""
     name = shown(path)
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
+        held = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise BadInput(f"{name}: no such file") from error
     except OSError as error:

@@ -88,6 +88,8 @@ def _score(held: Any, labels: Any, metric: str, sample: int | None, seed: int | 
     from sklearn.cluster import KMeans
 
     names, _ = read_column(labels, len(X), whose="vectors").codes()
+    if not len(names):
+        raise ValueError(f"labels are all missing: none of the {len(X)} vectors has one")
     found = KMeans(n_clusters=len(names), random_state=seed, n_init="auto").fit_predict(X)
     return silhouette(X, found, sample=sample, random_state=seed or 0)
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from gputsne.base.findings import Findings
 from gputsne.base.labels import LabelColumn, read_column
+from gputsne.base.parameter_table import Real
 from gputsne.base.tables import read
 from gputsne.inspection.fits import convergence, reproducibility
 from gputsne.metrics import Context
@@ -79,7 +80,8 @@ def symptoms(
     Raises
     ------
     ValueError
-        If lengths differ, values are not finite, or there are fewer than 8 points.
+        If lengths differ, values are not finite, there are fewer than 8 points, or the perplexity
+        is below 1.
 
     Examples
     --------
@@ -98,6 +100,7 @@ def symptoms(
     if not (isinstance(metric, str) and metric == "precomputed"):
         evidence |= _dominance(context.points("X"), read(X).names)
     if perplexity is not None:
+        Real(1, open_low=False).check("perplexity", perplexity)
         evidence["perplexity_share"] = float(perplexity) / context.n
     if metadata is not None:
         evidence |= _metadata(context, metadata)

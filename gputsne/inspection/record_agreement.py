@@ -332,12 +332,16 @@ def _codes(held: Records, name: str) -> I64:
 def _number(value: Any) -> float:
     try:
         return float(value) if not isinstance(value, str) else float("nan")
+    except OverflowError:  # an int beyond float64
+        return float("inf") if value > 0 else float("-inf")
     except (TypeError, ValueError):
         return float("nan")
 
 
 def _alike(query: F64, others: F64, tolerance: float) -> Any:
-    return np.abs(others - query) <= tolerance * np.abs(query)
+    with np.errstate(invalid="ignore", over="ignore"):  # infinity is like itself alone
+        near = np.abs(others - query) <= tolerance * np.abs(query)
+    return (others == query) | (near & np.isfinite(query))
 
 
 def _row(name: str, share: float, chance: float) -> dict[str, Any]:

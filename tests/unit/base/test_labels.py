@@ -88,3 +88,11 @@ def test_dates_are_dates_whatever_the_container():
         read = read_column(labels, 3)
         np.testing.assert_array_equal(read.values.astype("M8[us]"), want)
         assert read.missing.tolist() == [False, False, True]
+
+
+def test_whole_numbers_that_float64_would_merge_stay_apart():
+    column = read_column([None, 2**53, 2**53 + 1, 2**80, 2**80 + 1], 5)
+    names, codes = column.codes()
+    assert names == sorted(map(str, [2**53, 2**53 + 1, 2**80, 2**80 + 1]))
+    assert codes.tolist() == [-1, 2, 3, 0, 1]
+    assert read_column([None, 2**53, 0.5], 3).numeric

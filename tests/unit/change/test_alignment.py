@@ -158,3 +158,9 @@ def test_units_of_any_size_change_nothing_but_the_units(unit, scale):
 def test_ids_without_a_length_are_refused_by_name():
     with pytest.raises(TypeError, match="old_ids has no length, but is generator: give a list"):
         gputsne.align(cloud(), cloud(), old_ids=(i for i in range(200)), new_ids=range(200))
+
+
+@pytest.mark.parametrize("first", [2**53, 2**70, 10**400])
+def test_whole_numbers_of_any_size_are_ids(first):
+    old, new = shared_rows([first + i for i in range(5)], [first + i for i in (4, 0)])
+    assert (old.tolist(), new.tolist()) == ([0, 4], [1, 0])

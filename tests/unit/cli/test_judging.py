@@ -165,3 +165,15 @@ def test_the_record_of_a_run_is_judged():
     told = run("check", "run.json", "--profile", "diagnose")
     assert told.exit_code == 1
     assert "not_converged" in told.stderr
+
+
+def test_evidence_with_a_byte_order_mark_is_read():
+    Path("bom.json").write_text(json.dumps(GOOD), encoding="utf-8-sig")
+    marked, plain = run("check", "bom.json", "--json"), run("check", "good.json", "--json")
+    assert (marked.exit_code, marked.stdout) == (plain.exit_code, plain.stdout)
+
+
+def test_a_perplexity_below_1_is_no_symptom():
+    result = run("metrics", "x.npy", "y.npy", "--symptoms", "--perplexity", "-1", "--json")
+    assert result.exit_code == 3
+    assert "--perplexity -1.0 must be at least 1" in result.stderr

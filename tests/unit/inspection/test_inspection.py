@@ -251,3 +251,12 @@ def test_findings_print_escape_and_slice():
 def test_every_name_is_there_without_a_fit():
     assert gputsne.inspect is inspect
     assert all(callable(getattr(inspect, name)) for name in inspect.__all__)
+
+
+@pytest.mark.parametrize("value", [float("inf"), -float("inf"), 10**400, 2**63])
+def test_numbers_beyond_float64_agree_with_themselves_alone(value):
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    same = inspect.agreement(X, {"a": [value] * 40}, [], numeric=["a"])
+    assert same[0]["agreement"] == 1.0
+    other = inspect.agreement(X, {"a": [value, 1] * 20}, [], numeric=["a"], k=39)
+    assert other[0]["agreement"] == pytest.approx(19 / 39)

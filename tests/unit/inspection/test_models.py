@@ -87,3 +87,8 @@ def test_detection_is_scikit_learns():
     for wrong in (np.ones(500, bool), np.ones(3, bool), truth.astype(int)):
         with pytest.raises(ValueError, match="anomalies"):
             inspect.detection(scores, wrong)
+
+
+def test_labels_that_are_all_missing_compare_no_models():
+    with pytest.raises(ValueError, match="labels are all missing: none of the 30 vectors has one"):
+        inspect.compare_models({"a": np.eye(30)}, [None] * 30)
