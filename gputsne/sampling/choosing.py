@@ -171,7 +171,7 @@ def _random(
         return rng.permutation(n)[:m], np.full(m, m / n)
     if (weights > 0).sum() < m:
         raise ValueError(f"{int((weights > 0).sum())} rows have a weight above 0, size={m} asked")
-    return _systematic(weights, m, rng)
+    return _systematic(weights * exact_unit(weights), m, rng)  # a sum that is finite
 
 
 def _stratified(

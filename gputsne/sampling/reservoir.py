@@ -142,7 +142,8 @@ class Reservoir:
     ) -> None:
         """A-Res: the largest keys of those kept and of the batch."""
         some = np.flatnonzero(weights > 0)
-        keys = np.log(self._rng.random(len(values)))[some] / weights[some]
+        with np.errstate(over="ignore"):  # beside larger weights the least ones have no chance
+            keys = np.log(self._rng.random(len(values)))[some] / weights[some]
         best = np.argsort(-np.concatenate([self._keys, keys]), kind="stable")[: self.size]
         old = best[best < len(self._keys)]
         new = best[best >= len(self._keys)] - len(self._keys)

@@ -180,3 +180,11 @@ def test_the_unit_of_the_numbers_changes_no_sample(method, unit):
 def test_weights_of_a_coverage_must_weigh(weights):
     with pytest.raises(ValueError, match="weights must be finite and at least 0, and not all 0"):
         gputsne.sampling.coverage(np.eye(5), [0, 1], weights=weights)
+
+
+@pytest.mark.parametrize("unit", [2.0**1020, 2.0**-1000])
+def test_the_unit_of_the_weights_changes_no_sample(unit):
+    X, weights = np.random.default_rng(0).normal(size=(60, 2)), 1.0 + np.arange(60) % 4
+    plain, found = (gputsne.sample(X, 5, weights=w) for w in (weights, unit * weights))
+    np.testing.assert_array_equal(found.rows, plain.rows)
+    np.testing.assert_array_equal(found.weights, plain.weights)

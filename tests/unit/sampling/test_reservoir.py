@@ -121,3 +121,9 @@ def test_a_sparse_batch_is_refused_with_its_cure():
 
     with pytest.raises(TypeError, match=r"batch is sparse; make it dense, batch\.toarray\(\)"):
         Reservoir(3).add(csr_matrix(np.eye(3)))
+
+
+def test_the_least_weights_have_no_chance_beside_the_largest():
+    kept = Reservoir(3, weighted=True, random_state=0)
+    kept.add(np.eye(6), weights=[5e-324, 1e300, 5e-324, 1e300, 5e-324, 1e300])
+    assert kept.places.tolist() == [1, 3, 5]
