@@ -11,7 +11,7 @@ import numpy.typing as npt
 from gputsne.base.findings import Findings
 from gputsne.base.parameter_table import Whole
 from gputsne.base.random import draw_seed
-from gputsne.base.rows import as_column, exact_unit
+from gputsne.base.rows import as_column, exact_unit, finite_points
 from gputsne.base.tables import Table, read
 from gputsne.change.alignment import Alignment, align, disparity
 from gputsne.change.cohorts import changed_groups
@@ -266,8 +266,9 @@ def _aligned(
     if old_map is None:
         return None
     for name, points, rows in (("old_map", old_map, one), ("new_map", new_map, two)):
-        if len(points) != len(rows):
-            raise ValueError(f"{name} has {len(points)} rows, its table {len(rows)}")
+        many = len(finite_points(name, points))
+        if many != len(rows):
+            raise ValueError(f"{name} has {many} rows, its table {len(rows)}")
     if len(shared[0]) < 2:
         raise ValueError(
             f"the tables share {len(shared[0])} rows, so that their maps can't be aligned: give "

@@ -90,7 +90,10 @@ def coverage(
         raise ValueError("weights must be finite and at least 0, and not all 0")
     kept = 1.0
     if strata is not None:
-        _, codes = read_column(strata, n, name="strata", whose="X").codes()
+        column = read_column(strata, n, name="strata", whose="X")
+        if column.missing.any():
+            raise ValueError(f"strata has none in row {int(np.flatnonzero(column.missing)[0])}")
+        _, codes = column.codes()
         codes = codes - codes.min()
         every = np.bincount(codes) / n
         some = np.bincount(codes[chosen], held, minlength=len(every)) / held.sum()

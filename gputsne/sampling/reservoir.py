@@ -96,6 +96,11 @@ class Reservoir:
             raise TypeError("batch is sparse; make it dense, batch.toarray()")
         if hasattr(batch, "__len__") and not len(batch):
             return
+        if getattr(batch, "ndim", 2) == 1 and not hasattr(batch, "name"):
+            raise ValueError(
+                f"batch has shape {batch.shape}: rows x columns are needed; batch[None] is one "
+                "row, batch[:, None] one column"
+            )
         values = np.asarray(read(as_column(batch), "batch").values)
         m = len(values)
         if self._rows is not None and values.shape[1] != self._rows.shape[1]:

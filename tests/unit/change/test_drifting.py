@@ -179,6 +179,7 @@ def test_separability_is_that_of_the_best_classifier_at_most():
         ({"old_map": table(d=2)}, "old_map alone tells no drift"),
         ({"old_map": table(9, 2), "new_map": table(d=2)}, "old_map has 9 rows, its table 400"),
         ({"old_ids": np.arange(400)}, "old_ids alone tells nothing"),
+        ({"old_map": 5, "new_map": table(d=2)}, "got scalar array"),
         ({"old_ids": np.zeros(400), "new_ids": np.arange(400)}, "old_ids has '0' 400 times"),
         ({"k": 0}, "k=0 must be at least 1"),
         ({"sample": 3}, "sample=3 must be at least 10"),

@@ -188,3 +188,13 @@ def test_the_unit_of_the_weights_changes_no_sample(unit):
     plain, found = (gputsne.sample(X, 5, weights=w) for w in (weights, unit * weights))
     np.testing.assert_array_equal(found.rows, plain.rows)
     np.testing.assert_array_equal(found.weights, plain.weights)
+
+
+def test_a_row_at_a_time_is_no_stream_of_batches():
+    with pytest.raises(ValueError, match=r"batch has shape \(64,\): rows x columns"):
+        gputsne.sample(iter(DIGITS.X), 3)
+
+
+def test_missing_strata_are_no_stratum():
+    with pytest.raises(ValueError, match="strata has none in row 1"):
+        coverage(DIGITS.X[:3], [0], strata=["a", None, "a"])

@@ -97,6 +97,7 @@ def test_wider_types_are_kept():
         ({"batch": np.ones((2, 3))}, "batch has 3 columns, those before had 1"),
         ({"batch": column(0, 2), "ids": ["a"]}, "ids has 1 entries for 2 rows"),
         ({"batch": column(0, 2), "weights": [1, 1]}, "takes none: pass weighted=True"),
+        ({"batch": np.ones(3)}, r"batch has shape \(3,\): rows x columns"),
         ({"batch": ["a", "b"]}, "batch must hold numbers"),
     ],
 )
