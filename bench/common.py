@@ -103,7 +103,9 @@ def package() -> dict[str, Any]:
     same = sources(path) == sources(HERE.parent / "gputsne")
     if not same:
         log(f"the package in {path} is not of this clone's sources: install it again")
-    return {"path": str(path), "version": gputsne.__version__, "of_this_clone": same}
+    near = path.is_relative_to(HERE.parent)  # no result says where on a machine it was made
+    told = path.relative_to(HERE.parent) if near else Path(*path.parts[-2:])
+    return {"path": str(told), "version": gputsne.__version__, "of_this_clone": same}
 
 
 def sources(folder: Path) -> str:
