@@ -273,7 +273,10 @@ def test_a_real_comparison(tmp_path: Path):
     assert done.returncode == 0, done.stdout + done.stderr
     found = record(tmp_path)
     ours = found["engines"]["gputsne"]
-    assert found["package"]["path"] == str(Path(gputsne.__file__).parent)
+    path = Path(gputsne.__file__).parent
+    assert path.parts[-1:] == Path(found["package"]["path"]).parts[-1:]
+    assert (found["package"]["path"] == "gputsne") == path.is_relative_to(ROOT)
+    assert not Path(found["package"]["path"]).is_absolute()
     assert found["versions"]["gputsne"]
     assert found["machine"]["processors"] >= 1
     assert set(ours["seconds"]) >= {"neighbors", "affinities", "initial", "optimize", "total"}
