@@ -108,7 +108,7 @@ def output_of(
     if target is not None:
         check_writable(target)
     if dpi is not None:
-        Real().check("dpi", dpi)
+        Real(other=(None,)).check("dpi", dpi)
         if chosen == "plotly":
             raise ValueError("dpi has no effect on an interactive map; leave it out")
         if target is None:
