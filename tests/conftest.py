@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     With pytest-xdist and ``--dist loadgroup`` a file's tests stay together.
     """
-    if config.pluginmanager.hasplugin("xdist"):
+    if "PYTEST_XDIST_WORKER" in os.environ:
         for item in items:
             room = item.path.relative_to(config.rootpath / "tests").parts[0]
             group = room if room in ONE_WORKER else str(item.path)
