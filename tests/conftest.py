@@ -21,8 +21,6 @@ settings.register_profile("gputsne", deadline=None, derandomize=bool(os.environ.
 settings.load_profile("gputsne")
 
 
-# Rooms whose tests share what is long to make: one worker takes all of them.
-ONE_WORKER = ("gpu_free", "packaging")
 _HANGUP = getattr(signal, "SIGHUP", None)  # Windows has none
 
 
@@ -43,17 +41,8 @@ def _missing(marker: str) -> str:
     return "this build has no cuda backend"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what needs what is not there; GPUTSNE_REQUIRE_GPU=1 forbids that for GPUs.
-
-    With pytest-xdist and ``--dist loadgroup`` a file's tests stay together.
-    """
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        for item in items:
-            room = item.path.relative_to(config.rootpath / "tests").parts[0]
-            group = room if room in ONE_WORKER else str(item.path)
-            item.add_marker(pytest.mark.xdist_group(group))
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what needs what is not there; GPUTSNE_REQUIRE_GPU=1 forbids that for GPUs."""
     for marker in ("gpu", "nvcc", "browser"):
         marked = [item for item in items if item.get_closest_marker(marker)]
         reason = _missing(marker) if marked else ""
