@@ -38,7 +38,10 @@ def table(results: Path) -> str:
 def against_peers(r: dict[str, Any]) -> Iterator[str]:
     """Yield the rows of mnist.json, a column per engine that has figures; ours is the first."""
     measured = [e for e in r["engines"].values() if "seconds" in e]
-    names = [e["label"] + (f" {e['version']}" if e["label"] != OURS else "") for e in measured]
+    names = [
+        e["label"] if e["label"].startswith(OURS) else f"{e['label']} {e['version']}"
+        for e in measured
+    ]
     what = f"MNIST, {r['n']:,} x {r['d']}, {r['threads']} threads"
     yield f"| {' | '.join([what, *names])} |"
     yield f"|---|{'--:|' * len(measured)}"
