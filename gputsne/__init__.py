@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gputsne.neighbors import knn
     from gputsne.planning.memory import plan
     from gputsne.plotting import plot
+    from gputsne.provenance import Run
     from gputsne.reporting import report
     from gputsne.sampling import Reservoir, sample
     from gputsne.sweeps import sweep
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "TSNE",
     "Reservoir",
+    "Run",
     "__version__",
     "advise",
     "affinities",
@@ -49,6 +51,7 @@ __all__ = [
 
 _HOME = {
     "Reservoir": "gputsne.sampling",
+    "Run": "gputsne.provenance",
     "TSNE": "gputsne.estimator",
     "advise": "gputsne.judging",
     "align": "gputsne.change",

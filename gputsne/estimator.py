@@ -24,6 +24,8 @@ from gputsne.model.foreign import OPTIMIZE, PARAMETERS, TRANSFORM, explain, expl
 from gputsne.model.input import matrix_of
 from gputsne.model.parameters import Parameters
 from gputsne.model.records import Fit
+from gputsne.provenance import Run
+from gputsne.provenance.facts import describe, map_sha256
 
 __all__ = ["TSNE", "load"]
 
@@ -32,7 +34,7 @@ SCHEDULED = (
     "schedule", "early_exaggeration", "early_exaggeration_iter", "exaggeration", "learning_rate",
     "initial_momentum", "final_momentum", "max_step", "dof",
 )  # fmt: skip
-PRIVATE = ("_fit", "_map", "_returns")
+PRIVATE = ("_fit", "_map", "_returns", "_run")
 
 
 class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -159,6 +161,10 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     fitted_map_ : FittedMap
         What ``transform`` needs and nothing else: frozen, safe for threads and forks, small to
         pickle. It has ``transform(X)`` of its own.
+    run_ : Run
+        Record of the fit, made when it is asked for: parameters, seed, versions, hashes, times, KL
+        curve, memory; see ``gputsne.Run``. ``optimize`` makes a new one, whose ``previous`` is the
+        id of the one before.
     parameters_ : dict
         Parameters of the fit. Later ``set_params`` changes only the next fit, but for callbacks,
         ``stop``, ``n_jobs``, ``verbose`` and ``memory_limit``.
@@ -415,8 +421,13 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
             hold.
         """
         check_is_fitted(self, "embedding_")
-        palette = vars(self).get("palette_")
-        persistence.write(self._fit, path, affinities=affinities, palette=palette)
+        persistence.write(
+            self._fit,
+            path,
+            affinities=affinities,
+            palette=vars(self).get("palette_"),
+            run=getattr(self, "run_", None),
+        )
 
     @classmethod
     def load(cls, path: str | Path, *, device: str | None = None) -> Self:
@@ -442,12 +453,14 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         OSError
             There is no such file, or it can't be read.
         """
-        parameters, fit, palette = persistence.read(path, device)
+        parameters, fit, palette, run = persistence.read(path, device)
         known = cls._get_param_names()
         model = cls(**{name: value for name, value in parameters.items() if name in known})
         for name, value in parameters.items():  # those, too, that a subclass chooses itself
             setattr(model, name, value)
         model._keep(fit)
+        if run is not None:
+            model._run = run
         if palette:
             model.palette_ = palette
         return model
@@ -512,6 +525,23 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         return dict(vars(self._fit.params))
 
     @property
+    def run_(self) -> Run:
+        """Record of the fit."""
+        made: Run | None = vars(self).get("_run")
+        if made is not None:
+            return made
+        fit: Fit | None = vars(self).get("_fit")
+        if fit is None or not fit.about:
+            raise AttributeError("run_ needs fit, or a model saved since fits have had records")
+        facts = describe(self) | dict(fit.about)
+        if fit.result is not None:
+            facts["map_sha256"] = map_sha256(fit.result.state.Y)
+        made = Run(**facts)
+        if self._fit is fit:  # not fitted again by another thread meanwhile
+            self._run = made
+        return made
+
+    @property
     def _n_features_out(self) -> int:
         return int(self.embedding_.shape[1])
 
@@ -519,6 +549,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         """Take over what a fit has so far; called at its end, and on Ctrl-C."""
         kept: dict[str, Any] = {
             "_fit": fit,
+            "_run": None,
             "device_": fit.device,
             "device_reason_": fit.device_reason,
             "timings_": dict(fit.timings),

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # or above. Names that have no folder yet are reserved for what is planned there.
 LEVELS: list[set[str]] = [
     {"base", "_version", "_build", "_native", "_cuda"},
-    {"data", "backends"},
+    {"data", "backends", "provenance"},
     {"preparation", "neighbors", "affinities", "initial"},
     {"engine"},
     {"planning"},

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from gputsne.cli.options import PATH, Command, Decorator, options
-from gputsne.runs.outcome import shown
+from gputsne.provenance.outcome import shown
 
 
 def _defaults(ctx: click.Context, param: click.Parameter, path: Path | None) -> None:

@@ -1,6 +1,6 @@
 """Errors of a command as one line and an exit code, and signals as Ctrl-C.
 
-What each exception means is gputsne.runs.outcome's to say; here click's own are added.
+What each exception means is gputsne.provenance.outcome's to say; here click's own are added.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from gputsne.cli.output import (
     standard_output_is_closed,
 )
 from gputsne.cli.wording import in_shell
-from gputsne.runs.outcome import INTERRUPTED, Outcome, Terminated, outcome_of
+from gputsne.provenance.outcome import INTERRUPTED, Outcome, Terminated, outcome_of
 
 EXIT_CODES: Final = (
     "Exit codes: 0 done, 1 failed, 2 usage, 3 bad input, 4 over memory,\n"

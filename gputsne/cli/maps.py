@@ -17,7 +17,7 @@ from gputsne.data import BadInput, Selection, read
 from gputsne.data.table import counted
 from gputsne.data.writing import AXES
 from gputsne.planning.memory import available_memory
-from gputsne.runs.outcome import FAILED, Outcome, shown
+from gputsne.provenance.outcome import FAILED, Outcome, shown
 from gputsne.runs.reading import Points, read_points
 from gputsne.runs.streams import Source, opened
 

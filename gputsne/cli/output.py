@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import click
 
-from gputsne.runs.outcome import shown
+from gputsne.provenance.outcome import shown
 
 SCORES: Final = {"knn_preservation": "10 nearest", "trustworthiness": "trust"}  # in a summary
 
@@ -125,10 +125,10 @@ class Output:
 
     def result(self, text: str, facts: Mapping[str, Any]) -> None:
         """Print a command's result."""
-        from gputsne.runs import record
+        from gputsne.provenance.plain import plain
 
         if self.as_json:
-            say(json.dumps(record.plain(facts), allow_nan=False), err=self.aside)
+            say(json.dumps(plain(facts), allow_nan=False), err=self.aside)
         elif not self.quiet and (self.needed or self.aside or not standard_output_is_closed()):
             say(text, err=self.aside)
 
@@ -158,7 +158,7 @@ def seconds(value: float) -> str:
 
 
 def summary(facts: Mapping[str, Any]) -> str:
-    """Return the story of a fit in a few lines, from what `record.describe` tells."""
+    """Return the story of a fit in a few lines, from what `provenance.facts.describe` tells."""
     from gputsne.data.table import counted
 
     lines = []
@@ -174,7 +174,7 @@ def summary(facts: Mapping[str, Any]) -> str:
         lines.append(f"KL            {facts['kl_divergence']:.4f}{after}")
     if facts.get("neighbors_recall") is not None:
         lines.append(f"recall        {facts['neighbors_recall']:.3f} of the neighbours")
-    for name, value in (facts.get("scores") or {}).items():
+    for name, value in (facts.get("metrics") or {}).items():
         lines.append(f"{SCORES.get(name, name):<14}{value:.3f}")
     if facts.get("device") is not None:
         # A CPU is what one expects without a GPU; numpy, that the compiled kernels are missing.

@@ -28,7 +28,7 @@ from gputsne.cli.options import (
     words_of,
 )
 from gputsne.model.foreign import PARAMETERS
-from gputsne.runs.outcome import shown
+from gputsne.provenance.outcome import shown
 
 # Parameters without an option, and why.
 PYTHON_ONLY: Final = {

@@ -11,8 +11,8 @@ from typing import Any, Final
 import click
 
 from gputsne.cli.options import ABOVE_0, PATH, Number, WholeNumber, option, split_commas
+from gputsne.provenance.outcome import shown
 from gputsne.runs.job import View
-from gputsne.runs.outcome import shown
 from gputsne.runs.reading import Points
 
 STATIC_ONLY: Final = ("dpi", "annotate")

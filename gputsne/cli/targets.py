@@ -12,7 +12,7 @@ from gputsne.cli.output import standard_output_is_closed
 from gputsne.data import BadInput, require
 from gputsne.data.columns import find_label_file
 from gputsne.data.table import INPUT_SUFFIXES, format_of
-from gputsne.runs.outcome import shown
+from gputsne.provenance.outcome import shown
 from gputsne.runs.streams import STANDARD, flows, is_standard_output, map_suffix
 
 PLOTTERS = {".html": "plotly", ".png": "matplotlib", ".svg": "matplotlib", ".pdf": "matplotlib"}

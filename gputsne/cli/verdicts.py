@@ -11,7 +11,7 @@ import click
 
 from gputsne.cli.options import PATH, option
 from gputsne.data import BadInput
-from gputsne.runs.outcome import shown
+from gputsne.provenance.outcome import shown
 
 rule_options: Final = (
     option(

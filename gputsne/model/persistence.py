@@ -22,10 +22,12 @@ from gputsne.base.types import Affinities, Array, State
 from gputsne.engine.kept import MeshRecord
 from gputsne.engine.optimize import Result
 from gputsne.model import storage
+from gputsne.model.about import About
 from gputsne.model.fitted import rechoose
 from gputsne.model.parameters import Parameters
 from gputsne.model.records import Fit, Prepared, read_only
 from gputsne.preparation import Preparation
+from gputsne.provenance import Run
 
 __all__ = ["Saved", "read", "write"]
 
@@ -46,8 +48,9 @@ def write(
     *,
     affinities: bool = False,
     palette: Mapping[str, str] | None = None,
+    run: Run | None = None,
 ) -> None:
-    """Write a fit that has a map, and the colours its labels were drawn in; see ``TSNE.save``."""
+    """Write a fit that has a map, its record, and the colours of labels; see ``TSNE.save``."""
     path = path_of(path)
     result, prepared = fit.result, fit.prepared
     if result is None:
@@ -69,6 +72,7 @@ def write(
         "timings": fit.timings,
         "device": fit.device,
         "palette": _filed_palette(palette or {}),
+        "run": None if run is None else run.to_dict(),
     }
     if prepared.rows is not None and prepared.preparation is not None:
         arrays["rows"] = prepared.rows
@@ -137,11 +141,14 @@ class Saved(NamedTuple):
         The fit.
     palette : dict of str to str
         Colours that labels had in pictures of the map, ``#rrggbb``; empty where there were none.
+    run : Run or None
+        Record of the fit; None in files that were written before there were any.
     """
 
     parameters: dict[str, Any]
     fit: Fit
     palette: dict[str, str]
+    run: Run | None
 
 
 def read(path: str | Path, device: str | None = None) -> Saved:
@@ -174,8 +181,11 @@ def _restored(meta: dict[str, Any], arrays: dict[str, Array], device: str | None
     choice = rechoose(params.device, None)
     timings = {str(k): float(v) for k, v in meta["timings"].items()}
     result = _result(meta, state, params)
-    fit = Fit(params, choice.device, choice.reason, timings, prepared, P, result)
-    return Saved(given, fit, _palette(meta.get("palette", [])))
+    told = meta.get("run")
+    run = None if told is None else Run.from_dict(told)
+    about = {} if run is None else About.of_record(run)
+    fit = Fit(params, choice.device, choice.reason, timings, prepared, P, result, about)
+    return Saved(given, fit, _palette(meta.get("palette", [])), run)
 
 
 def _palette(told: Any) -> dict[str, str]:

@@ -21,6 +21,7 @@ from gputsne.engine.field import CHECK_EVERY, Field
 from gputsne.engine.kept import MeshRecord
 from gputsne.engine.optimize import Result, initial_state, optimize
 from gputsne.engine.schedule import Schedule
+from gputsne.model.about import About
 from gputsne.model.fitted import max_nodes, rechoose
 from gputsne.model.parameters import Parameters
 from gputsne.model.progress import StageTimer
@@ -43,6 +44,9 @@ class _Stages:
     def update(self, **parts: Any) -> None:
         self.fit = replace(self.fit, **parts)
 
+    def so_far(self) -> Fit:
+        return replace(self.fit, timings=dict(self.timer.timings))
+
     def prepared(self, **parts: Any) -> Prepared:
         self.update(prepared=replace(self.fit.prepared, **parts))
         return self.fit.prepared
@@ -55,15 +59,14 @@ def run(X: Any, params: Parameters, keep: Callable[[Fit], None]) -> None:
     stages = _Stages(
         params, choice.ops, timer, Fit(params.snapshot(), choice.device, choice.reason)
     )
-    try:
-        with choice.ops.guard(device_index(X)), threads.limit(choice.ops.n_jobs), timer.run():
-            _run(X, stages)
-    except FitInterrupted:
-        raise
-    except KeyboardInterrupt as error:
-        raise FitInterrupted(f"interrupted in stage {timer.now!r}; no map yet") from error
-    finally:
-        keep(replace(stages.fit, timings=dict(timer.timings)))
+    with About.of(X).kept(stages.so_far, keep):
+        try:
+            with choice.ops.guard(device_index(X)), threads.limit(choice.ops.n_jobs), timer.run():
+                _run(X, stages)
+        except FitInterrupted:
+            raise
+        except KeyboardInterrupt as error:
+            raise FitInterrupted(f"interrupted in stage {timer.now!r}; no map yet") from error
     result = stages.fit.result
     early, whole = params.early_iterations, params.iterations
     cut_short = result is None or result.state.iteration < whole
@@ -356,8 +359,10 @@ def resume(
     if before is not None and changes.exaggeration is not None:
         before = replace(before, since=CHECK_EVERY)  # other forces: measure close pairs at once
     field = field_of(params, choice.ops, dof, before)
-    try:
-        with choice.ops.guard(), threads.limit(choice.ops.n_jobs), timer.run():
-            _optimize(P, result.state, field, schedule, stages, result.history)
-    finally:
-        keep(replace(stages.fit, timings=dict(timer.timings)))
+    with (
+        About.after(fit.about).kept(stages.so_far, keep),
+        choice.ops.guard(),
+        threads.limit(choice.ops.n_jobs),
+        timer.run(),
+    ):
+        _optimize(P, result.state, field, schedule, stages, result.history)

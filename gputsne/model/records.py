@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from gputsne.base.types import Affinities, FloatArray
 from gputsne.engine.optimize import Result
@@ -60,6 +61,9 @@ class Fit:
         Joint probabilities.
     result : Result or None
         The map and the optimiser's state.
+    about : mapping of str to object
+        Entries of the fit's record that are not in the others: id, times, input, machine, and how
+        it ended; see ``gputsne.Run``.
     """
 
     params: Parameters
@@ -69,6 +73,7 @@ class Fit:
     prepared: Prepared = field(default_factory=Prepared)
     P: Affinities | None = None
     result: Result | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_only(P: Affinities) -> Affinities:

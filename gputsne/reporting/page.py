@@ -19,10 +19,11 @@ from gputsne.data import require
 from gputsne.judging import Checklist, check
 from gputsne.judging.checklist import MARKS, OPEN
 from gputsne.judging.views import ROOM as CHECKLISTS
+from gputsne.provenance.machine import machine, peak_memory, versions
+from gputsne.provenance.plain import plain, stamp
 from gputsne.reporting import sections
 from gputsne.reporting.figures import Figure, figures
 from gputsne.reporting.subject import Subject, read_subject
-from gputsne.runs import record
 
 __all__ = ["Report", "report"]
 
@@ -248,7 +249,7 @@ def report(
         "figures_missing": missing,
         "repeat": _repeat(subject, command, profile),
     }  # fmt: skip
-    made = Report(verdict, further, record.plain(facts), pictures)
+    made = Report(verdict, further, plain(facts), pictures)
     if path is not None:
         made.to_html(path)
     return made
@@ -312,11 +313,11 @@ def _repeat(subject: Subject, command: str | None, profile: str) -> dict[str, An
         "data": {name: _fingerprint(points) for name, points in
                  (("X", subject.X), ("Y", subject.Y)) if points is not None},
         "input": run.get("input"),
-        "versions": record.versions(),
+        "versions": versions(),
         "fit_versions": run.get("versions"),
-        "machine": record.machine(),
-        "peak_memory_bytes": record.peak_memory(),
-        "made": record.stamp(datetime.now(UTC)),
+        "machine": machine(),
+        "peak_memory_bytes": peak_memory(),
+        "made": stamp(datetime.now(UTC)),
     }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from gputsne.base.types import Array
 from gputsne.inspection.records import Records, read_records
 from gputsne.metrics import Context
 from gputsne.plotting.labels import read_labels
-from gputsne.runs import record
+from gputsne.provenance.facts import describe
 
 __all__ = ["Subject", "read_subject"]
 
@@ -53,7 +53,7 @@ class Subject:
     fields : tuple of str
         Fields of the records that are shown.
     run : dict
-        What is known of the fit, as ``runs.record.describe`` tells it.
+        What is known of the fit, as ``provenance.facts.describe`` or a run's record tells it.
     metric : str or callable
         How rows of X are compared.
     metric_params : dict or None
@@ -198,7 +198,7 @@ def read_subject(
     known = isinstance(metric, str) and metric == "precomputed"
     vectors = None if X is None or known else context.points("X")
     held = _records(records, X, vectors, context.n)
-    told: dict[str, Any] = dict(record.describe(model)) if model is not None else {}
+    told: dict[str, Any] = dict(describe(model)) if model is not None else {}
     return Subject(
         context,
         vectors,

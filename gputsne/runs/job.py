@@ -21,9 +21,11 @@ from gputsne.data.formats.h5ad import has_column
 from gputsne.data.named import with_names
 from gputsne.data.writing import check_copy
 from gputsne.planning.memory import available_memory
-from gputsne.runs import record
+from gputsne.provenance import Run
+from gputsne.provenance.facts import assemble, describe_input
+from gputsne.provenance.outcome import DONE_OUTCOME, FAILED, Outcome, described, outcome_of, shown
+from gputsne.provenance.run import new_id
 from gputsne.runs.nonfinite import nonfinite_as_bad_input
-from gputsne.runs.outcome import DONE_OUTCOME, FAILED, Outcome, outcome_of, shown
 from gputsne.runs.reading import Points, read_points
 from gputsne.runs.streams import STANDARD, Source, flows, map_suffix, opened, send
 
@@ -103,8 +105,8 @@ class Report:
     ----------
     outcome : Outcome
         Exit code and one line.
-    facts : dict
-        The run's record, without the hash of the input; see `gputsne.runs.record.assemble`.
+    run : Run
+        The run's record, without the hash of the input's file.
     error : BaseException or None
         What ended the job, where something did.
     written : tuple of str
@@ -112,9 +114,14 @@ class Report:
     """
 
     outcome: Outcome
-    facts: dict[str, Any]
+    run: Run
     error: BaseException | None
     written: tuple[str, ...]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The run's record as a dict."""
+        return self.run.to_dict()
 
 
 class Job:
@@ -131,6 +138,7 @@ class Job:
     def __init__(self, request: Request, note: Callable[[str], None] = LOGGER.warning) -> None:
         self.request, self.note = request, note
         self.started = datetime.now(UTC)
+        self.id = new_id(self.started)  # until a fit has one
         self.sources: tuple[Source, ...] = ()
         self.points = Points(Data(None))
         self.model: Any = None
@@ -157,22 +165,24 @@ class Job:
                 outcome = self._do(stack)
             except BaseException as raised:
                 error = raised
-                outcome = outcome_of(raised) or Outcome(FAILED, _said(raised))
-            facts = self._facts(outcome)
+                outcome = outcome_of(raised) or Outcome(FAILED, described(raised))
+            told = self._told(outcome)
             if self.request.run_record is not None:
                 try:
                     self._record(self.request.run_record, outcome)
                 except OSError as raised:
                     error = error or raised
-                    outcome = _and_failed(outcome, f"no run record was written: {_said(raised)}")
-        return Report(outcome, facts, error, tuple(self.written))
+                    outcome = _and_failed(
+                        outcome, f"no run record was written: {described(raised)}"
+                    )
+        return Report(outcome, told, error, tuple(self.written))
 
     def _record(self, path: Path, outcome: Outcome) -> None:
         """Write the record; interrupted while it hashes a large input or writes, without hashes."""
         try:
-            record.write(path, self._facts(outcome, hashed=True))
+            self._told(outcome, hashed=True).write(path)
         except KeyboardInterrupt:
-            record.write(path, self._facts(outcome))
+            self._told(outcome).write(path)
 
     def _do(self, stack: ExitStack) -> Outcome:
         request = self.request
@@ -245,7 +255,7 @@ class Job:
                 score = getattr(metrics, name)(self.points.table.X, self.map, k=SCORE_K)
                 self.scores[name] = float(score)
         except Exception as error:  # too few rows, or no memory: the map is there all the same
-            failures.append(f"the map was not scored: {_said(error)}")
+            failures.append(f"the map was not scored: {described(error)}")
 
     def _write_map(self, failures: list[str]) -> None:
         request = self.request
@@ -278,19 +288,20 @@ class Job:
             yield
         except Exception as error:
             LOGGER.info("%s was not %s", name, done, exc_info=error)
-            failures.append(f"{name} was not {done}: {_said(error)}")
+            failures.append(f"{name} was not {done}: {described(error)}")
         else:
             self.written.append(name)
 
-    def _facts(self, outcome: Outcome, *, hashed: bool = False) -> dict[str, Any]:
+    def _told(self, outcome: Outcome, *, hashed: bool = False) -> Run:
         request = self.request
         sources = self.sources or tuple(Source(p, shown(p)) for p in request.sources)
         chosen = {**request.selection.given(), "keep": request.keep, "hover": request.hover}
-        return record.assemble(
+        return assemble(
             self.model,
             outcome,
+            id=self.id,
             started=self.started,
-            inputs=[record.describe_input(s.path, s.name, chosen, hashed=hashed) for s in sources],
+            inputs=[describe_input(s.path, s.name, chosen, hashed=hashed) for s in sources],
             X=self.points.table.X,
             output={
                 "map": self._output,
@@ -299,19 +310,14 @@ class Job:
                 "written": list(self.written),
             },
             parameters=request.parameters,
-            scores=self.scores,
+            seed=request.parameters.get("random_state"),
+            metrics=self.scores,
         )
-
-
-def _said(error: BaseException) -> str:
-    """Return an error in one line; with its type where it is a fault of gputsne's own."""
-    ended = outcome_of(error)
-    return ended.message if ended else shown(f"{type(error).__name__}: {error}")
 
 
 def _cut_short(error: BaseException, rest: str) -> Outcome:
     """Return the end of a run that an interrupt or a deadline ended."""
-    ended = outcome_of(error) or Outcome(FAILED, _said(error))
+    ended = outcome_of(error) or Outcome(FAILED, described(error))
     return Outcome(ended.exit_code, f"{ended.message}; {rest}")
 
 

@@ -16,7 +16,7 @@ from gputsne.data import BadInput, Data, Selection, read
 from gputsne.data.columns import find_label_file
 from gputsne.data.labels_file import read_labels
 from gputsne.data.table import counted, format_of, listed
-from gputsne.runs.outcome import shown
+from gputsne.provenance.outcome import shown
 from gputsne.runs.streams import Source
 
 __all__ = ["Points", "read_points"]

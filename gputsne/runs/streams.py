@@ -19,7 +19,7 @@ from typing import Final
 from gputsne.base.files import is_stream, replacing
 from gputsne.data import OUTPUT_SUFFIXES
 from gputsne.data.table import INPUT_SUFFIXES, TEXT_SUFFIXES, BadInput, format_of
-from gputsne.runs.outcome import shown
+from gputsne.provenance.outcome import shown
 
 __all__ = [
     "STANDARD",

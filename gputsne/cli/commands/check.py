@@ -14,7 +14,7 @@ from gputsne.cli.targets import check_targets, no_dash
 from gputsne.cli.verdicts import check_rules, json_object, reason, rule_options, setting
 from gputsne.cli.wording import in_shell
 from gputsne.data import require
-from gputsne.runs.outcome import FAILED, Outcome
+from gputsne.provenance.outcome import FAILED, Outcome
 
 EXAMPLES = """\
 Examples:

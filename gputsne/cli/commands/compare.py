@@ -37,7 +37,7 @@ from gputsne.cli.options import (
 )
 from gputsne.cli.output import output_of
 from gputsne.cli.targets import check_inputs, no_dash
-from gputsne.runs.outcome import shown
+from gputsne.provenance.outcome import shown
 from gputsne.runs.streams import named
 
 EXAMPLES = """\

@@ -15,8 +15,8 @@ from gputsne.cli.output import output_of, summary
 from gputsne.cli.plots import Style
 from gputsne.cli.targets import check_plots, check_targets
 from gputsne.data import Data
-from gputsne.runs import record
-from gputsne.runs.outcome import shown
+from gputsne.provenance.facts import describe
+from gputsne.provenance.outcome import shown
 from gputsne.runs.reading import Points
 
 K = 10  # neighbours compared before and after
@@ -61,7 +61,7 @@ def demo(ctx: click.Context, /, out: Path, device: str | None, **given: Any) -> 
     points = Points(Data(data.X, labels=data.labels))
     for path in pictures:
         style.draw(path, model, points)
-    facts = record.describe(model) | {
+    facts = describe(model) | {
         "neighbour_preservation": {"k": K, "share": kept},
         "pictures": pictures,
     }

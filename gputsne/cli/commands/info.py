@@ -26,7 +26,7 @@ from gputsne.cli.options import (
 )
 from gputsne.cli.output import Output, seconds
 from gputsne.cli.wording import in_shell
-from gputsne.runs import record
+from gputsne.provenance.machine import versions
 
 MODELS = ("h100", "h200")  # GPUs that gputsne/planning/roofline.py has a model of
 OPTIONAL = {"plot": ("matplotlib", "plotly"), "io": ("pyarrow", "h5py"), "report": ("jinja2",)}
@@ -56,7 +56,7 @@ def info(as_json: bool) -> None:
         "processors": os.cpu_count(),
         "affinity": masked,
         "cut_by_quota": granted < (masked or 1),
-        "versions": record.versions(),
+        "versions": versions(),
         "optional": {
             name: {"extra": extra, "version": _version(name)}
             for extra, names in OPTIONAL.items()

@@ -52,9 +52,9 @@ from gputsne.cli.targets import (
 )
 from gputsne.data.named import with_names
 from gputsne.planning.memory import available_memory
+from gputsne.provenance.outcome import shown
 from gputsne.runs.job import write_points
 from gputsne.runs.nonfinite import nonfinite_as_bad_input
-from gputsne.runs.outcome import shown
 from gputsne.runs.reading import read_points
 from gputsne.runs.streams import STANDARD, is_standard_output, named, opened
 

@@ -12,7 +12,8 @@ from pyarrow import parquet
 
 from gputsne import TSNE, metrics
 from gputsne.data import BadInput, Selection
-from gputsne.runs import record
+from gputsne.provenance import facts as of_runs
+from gputsne.provenance import run as record
 from gputsne.runs.job import Job, Request, View
 from gputsne.runs.reading import read_points
 from gputsne.runs.streams import Source
@@ -136,7 +137,7 @@ def test_a_job_runs_in_any_thread_and_its_deadline_too():
 def test_scores_are_those_of_the_metrics():
     job = Job(request(score=True, selection=Selection(columns=("c0", "c1", "c2"))))
     facts = job.run().facts
-    assert facts["scores"] == {
+    assert facts["metrics"] == {
         "knn_preservation": metrics.knn_preservation(X, job.map, k=10),
         "trustworthiness": metrics.trustworthiness(X, job.map, k=10),
     }
@@ -203,10 +204,10 @@ def test_what_cannot_be_drawn_is_known_before_the_fit():
     assert (report.outcome.exit_code, job.model) == (3, None)
 
 
-@pytest.mark.parametrize("place", ["sha256_file", "replacing"])
-def test_a_record_survives_an_interrupt_while_it_is_hashed_or_written(monkeypatch, place):
+@pytest.mark.parametrize(("room", "place"), [(of_runs, "sha256_file"), (record, "replacing")])
+def test_a_record_survives_an_interrupt_while_it_is_hashed_or_written(monkeypatch, room, place):
     calls = []
-    real = getattr(record, place)
+    real = getattr(room, place)
 
     def interrupt_once(path: Path):
         calls.append(path)
@@ -214,7 +215,7 @@ def test_a_record_survives_an_interrupt_while_it_is_hashed_or_written(monkeypatc
             raise KeyboardInterrupt
         return real(path)
 
-    monkeypatch.setattr(record, place, interrupt_once)
+    monkeypatch.setattr(room, place, interrupt_once)
     Job(request(run_record=Path("run.json"))).run()
     assert json.loads(Path("run.json").read_text())["input"]["sha256"] is None
     assert calls

@@ -11,7 +11,7 @@ from typing import Final
 
 from gputsne.base.errors import BackendUnavailable, DeadlineExceeded, DependencyMissing
 
-__all__ = ["DONE_OUTCOME", "STATUS", "Outcome", "Terminated", "outcome_of", "shown"]
+__all__ = ["DONE_OUTCOME", "STATUS", "Outcome", "Terminated", "described", "outcome_of", "shown"]
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -106,6 +106,27 @@ def outcome_of(error: BaseException) -> Outcome | None:
             said = f"{shown(error.filename)}: {error.strerror}"
         return Outcome(FAILED, said or type(error).__name__)
     return None
+
+
+def described(error: BaseException) -> str:
+    """Return an error in one line; with its type where it is a fault of gputsne's own.
+
+    Parameters
+    ----------
+    error : BaseException
+        What was raised.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> described(RuntimeError("kernel"))
+    'RuntimeError: kernel'
+    """
+    ended = outcome_of(error)
+    return ended.message if ended else shown(f"{type(error).__name__}: {error}")
 
 
 def _signal_of(error: BaseException | None) -> int:

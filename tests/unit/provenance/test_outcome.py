@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from gputsne.base.errors import FitInterrupted
-from gputsne.runs.outcome import Outcome, Terminated, outcome_of, shown
+from gputsne.provenance.outcome import Outcome, Terminated, outcome_of, shown
 
 
 def raised(cause: BaseException) -> FitInterrupted:

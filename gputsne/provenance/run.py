@@ -1,0 +1,417 @@
+"""Run: what is worth knowing of a run a year later, frozen, and as JSON can hold it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+from typing import Any, Final, NoReturn, Self
+
+from gputsne.base.files import path_of, replacing
+from gputsne.provenance.plain import plain
+from gputsne.provenance.tags import checked_tags
+
+__all__ = ["SCHEMA", "Run", "new_id"]
+
+SCHEMA: Final = "gputsne.run/2"
+FORMER: Final = "gputsne.run/1"  # without id, hashes of values, columns, memory of the device, cost
+ID: Final = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
+HOUR: Final = 3600.0  # seconds
+TABLES: Final = (
+    "input", "sample", "output", "parameters", "timings", "mesh", "metrics", "versions", "machine",
+    "more",
+)  # fmt: skip
+ROWS: Final = ("further_inputs", "columns", "kl_history", "map")
+NUMBERS: Final = (
+    "seconds", "kl_divergence", "neighbors_recall", "peak_memory_bytes", "peak_device_bytes",
+    "price_per_hour", "n_iter", "learning_rate",
+)  # fmt: skip
+TEXTS: Final = ("error", "started", "ended", "device", "device_reason", "map_sha256", "host")
+
+
+def new_id(started: datetime | None = None) -> str:
+    """Return a new id of a run: its start in UTC and eight random hexadecimal digits.
+
+    Parameters
+    ----------
+    started : datetime or None
+        With a time zone; None for now.
+
+    Returns
+    -------
+    str
+        Ids sort as the starts do, to the second.
+
+    Examples
+    --------
+    >>> new_id(datetime(2026, 11, 27, 6, 35, 18, tzinfo=UTC))[:17]
+    '20261127T063518Z-'
+    """
+    return _id(started or datetime.now(UTC), secrets.token_hex(4))
+
+
+def _id(started: datetime, digits: str) -> str:
+    return f"{started.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digits}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Run:
+    """The record of one run: what it was asked and read, what came of it, where, and at what cost.
+
+    A value: runs with equal content are equal, and nothing in one can be changed.
+    ``dataclasses.replace(run, tags=...)`` makes another. What isn't known is None, or empty.
+
+    Attributes
+    ----------
+    id : str
+        Start in UTC and eight random digits, as in "20261127T063518Z-3f2a9c1b"; sorts by start.
+    status : str
+        "done", "failed", "usage", "bad input", "over memory", "deadline", "interrupted" or
+        "terminated".
+    exit_code : int
+        0 when done; else as the command line would end.
+    error : str or None
+        One line.
+    started, ended : str or None
+        ISO 8601 in UTC, to the millisecond.
+    seconds : float or None
+        From start to end.
+    input : dict
+        ``path, selection, bytes, sha256`` of the file, where there was one; ``data_sha256`` of the
+        values in their order, the same for every kind of file (`gputsne.provenance.values`);
+        ``shape`` and ``dtype`` of the features.
+    further_inputs : tuple of dict
+        The same of files read below the first.
+    sample : dict or None
+        ``method, rows, of, sha256, coverage`` where the rows were drawn from more.
+    columns : tuple of dict
+        ``name, dtype, null_rate`` of each feature: its name or None, and the share of its values
+        that is missing, before anything was put in their place.
+    output : dict
+        Files asked for and written.
+    parameters : dict
+        Of TSNE. Long arrays by their hash, functions by their name.
+    seed : object
+        ``random_state``.
+    device, device_reason : str or None
+        Where it ran, and why there.
+    timings : dict
+        Seconds by stage, and ``total``.
+    n_iter : int or None
+        Iterations done.
+    learning_rate : float or None
+        Of the last phase.
+    kl_divergence : float or None
+        Of the map.
+    kl_history : tuple
+        Pairs of iteration and KL; the last is the map's.
+    neighbors_recall : float or None
+        Measured share of the true neighbours that were found.
+    mesh : dict or None
+        As ``TSNE.mesh_``.
+    map : tuple or None
+        Shape of the map, (n, c).
+    map_sha256 : str or None
+        SHA-256 of the map's bytes, float32, low byte first.
+    metrics : dict
+        Measures of the map, by name.
+    versions : dict
+        Of Python, gputsne and every library that took part.
+    machine : dict
+        Platform and processors.
+    host : str or None
+        Name of the machine.
+    peak_memory_bytes, peak_device_bytes : int or None
+        Most memory that the process had held by the end of the run, in main memory and on the GPU;
+        None for no GPU.
+    price_per_hour : float or None
+        Of one such machine, in any currency.
+    replicas : int
+        Machines that did the same at once and are paid for.
+    tags : dict of str to str
+        Whatever the run is to be found and paid by: owner, team, model.
+    previous : str or None
+        Id of the run whose map this one began from.
+    more : dict
+        Entries that a later version of this package wrote; kept as they are.
+    """
+
+    id: str = field(default_factory=new_id)
+    status: str = "done"
+    exit_code: int = 0
+    error: str | None = None
+    started: str | None = None
+    ended: str | None = None
+    seconds: float | None = None
+    input: Mapping[str, Any] = field(default_factory=dict)
+    further_inputs: tuple[Mapping[str, Any], ...] = ()
+    sample: Mapping[str, Any] | None = None
+    columns: tuple[Mapping[str, Any], ...] = ()
+    output: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    seed: Any = None
+    device: str | None = None
+    device_reason: str | None = None
+    timings: Mapping[str, float] = field(default_factory=dict)
+    n_iter: int | None = None
+    learning_rate: float | None = None
+    kl_divergence: float | None = None
+    kl_history: tuple[tuple[int, float | None], ...] = ()
+    neighbors_recall: float | None = None
+    mesh: Mapping[str, Any] | None = None
+    map: tuple[int, int] | None = None
+    map_sha256: str | None = None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str | None] = field(default_factory=dict)
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    host: str | None = None
+    peak_memory_bytes: int | None = None
+    peak_device_bytes: int | None = None
+    price_per_hour: float | None = None
+    replicas: int = 1
+    tags: Mapping[str, str] = field(default_factory=dict)
+    previous: str | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in NAMES:
+            value = getattr(self, name)
+            told = checked_tags(value) if name == "tags" else plain(value)
+            object.__setattr__(self, name, _frozen(told))
+        _check(self)
+
+    @property
+    def cost(self) -> float | None:
+        """``price_per_hour`` times hours times ``replicas``; None without a price.
+
+        36 seconds at 10 per hour cost 0.10.
+        """
+        if self.price_per_hour is None or self.seconds is None:
+            return None
+        return self.seconds / HOUR * self.price_per_hour * self.replicas
+
+    @property
+    def evidence(self) -> dict[str, float | str]:
+        """Numbers and texts of the run in one flat dict, as ``gputsne.check`` takes them."""
+        from gputsne.provenance.evidence import evidence
+
+        return evidence(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the run as dicts, lists and plain values, to be written as JSON.
+
+        Returns
+        -------
+        dict of str to object
+            ``schema`` and every attribute of that name, ``cost`` among them; the caller's own.
+        """
+        told = {name: _thawed(getattr(self, name)) for name in NAMES if name != "more"}
+        return {"schema": SCHEMA, **told, "cost": self.cost, **_thawed(self.more)}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        """Return the run that a dict tells of.
+
+        Parameters
+        ----------
+        record : mapping
+            What ``to_dict`` returned, or a record of the schema "gputsne.run/1", whose id is made
+            of its start and its content.
+
+        Returns
+        -------
+        Run
+
+        Raises
+        ------
+        TypeError, ValueError
+            For another schema, and for entries that no run has; the message names the entry.
+        """
+        if not isinstance(record, Mapping):
+            raise TypeError(f"record is of type {type(record).__name__}: a run is read from a dict")
+        schema = record.get("schema")
+        if schema not in (SCHEMA, FORMER):
+            raise ValueError(
+                f"schema={schema!r} is no record of a run that this gputsne reads ({SCHEMA}, "
+                f"{FORMER}): write it by gputsne embed --run-record, or by Run.write"
+            )
+        told = dict(record)
+        if schema == FORMER:
+            told = _of_former(told)
+        known = {name: told.pop(name) for name in NAMES if name in told and name != "more"}
+        left = {name: value for name, value in told.items() if name not in ("schema", "cost")}
+        return cls(**{k: _default(k) if v is None else v for k, v in known.items()}, more=left)
+
+    def write(self, path: str | Path) -> None:
+        """Write the run as JSON, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file to make or replace.
+
+        Raises
+        ------
+        OSError
+            The file can't be written.
+        """
+        text = json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
+        with replacing(path_of(path)) as part:
+            part.write_text(text, encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Read a run that ``write`` or ``gputsne embed --run-record`` wrote.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file.
+
+        Returns
+        -------
+        Run
+
+        Raises
+        ------
+        ValueError
+            The file is no record of a run.
+        OSError
+            There is no such file, or it can't be read.
+        """
+        path = path_of(path)
+        try:
+            return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ValueError(f"{path} is no record of a run: {error}") from error
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Run):
+            return NotImplemented
+        return self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __repr__(self) -> str:
+        return f"<Run {self.id}: {self.status}>"
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name:<14}{text}" for name, text in _lines(self))
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{escape(name)}</th>"
+            f"<td style='text-align:left'>{escape(text)}</td></tr>"
+            for name, text in _lines(self)
+        )
+        return f"<table>{rows}</table>"
+
+
+NAMES: Final = tuple(f.name for f in fields(Run))
+
+
+class _Fixed(dict[str, Any]):
+    """A dict that can't be changed."""
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("a Run does not change: take run.to_dict(), or dataclasses.replace")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    update = pop = popitem = clear = setdefault = _refuse
+
+    def __reduce__(self) -> tuple[type, tuple[dict[str, Any]]]:
+        return type(self), (dict(self),)
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _Fixed({k: _frozen(v) for k, v in value.items()})
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def _thawed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _thawed(v) for k, v in value.items()}
+    return list(map(_thawed, value)) if isinstance(value, tuple) else value
+
+
+def _default(name: str) -> Any:
+    """Return what an entry is where a record says null."""
+    rest = {f.name: f for f in fields(Run)}[name]
+    if name == "id":
+        raise ValueError("id=None: a run has an id, such as 20261127T063518Z-3f2a9c1b")
+    return rest.default_factory() if callable(rest.default_factory) else rest.default
+
+
+def _of_former(told: dict[str, Any]) -> dict[str, Any]:
+    """Return a record of the former schema with today's names and an id of its own content."""
+    text = json.dumps(plain(told), sort_keys=True, allow_nan=False)
+    digits = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:8]
+    try:
+        started = datetime.fromisoformat(told["started"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"started={told.get('started')!r} is no moment in ISO 8601") from error
+    told["id"] = _id(started, digits)
+    told["metrics"] = told.pop("scores", None) or {}
+    return told
+
+
+def _check(run: Run) -> None:
+    """Raise where an entry is of another kind than a run's."""
+    if not isinstance(run.id, str) or not ID.fullmatch(run.id):
+        raise ValueError(f"id={run.id!r} is no id of a run, such as 20261127T063518Z-3f2a9c1b")
+    kinds: list[tuple[tuple[str, ...], tuple[type, ...], str]] = [
+        (TABLES, (dict,), "a table"),
+        (ROWS, (tuple,), "a list"),
+        (NUMBERS, (int, float), "a number"),
+        ((*TEXTS, "status", "previous"), (str,), "text"),
+        (("exit_code", "replicas"), (int,), "a whole number"),
+    ]
+    for names, types, what in kinds:
+        for name in names:
+            value = getattr(run, name)
+            may_lack = name not in ("status", "exit_code", "replicas")
+            if value is None and may_lack:
+                continue
+            if not isinstance(value, types) or isinstance(value, bool):
+                raise TypeError(f"{name}={value!r} must be {what}")
+    taken = set(run.more).intersection((*NAMES, "schema", "cost"))
+    if taken:
+        raise ValueError(f"more: {sorted(taken)[0]!r} is an entry of its own")
+    if run.replicas < 1:
+        raise ValueError(f"replicas={run.replicas} must be at least 1")
+    if run.price_per_hour is not None and run.price_per_hour < 0:
+        raise ValueError(f"price_per_hour={run.price_per_hour} must be at least 0")
+
+
+def _lines(run: Run) -> list[tuple[str, str]]:
+    """Return what a person reads first of a run: names and values."""
+    ended = run.status if run.error is None else f"{run.status}: {run.error}"
+    found: list[tuple[str, Any]] = [("run", run.id), ("status", ended), ("started", run.started)]
+    shape = run.input.get("shape")
+    if shape:
+        of = f" of {run.input['path']}" if run.input.get("path") else ""
+        found.append(("input", f"{' x '.join(f'{m:,}' for m in shape)}{of}"))
+    if run.map:
+        found.append(("map", " x ".join(f"{m:,}" for m in run.map)))
+    if run.kl_divergence is not None:
+        after = "" if run.n_iter is None else f" after {run.n_iter:,} iterations"
+        found.append(("KL", f"{run.kl_divergence:.4f}{after}"))
+    found += [(name, f"{v:.4g}" if isinstance(v, float) else v) for name, v in run.metrics.items()]
+    found.append(("device", run.device))
+    stages = ", ".join(f"{k} {v:.2f} s" for k, v in run.timings.items() if v is not None)
+    found.append(("time", stages or (f"{run.seconds:.2f} s" if run.seconds is not None else None)))
+    held = [(run.peak_memory_bytes, ""), (run.peak_device_bytes, " on the device")]
+    memory = ", ".join(f"{size / 1e9:.2f} GB{where}" for size, where in held if size is not None)
+    found.append(("memory", memory or None))
+    found.append(("cost", None if run.cost is None else f"{run.cost:.4g}"))
+    found.append(("tags", ", ".join(f"{k}={v}" for k, v in run.tags.items()) or None))
+    found.append(("previous", run.previous))
+    return [(name, str(value)) for name, value in found if value is not None]
