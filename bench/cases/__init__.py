@@ -42,6 +42,7 @@ CASES = {
     "reporting": Case("A report of 100,000 rows: time, memory, size", 2, "reporting"),
     "crossing": Case("From which n is the mesh quicker than the definition?", 3, "crossing"),
     "neighbors": Case("Recall against time of FAISS' indexes", 10, "neighbors"),
+    "recall": Case("What does a lower min_recall save, and cost a map?", 5, "recall"),
     "search": Case("Differences, products, lists: which search from when?", 6, "search"),
     "relabel": Case("What does the order of points in memory gain?", 1, "relabel"),
     "mesh_accuracy": Case("What error does which spacing leave?", 30, "mesh_accuracy"),
