@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gputsne.plotting import plot
     from gputsne.provenance import Run
     from gputsne.reporting import report
+    from gputsne.runs.store import Store
     from gputsne.sampling import Reservoir, sample
     from gputsne.sweeps import sweep
 
@@ -26,6 +27,7 @@ __all__ = [
     "TSNE",
     "Reservoir",
     "Run",
+    "Store",
     "__version__",
     "advise",
     "affinities",
@@ -52,6 +54,7 @@ __all__ = [
 _HOME = {
     "Reservoir": "gputsne.sampling",
     "Run": "gputsne.provenance",
+    "Store": "gputsne.runs.store",
     "TSNE": "gputsne.estimator",
     "advise": "gputsne.judging",
     "align": "gputsne.change",

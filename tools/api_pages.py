@@ -27,6 +27,13 @@ from gputsne.judging import Advice, Checklist, Row
 from gputsne.metrics.spaces import Space
 from gputsne.planning.memory import Plan
 from gputsne.reporting import Report
+from gputsne.runs.attempts import Attempt
+from gputsne.runs.pruning import Pruned
+from gputsne.runs.refs import RefEntry
+from gputsne.runs.storage import Content
+from gputsne.runs.storage.retries import Retry
+from gputsne.runs.stored import StoredRun
+from gputsne.runs.verifying import Problem
 from gputsne.sampling import Sample
 from gputsne.sweeps import Sweep, Trial
 
@@ -37,13 +44,20 @@ RESULTS: dict[str, tuple[type, ...]] = {
     "gputsne": (
         Advice,
         Alignment,
+        Attempt,
         Checklist,
+        Content,
         Data,
         Drift,
         Plan,
+        Problem,
+        Pruned,
+        RefEntry,
         Report,
+        Retry,
         Row,
         Sample,
+        StoredRun,
         Sweep,
         Trial,
     ),

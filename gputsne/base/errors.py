@@ -4,9 +4,11 @@
     └── GputsneError
         ├── BackendUnavailable   (RuntimeError)  a device asked for by name can't run here
         ├── BadInput             (ValueError)    a file has not what was asked of it
+        ├── Damaged              (ValueError)    a store holds other bytes than were written
         ├── DeadlineExceeded     (RuntimeError)  the time that was set for a run is over
         ├── DependencyMissing    (ImportError)   an optional package is not installed
         ├── OverMemory           (MemoryError)   the plan needs more memory than is allowed
+        ├── PromotionRefused     (RuntimeError)  a run did not pass what promoting it asks for
         └── UndefinedMetric      (ValueError)    a metric has no value for these points or labels
     KeyboardInterrupt
     └── FitInterrupted                           Ctrl-C during a fit
@@ -23,11 +25,13 @@ from typing import Any
 __all__ = [
     "BackendUnavailable",
     "BadInput",
+    "Damaged",
     "DeadlineExceeded",
     "DependencyMissing",
     "FitInterrupted",
     "GputsneError",
     "OverMemory",
+    "PromotionRefused",
     "UndefinedMetric",
 ]
 
@@ -44,6 +48,10 @@ class BadInput(GputsneError, ValueError):
     """A file has not what was asked of it; the message names file, place and remedy."""
 
 
+class Damaged(GputsneError, ValueError):
+    """A store holds other bytes than were written there: one was altered, or half are missing."""
+
+
 class DeadlineExceeded(GputsneError, RuntimeError):
     """The run passed the deadline that was set for it; the map so far is kept."""
 
@@ -54,6 +62,10 @@ class DependencyMissing(GputsneError, ImportError):
 
 class OverMemory(GputsneError, MemoryError):
     """The plan needs more memory than is allowed; raised before anything large is allocated."""
+
+
+class PromotionRefused(GputsneError, RuntimeError):
+    """A run did not end well or did not pass a check, or is being pruned: its ref stays."""
 
 
 class UndefinedMetric(GputsneError, ValueError):

@@ -9,7 +9,12 @@ import signal
 from dataclasses import dataclass
 from typing import Final
 
-from gputsne.base.errors import BackendUnavailable, DeadlineExceeded, DependencyMissing
+from gputsne.base.errors import (
+    BackendUnavailable,
+    DeadlineExceeded,
+    DependencyMissing,
+    PromotionRefused,
+)
 
 __all__ = ["DONE_OUTCOME", "STATUS", "Outcome", "Terminated", "described", "outcome_of", "shown"]
 
@@ -97,6 +102,8 @@ def outcome_of(error: BaseException) -> Outcome | None:
         return Outcome(OVER_MEMORY, said or "out of memory; see gputsne plan")
     if isinstance(error, DependencyMissing | BackendUnavailable):
         return Outcome(USAGE, said)
+    if isinstance(error, PromotionRefused):
+        return Outcome(FAILED, said)
     if isinstance(error, ValueError | TypeError):
         return Outcome(BAD_INPUT, said or type(error).__name__)
     if isinstance(error, EOFError):  # numpy says it of empty files
