@@ -16,6 +16,7 @@ from gputsne.cli.commands.embed import embed
 from gputsne.cli.commands.info import info, plan
 from gputsne.cli.commands.metrics import metrics
 from gputsne.cli.commands.report import report
+from gputsne.cli.commands.runs import runs
 from gputsne.cli.commands.sweep import sweep
 from gputsne.cli.commands.transform import transform
 from gputsne.cli.errors import EXIT_CODES, ErrorGroup
@@ -34,6 +35,7 @@ Examples:
   gputsne compare points.npy tsne.npy umap.npy --best knn_preservation
   gputsne sweep points.csv --labels kind --plot triptych.png
   gputsne advise 1000000 50 --goal explore
+  gputsne runs ls --store nightly
 
 Completion of commands and options by the tab key, in bash (zsh, fish alike):
   eval "$(_GPUTSNE_COMPLETE=bash_source gputsne)"
@@ -55,5 +57,7 @@ def main() -> None:
     """
 
 
-for command in (demo, embed, transform, metrics, compare, sweep, check, report, info, plan, advise):
+for command in (
+    demo, embed, transform, metrics, compare, sweep, check, report, runs, info, plan, advise,
+):  # fmt: skip
     main.add_command(command)

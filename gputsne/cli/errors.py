@@ -150,6 +150,6 @@ class ErrorGroup(click.Group):
         cause = error.error if isinstance(error, Exit) else error
         if ctx.meta.get("gputsne.verbose") and cause is not None:
             say("".join(traceback.format_exception(cause)), err=True)
-        command = self.commands.get(ctx.invoked_subcommand or "")
+        command = ctx.meta.get("gputsne.command")  # that of a group, not the group
         say(f"gputsne: {in_shell(outcome.message, command)}", err=True)
         ctx.exit(outcome.exit_code)

@@ -116,6 +116,7 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments; a name that is an option's elsewhere is told what it is here."""
         ctx.meta["gputsne.arguments"] = (ctx.info_name, *args)
+        ctx.meta["gputsne.command"] = self
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
@@ -146,6 +147,29 @@ class Command(click.Command):
         """Write the examples as they stand."""
         if self.examples:
             formatter.write(f"\n{self.examples}")
+
+
+class Group(click.Group):
+    """A group of commands within the program, whose help shows examples as they stand.
+
+    Attributes
+    ----------
+    examples : str
+        Shown below the commands.
+    """
+
+    def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the arguments; --help prints."""
+        with printing():
+            return super().make_context(*args, **kwargs)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples as they stand."""
+        formatter.write(f"\n{self.examples}")
 
 
 def options(section: str, *specs: tuple[tuple[str, ...], dict[str, Any]]) -> Decorator:

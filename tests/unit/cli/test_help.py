@@ -19,7 +19,18 @@ from gputsne.cli import main, options
 from gputsne.cli.commands.embed import embed
 from gputsne.cli.parameters import FLAGS, IN_SHELL, PYTHON_ONLY
 
-COMMANDS = sorted(main.commands)
+
+def named(group: click.Group, prefix: str = "") -> dict[str, click.Command]:
+    """Return every command by what is typed: "embed", "runs", "runs ls"."""
+    found: dict[str, click.Command] = {}
+    for name, command in group.commands.items():
+        found[f"{prefix}{name}"] = command
+        if isinstance(command, click.Group):
+            found |= named(command, f"{prefix}{name} ")
+    return found
+
+
+COMMANDS = named(main)
 
 
 def parameters() -> dict[str, inspect.Parameter]:
@@ -115,7 +126,7 @@ def test_ranges_are_those_of_the_table(flag, outside, inside):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_every_command_ends_with_examples(command):
-    result = CliRunner().invoke(main, [command, "--help"], terminal_width=100)
+    result = CliRunner().invoke(main, [*command.split(), "--help"], terminal_width=100)
     assert result.exit_code == 0
     tail = result.output.partition("Example")[2]
     assert f"gputsne {command}" in tail
@@ -124,9 +135,11 @@ def test_help_of_every_command_ends_with_examples(command):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_examples_use_options_that_exist(command):
-    known = {flag for p in main.commands[command].params for flag in (*p.opts, *p.secondary_opts)}
-    lines = main.commands[command].examples.replace("\\\n", " ").splitlines()
-    for line in (text for text in lines if text.strip().startswith(f"gputsne {command}")):
+    lines = COMMANDS[command].examples.replace("\\\n", " ").splitlines()
+    for line in (text.strip() for text in lines if text.strip().startswith(f"gputsne {command}")):
+        typed = line.removeprefix("gputsne ")
+        of = max((name for name in COMMANDS if f"{typed} ".startswith(f"{name} ")), key=len)
+        known = {flag for p in COMMANDS[of].params for flag in (*p.opts, *p.secondary_opts)}
         assert {word for word in line.split() if word.startswith("-")} <= known, line
 
 
