@@ -169,6 +169,10 @@ class Ops(ABC):
         """Return the bytes that are free on the device, and the device's all; no device: zeros."""
         return 0, 0
 
+    def peak_memory(self) -> int | None:
+        """Return the most bytes that this process has held on the device; None without one."""
+        return None
+
     def guard(self, device: int | None = None) -> AbstractContextManager[Any]:
         """Return a block to work in, on the GPU with this number where one is given."""
         return nullcontext()

@@ -21,6 +21,7 @@ from gputsne.base import sizes
 from gputsne.base.parameter_table import BY_NAME
 from gputsne.cli.output import printing
 from gputsne.data import Selection
+from gputsne.provenance.tags import tags_of
 
 _NOISE: Final = re.compile(r"\s+\[(?:required|[^\[\]]*[<>][^\[\]]*)\]$")
 
@@ -212,6 +213,44 @@ AFFINITY_DTYPES: Final = words_of("affinity_dtype")
 PATH: Final = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 STREAM_FORMATS: Final = ("csv", "tsv", "npy", "npz", "parquet", "h5ad")
 MAP_FORMATS: Final = ("csv", "parquet", "npy", "h5ad")
+
+
+def tags(ctx: click.Context, param: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
+    """Return the tags that NAME=VALUE pairs stand for."""
+    try:
+        return tags_of(pairs)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
+
+
+record_options: Final = (
+    option(
+        "--run-record",
+        type=PATH,
+        metavar="FILE",
+        help="JSON: parameters, seed, versions, input hashes, times, KL curve, memory, cost.",
+    ),
+    option(
+        "--tag",
+        "tags",
+        multiple=True,
+        metavar="NAME=VALUE",
+        callback=tags,
+        help="What the run is found and paid by, say owner=maps; repeatable.",
+    ),
+    option(
+        "--price-per-hour",
+        type=Number(0),
+        metavar="P",
+        help="Price of the machine, for the run's cost.",
+    ),
+    option(
+        "--replicas",
+        type=WholeNumber(1),
+        metavar="M",
+        help="Machines that do the same at once, for the run's cost. [1]",
+    ),
+)
 
 
 def input_options(labels: str, keep: str = "to write beside the map") -> Decorator:

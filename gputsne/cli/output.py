@@ -183,4 +183,6 @@ def summary(facts: Mapping[str, Any]) -> str:
     if facts.get("timings"):
         parts = [f"{k} {seconds(v)}" for k, v in facts["timings"].items() if v is not None]
         lines.append(f"time          {', '.join(parts)}")
+    if facts.get("cost") is not None:
+        lines.append(f"cost          {facts['cost']:.4g}")
     return "\n".join(lines)

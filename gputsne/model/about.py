@@ -8,11 +8,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Self
 
+from gputsne.base.sparse import checked_csr
+from gputsne.base.tables import Table
+from gputsne.base.types import Affinities
 from gputsne.model.records import Fit
 from gputsne.provenance.facts import circumstances
 from gputsne.provenance.machine import versions
 from gputsne.provenance.outcome import DONE_OUTCOME, FAILED, Outcome, described, outcome_of
 from gputsne.provenance.run import Run, new_id
+from gputsne.provenance.values import read_values
 
 __all__ = ["About"]
 
@@ -42,6 +46,42 @@ class About:
             "dtype": None if dtype is None else str(dtype),
         }
         return cls({"input": found})
+
+    def saw(self, X: Any, table: Table | None) -> None:
+        """Take note of features that a fit has read: their hash, and what each column is.
+
+        Parameters
+        ----------
+        X : object
+            As it was given.
+        table : Table or None
+            What was read of it; None where it lies on a device and is finite. It isn't fetched for
+            its hash, which is left out.
+        """
+        shape = self.told["input"]["shape"] if table is None else list(table.shape)
+        if shape is None:
+            return
+        n, d = shape
+        names, missing, dtypes = None, [0] * d, [self.told["input"]["dtype"]] * d
+        if table is not None:
+            dtype, names = str(table.values.dtype), table.names
+            found = read_values(table.values)
+            missing, dtypes = found.missing.tolist(), _dtypes(X, d) or [dtype] * d
+            self.told["input"] = {"shape": shape, "dtype": dtype, "data_sha256": found.sha256}
+        self.told["columns"] = [
+            {"name": names[j] if names else None, "dtype": dtypes[j], "null_rate": missing[j] / n}
+            for j in range(d)
+        ]
+
+    def saw_graph(self, X: Any) -> None:
+        """Take note of distances or of P, which were checked, and have no columns of their own.
+
+        A P that a device holds isn't fetched: its hash is left out.
+        """
+        if isinstance(X, Affinities) and "data" not in vars(X):
+            return
+        held = checked_csr("X", X) if hasattr(X, "tocsr") else X
+        self.told["input"] = {**self.told["input"], "data_sha256": read_values(held).sha256}
 
     @staticmethod
     def of_record(run: Run) -> dict[str, Any]:
@@ -84,3 +124,11 @@ class About:
             "exit_code": outcome.exit_code,
             "error": outcome.message or None,
         }
+
+
+def _dtypes(X: Any, d: int) -> list[str] | None:
+    """Return what the columns of a DataFrame hold; None for other tables."""
+    kinds = getattr(X, "dtypes", None)
+    kinds = getattr(getattr(X, "schema", None), "types", None) if kinds is None else kinds
+    told = [str(kind) for kind in kinds] if kinds is not None else []
+    return told if len(told) == d else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,7 +11,6 @@ import numpy as np
 
 from gputsne import affinities, initial, neighbors, preparation
 from gputsne.backends import Choice, Ops, choose
-from gputsne.base import threads
 from gputsne.base.arrays import device_index
 from gputsne.base.errors import FitInterrupted
 from gputsne.base.messages import warn_user
@@ -25,43 +24,23 @@ from gputsne.model.about import About
 from gputsne.model.fitted import max_nodes, rechoose
 from gputsne.model.parameters import Parameters
 from gputsne.model.progress import StageTimer
-from gputsne.model.records import Fit, Prepared, read_only
+from gputsne.model.records import Fit, read_only
+from gputsne.model.stages import Stages
 from gputsne.planning import memory as planning
 
 __all__ = ["Changes", "field_of", "resume", "run", "search"]
-
-
-@dataclass
-class _Stages:
-    """A fit while it is made: where it runs, and the record as far as it has come."""
-
-    params: Parameters
-    ops: Ops
-    timer: StageTimer
-    fit: Fit
-    others: int = 0  # bytes of everything but the mesh, as planned
-
-    def update(self, **parts: Any) -> None:
-        self.fit = replace(self.fit, **parts)
-
-    def so_far(self) -> Fit:
-        return replace(self.fit, timings=dict(self.timer.timings))
-
-    def prepared(self, **parts: Any) -> Prepared:
-        self.update(prepared=replace(self.fit.prepared, **parts))
-        return self.fit.prepared
 
 
 def run(X: Any, params: Parameters, keep: Callable[[Fit], None]) -> None:
     """Run all stages; ``keep`` gets the fit as far as it came, whatever ends it."""
     choice = backend_of(choose(params.device, params.n_jobs), params)
     timer = StageTimer(params.verbose)
-    stages = _Stages(
-        params, choice.ops, timer, Fit(params.snapshot(), choice.device, choice.reason)
-    )
-    with About.of(X).kept(stages.so_far, keep):
+    fit = Fit(params.snapshot(), choice.device, choice.reason)
+    about = About.of(X)
+    stages = Stages(params, choice.ops, timer, fit, about=about)
+    with about.kept(stages.so_far, keep):
         try:
-            with choice.ops.guard(device_index(X)), threads.limit(choice.ops.n_jobs), timer.run():
+            with stages.at_work(device_index(X)):
                 _run(X, stages)
         except FitInterrupted:
             raise
@@ -82,14 +61,12 @@ def search(X: Any, params: Parameters) -> KNNGraph:
     """Return the neighbours that a fit would find, in the unit of its prepared rows."""
     choice = backend_of(choose(params.device, params.n_jobs), params)
     timer = StageTimer(params.verbose)
-    stages = _Stages(
-        params, choice.ops, timer, Fit(params.snapshot(), choice.device, choice.reason)
-    )
-    with choice.ops.guard(device_index(X)), threads.limit(choice.ops.n_jobs), timer.run():
+    stages = Stages(params, choice.ops, timer, Fit(params.snapshot(), choice.device, choice.reason))
+    with stages.at_work(device_index(X)):
         return _graph(X, stages, Seeds.of(params.random_state))
 
 
-def _run(X: Any, stages: _Stages) -> None:
+def _run(X: Any, stages: Stages) -> None:
     params, timer = stages.params, stages.timer
     seeds = Seeds.of(params.random_state)
     P = _given(X, stages, seeds) if params.p_given else _searched(X, stages, seeds)
@@ -112,7 +89,7 @@ def _optimize(
     start: State,
     field: Field,
     schedule: Schedule,
-    stages: _Stages,
+    stages: Stages,
     history: tuple[tuple[int, float], ...] = (),
 ) -> None:
     """Run the loop; whatever ends it, the fit's record has the map so far."""
@@ -137,7 +114,7 @@ def _optimize(
         )
 
 
-def _prepare(X: Any, stages: _Stages, seeds: Seeds) -> FloatArray:
+def _prepare(X: Any, stages: Stages, seeds: Seeds) -> FloatArray:
     """Prepare X; the rows are the model's own, since transform and save read them later."""
     params = stages.params
     metric = neighbors.metric_for(params.metric, params.metric_params)
@@ -152,6 +129,7 @@ def _prepare(X: Any, stages: _Stages, seeds: Seeds) -> FloatArray:
             rescale=metric.scale_power is not None,
             units_matter=metric.units_matter,
             ops=stages.ops,
+            seen=None if stages.about is None else partial(stages.about.saw, X),
         )
         untouched = learned.factor == 1.0 and all(
             part is None for part in (learned.fill, learned.mean, learned.scale, learned.components)
@@ -164,7 +142,7 @@ def _prepare(X: Any, stages: _Stages, seeds: Seeds) -> FloatArray:
     return rows
 
 
-def _given(X: Any, stages: _Stages, seeds: Seeds) -> Affinities:
+def _given(X: Any, stages: Stages, seeds: Seeds) -> Affinities:
     """Return the P that was given: as X, or beside the rows as ``affinity``."""
     params = stages.params
     rows = None if params.has_no_rows else _prepare(X, stages, seeds)
@@ -175,12 +153,14 @@ def _given(X: Any, stages: _Stages, seeds: Seeds) -> Affinities:
     _check_memory(n, d, 1, stages, getattr(given, "nnz", None))
     with stages.timer.stage("affinities"):
         P = affinities.precomputed(given)
+        if rows is None and stages.about is not None:
+            stages.about.saw_graph(given)
     if rows is not None and P.n != len(rows):
         raise ValueError(f"affinity is a P of {P.n} points, and X has {len(rows)} rows")
     return P
 
 
-def _searched(X: Any, stages: _Stages, seeds: Seeds) -> Affinities:
+def _searched(X: Any, stages: Stages, seeds: Seeds) -> Affinities:
     """Return P by way of a neighbour graph."""
     params = stages.params
     precomputed = isinstance(params.metric, str) and params.metric == "precomputed"
@@ -192,7 +172,7 @@ def _searched(X: Any, stages: _Stages, seeds: Seeds) -> Affinities:
         return affinities.joint(graph, stages.ops, kind=params.affinity, **options)
 
 
-def _of_distances(X: Any, stages: _Stages) -> KNNGraph:
+def _of_distances(X: Any, stages: Stages) -> KNNGraph:
     """Return the graph that X, a matrix of distances, holds."""
     params = stages.params
     with stages.timer.stage("neighbors"):
@@ -203,11 +183,13 @@ def _of_distances(X: Any, stages: _Stages) -> KNNGraph:
         if params.affinity_name != "perplexity" and hasattr(X, "tocsr"):
             k = params.n_neighbors  # a graph that is brought has as many as it has
         graph = neighbors.from_sparse_distances(X, k, ragged=True)
+        if stages.about is not None:
+            stages.about.saw_graph(X)
     _check_reach(graph, stages)
     return graph
 
 
-def _check_reach(graph: KNNGraph, stages: _Stages) -> None:
+def _check_reach(graph: KNNGraph, stages: Stages) -> None:
     """Raise where the neighbours that were brought are too few for what was asked."""
     params = stages.params
     if params.n_neighbors is not None and params.n_neighbors > graph.k:
@@ -223,7 +205,7 @@ def _check_reach(graph: KNNGraph, stages: _Stages) -> None:
         )
 
 
-def _graph(X: Any, stages: _Stages, seeds: Seeds) -> KNNGraph:
+def _graph(X: Any, stages: Stages, seeds: Seeds) -> KNNGraph:
     """Prepare X and find its neighbours, or check those that were given."""
     params, timer = stages.params, stages.timer
     shape: tuple[Any, ...] = getattr(X, "shape", ())  # a sparse X is smaller than its shape tells
@@ -264,7 +246,7 @@ def _graph(X: Any, stages: _Stages, seeds: Seeds) -> KNNGraph:
         return found
 
 
-def _sigma(stages: _Stages) -> float | None:
+def _sigma(stages: Stages) -> float | None:
     """Return sigma in the unit of the prepared rows: extreme data are rescaled on the way in."""
     params, learned = stages.params, stages.fit.prepared.preparation
     given = params.neighbors is not None and not isinstance(params.neighbors, str)
@@ -274,7 +256,7 @@ def _sigma(stages: _Stages) -> float | None:
     return params.sigma * float(learned.factor) ** power
 
 
-def _neighbors_per_point(n: int, stages: _Stages) -> int:
+def _neighbors_per_point(n: int, stages: Stages) -> int:
     params, perplexity = stages.params, stages.fit.prepared.perplexity
     if params.affinity_name == "perplexity":
         perplexity = params.perplexity_for(n)
@@ -282,14 +264,14 @@ def _neighbors_per_point(n: int, stages: _Stages) -> int:
     return params.k_for(n, perplexity)
 
 
-def _sized(n: int, d: int, stages: _Stages) -> int:
+def _sized(n: int, d: int, stages: Stages) -> int:
     """Return the neighbours per point, and refuse what memory can't hold."""
     k = _neighbors_per_point(n, stages)
     _check_memory(n, d, max(k, 1), stages)
     return k
 
 
-def _check_memory(n: int, d: int, k: int, stages: _Stages, entries: int | None = None) -> None:
+def _check_memory(n: int, d: int, k: int, stages: Stages, entries: int | None = None) -> None:
     """Refuse what memory can't hold; ``entries`` are those of a sparse matrix that is given."""
     if min(n, d) < 1:
         return  # an error of its own
@@ -354,15 +336,11 @@ def resume(
     dof = float(params.dof if changes.dof is None else changes.dof)
     choice = backend_of(rechoose(fit.device, params.n_jobs), params)
     timer = StageTimer(params.verbose, fit.timings)
-    stages = _Stages(params, choice.ops, timer, fit)
+    about = About.after(fit.about)
+    stages = Stages(params, choice.ops, timer, fit, about=about)
     before = result.mesh if result.dof == dof else None
     if before is not None and changes.exaggeration is not None:
         before = replace(before, since=CHECK_EVERY)  # other forces: measure close pairs at once
     field = field_of(params, choice.ops, dof, before)
-    with (
-        About.after(fit.about).kept(stages.so_far, keep),
-        choice.ops.guard(),
-        threads.limit(choice.ops.n_jobs),
-        timer.run(),
-    ):
+    with about.kept(stages.so_far, keep), stages.at_work():
         _optimize(P, result.state, field, schedule, stages, result.history)

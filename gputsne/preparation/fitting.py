@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -67,6 +68,7 @@ def prepare(
     rescale: bool = True,
     units_matter: bool = True,
     ops: Any = None,
+    seen: Callable[[Table | None], None] | None = None,
 ) -> tuple[FloatArray, Preparation]:
     """Turn X into finite float32 rows, and remember how.
 
@@ -96,6 +98,9 @@ def prepare(
         A backend. X that lies on its device, as float32 or float64 in C order, is prepared there,
         unless values are to be imputed; and so is X in main memory for ``pca``, where a quarter of
         the device's free memory holds it. What is larger is sent for PCA's covariance alone.
+    seen : callable or None
+        Called with the table that was read, before anything is refused or filled in; with None
+        where X lies on a device, all finite, and was not read.
 
     Returns
     -------
@@ -134,6 +139,8 @@ def prepare(
     metric = MetricTraits(recentre, rescale, units_matter)
     n, d = table.shape
     _check_options(scale, pca, n, d)
+    if seen is not None:
+        seen(table if there is None else host)
     if there is None:
         complain_if_not_finite(table, nan_allowed=impute is not None)
     learned = Preparation(d, table.names, sent=host is not None and there is not None)

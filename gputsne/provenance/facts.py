@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -53,6 +53,7 @@ def describe(model: Any) -> dict[str, Any]:
     parameters = model.get_params(deep=False) if hasattr(model, "get_params") else {}
     parameters = parameters | getattr(model, "parameters_", {})  # of the fit, not set later
     embedding = getattr(model, "embedding_", None)
+    shape = getattr(embedding, "shape", None)  # of any library, on any device
     history = getattr(model, "kl_history_", None)
     facts = {
         "parameters": {k: v for k, v in parameters.items() if k != "callbacks"},
@@ -66,7 +67,7 @@ def describe(model: Any) -> dict[str, Any]:
         "kl_history": None if history is None else [[int(i), kl] for i, kl in history],
         "neighbors_recall": getattr(model, "neighbors_recall_", None),
         "mesh": getattr(model, "mesh_", None),
-        "map": None if embedding is None else list(np.shape(embedding)),
+        "map": None if shape is None else [int(m) for m in shape],
     }
     described: dict[str, Any] = plain(facts)
     return described
@@ -129,11 +130,12 @@ def assemble(
     *,
     id: str,
     started: datetime,
+    ended: datetime,
     inputs: list[dict[str, Any]],
     X: Any = None,
     **told: Any,
 ) -> Run:
-    """Return the whole record of a run that ends now.
+    """Return the whole record of a run.
 
     Parameters
     ----------
@@ -143,8 +145,8 @@ def assemble(
         How the run ended.
     id : str
         Of the run where there was no fit.
-    started : datetime
-        When it began, in UTC.
+    started, ended : datetime
+        In UTC.
     inputs : list of dict
         From `describe_input`, at least one. ``input`` tells of the first, ``further_inputs`` of the
         others.
@@ -158,11 +160,10 @@ def assemble(
     -------
     Run
     """
-    ended = datetime.now(UTC)
     first, *others = inputs
-    shape: dict[str, Any] = {"shape": None, "dtype": None}
+    shape: dict[str, Any] = {"shape": None, "dtype": None, "data_sha256": None}
     if X is not None:
-        shape = {"shape": list(X.shape), "dtype": str(X.dtype)}
+        shape |= {"shape": list(X.shape), "dtype": str(X.dtype)}
     of_fit: Run | None = getattr(model, "run_", None)
     if of_fit is None:
         known = {k: v for k, v in describe(model).items() if v not in (None, {})} | {"id": id}

@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
@@ -84,8 +84,8 @@ class Run:
         From start to end.
     input : dict
         ``path, selection, bytes, sha256`` of the file, where there was one; ``data_sha256`` of the
-        values in their order, the same for every kind of file (`gputsne.provenance.values`);
-        ``shape`` and ``dtype`` of the features.
+        values in their order, the same for every kind of file (docs/runs.md), None for rows that
+        lie on a GPU; ``shape`` and ``dtype`` of the features.
     further_inputs : tuple of dict
         The same of files read below the first.
     sample : dict or None
@@ -127,9 +127,10 @@ class Run:
         Platform and processors.
     host : str or None
         Name of the machine.
-    peak_memory_bytes, peak_device_bytes : int or None
-        Most memory that the process had held by the end of the run, in main memory and on the GPU;
-        None for no GPU.
+    peak_memory_bytes : int or None
+        Most main memory that the process had held by the end of the run.
+    peak_device_bytes : int or None
+        Most memory that CuPy's pools held on the GPU during the fit; None for no GPU.
     price_per_hour : float or None
         Of one such machine, in any currency.
     replicas : int
@@ -202,6 +203,37 @@ class Run:
         from gputsne.provenance.evidence import evidence
 
         return evidence(self)
+
+    def with_sample(self, sample: Any, of: int) -> Self:
+        """Return the record of a run whose rows are a sample.
+
+        Parameters
+        ----------
+        sample : Sample
+            What ``gputsne.sample`` returned.
+        of : int
+            Rows that it was drawn from.
+
+        Returns
+        -------
+        Run
+            The same with ``sample``.
+
+        Raises
+        ------
+        ValueError
+            The run has another number of rows than the sample, or ``of`` is less.
+        """
+        rows = len(sample)
+        n = (self.input.get("shape") or self.map or (rows,))[0]
+        if n != rows or of < rows:
+            raise ValueError(
+                f"a sample of {rows} rows of {of} is none that {n} rows were mapped of"
+            )
+        held = sample.coverage
+        coverage = asdict(held) if is_dataclass(held) and not isinstance(held, type) else held
+        told = {"method": sample.method, "rows": rows, "of": of, "sha256": sample.sha256}
+        return replace(self, sample={**told, "coverage": coverage})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the run as dicts, lists and plain values, to be written as JSON.
@@ -303,7 +335,9 @@ class Run:
         return f"<Run {self.id}: {self.status}>"
 
     def __str__(self) -> str:
-        return "\n".join(f"{name:<14}{text}" for name, text in _lines(self))
+        lines = _lines(self)
+        width = max(len(name) for name, _ in lines) + 3
+        return "\n".join(f"{name:<{width}}{text}" for name, text in lines)
 
     def _repr_html_(self) -> str:
         rows = "".join(

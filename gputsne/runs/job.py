@@ -76,6 +76,12 @@ class Request:
         Pictures.
     model, run_record : Path or None
         Files for the fitted model and the record.
+    tags : mapping of str to str
+        What the run is found and paid by.
+    price_per_hour : float or None
+        Of the machine, for the run's cost.
+    replicas : int
+        Machines that do the same at once, for the run's cost.
     seconds : float or None
         Deadline, from the start of the job.
     score : bool
@@ -93,6 +99,9 @@ class Request:
     views: tuple[View, ...] = ()
     model: Path | None = None
     run_record: Path | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    price_per_hour: float | None = None
+    replicas: int = 1
     seconds: float | None = None
     score: bool = False
 
@@ -138,6 +147,7 @@ class Job:
     def __init__(self, request: Request, note: Callable[[str], None] = LOGGER.warning) -> None:
         self.request, self.note = request, note
         self.started = datetime.now(UTC)
+        self.ended = self.started
         self.id = new_id(self.started)  # until a fit has one
         self.sources: tuple[Source, ...] = ()
         self.points = Points(Data(None))
@@ -166,6 +176,7 @@ class Job:
             except BaseException as raised:
                 error = raised
                 outcome = outcome_of(raised) or Outcome(FAILED, described(raised))
+            self.ended = datetime.now(UTC)
             told = self._told(outcome)
             if self.request.run_record is not None:
                 try:
@@ -301,6 +312,7 @@ class Job:
             outcome,
             id=self.id,
             started=self.started,
+            ended=self.ended,
             inputs=[describe_input(s.path, s.name, chosen, hashed=hashed) for s in sources],
             X=self.points.table.X,
             output={
@@ -312,6 +324,9 @@ class Job:
             parameters=request.parameters,
             seed=request.parameters.get("random_state"),
             metrics=self.scores,
+            tags=request.tags,
+            price_per_hour=request.price_per_hour,
+            replicas=request.replicas,
         )
 
 

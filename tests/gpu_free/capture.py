@@ -64,6 +64,9 @@ class Arena:
     def malloc(self, size):
         raise NotImplementedError("only a name for using_allocator")
 
+    def total_bytes(self):
+        return sum(a.nbytes for a in self.lent)
+
     def free_all_blocks(self):
         self.lent.clear()
         self.emptied += 1

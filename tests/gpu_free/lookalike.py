@@ -209,13 +209,17 @@ class Pool:
     """What CuPy's memory pool is asked; ``free`` bytes are left on the device."""
 
     def __init__(self):
-        self.free, self.emptied = 1 << 40, 0
+        self.free, self.emptied, self.total = 1 << 40, 0, 0
+
+    def total_bytes(self):
+        return self.total
 
     def free_bytes(self):
         return 0
 
     def free_all_blocks(self):
         self.emptied += 1
+        self.total = 0
 
 
 class Cupy(Module):

@@ -78,6 +78,7 @@ NAMES = {
     "cupy.cuda.memory.MemoryPool.free_all_blocks",
     "cupy.cuda.memory.MemoryPool.free_bytes",
     "cupy.cuda.memory.MemoryPool.malloc",
+    "cupy.cuda.memory.MemoryPool.total_bytes",
     "cupy.cuda.memory.OutOfMemoryError",
     "cupy.cuda.pinned_memory.PinnedMemoryPool.free_all_blocks",
     "cupy.cuda.runtime",

@@ -19,6 +19,7 @@ import gputsne
 from gputsne import backends, initial, neighbors, preparation
 from gputsne.backends.cuda.held import HeldGraph, HeldRows
 from gputsne.base import arrays
+from gputsne.provenance.values import values_sha256
 
 EPS = float(np.finfo(np.float32).eps)
 N = 200
@@ -38,6 +39,25 @@ def there(ops, monkeypatch):
     """Return what puts an array of another library on the device; results go back the same way."""
     monkeypatch.setattr(arrays, "_cupy", lambda: ops.xp)
     return lambda a: lookalike.Foreign(ops.xp.asarray(np.ascontiguousarray(a)))
+
+
+def test_the_record_of_rows_on_the_device_has_columns_and_no_hash(there):
+    run = gputsne.TSNE(**SHORT).fit(there(DIGITS[:N])).run_
+    assert (run.input["shape"], run.input.get("data_sha256")) == ((N, DIGITS.shape[1]), None)
+    assert [c["null_rate"] for c in run.columns] == [0.0] * DIGITS.shape[1]
+    sent = gputsne.TSNE(**SHORT, pca=9).fit(DIGITS[:N]).run_
+    assert sent.input["data_sha256"] == values_sha256(DIGITS[:N])
+
+
+def test_the_record_tells_the_most_that_the_pool_has_held(ops, monkeypatch):
+    pool = ops.xp.get_default_memory_pool()
+    ops.gpu.most, pool.total = 0, 7000
+    ops.make_room()  # gives free blocks back
+    assert pool.total == 0
+    pool.total = 500
+    assert ops.peak_memory() == 7000
+    monkeypatch.setattr(lookalike.Pool, "total_bytes", lambda self: 9000)
+    assert gputsne.TSNE(**SHORT).fit(DIGITS[:N]).run_.peak_device_bytes == 9000
 
 
 def wide():

@@ -34,6 +34,8 @@ class Gpu:
         Numbers of the result's type that the scratch of a sum holds.
     number : int or None
         Of the GPU that the arrays lie on.
+    most : int
+        Most bytes that CuPy's pool was seen to hold.
     """
 
     def __init__(self, xp: Any = None, module: Any = None) -> None:
@@ -43,6 +45,7 @@ class Gpu:
         self.module: Any = module if module is not None else kernels()
         self.sum_scratch = int(self.module.sum_scratch())
         self.number: int | None = None  # of the GPU that the process works on now
+        self.most = 0
 
     @staticmethod
     def check_process() -> None:
@@ -123,8 +126,18 @@ class Gpu:
         free, total = self.xp.cuda.Device(number).mem_info
         return int(free) + int(self.xp.get_default_memory_pool().free_bytes()), int(total)
 
+    def peak(self, others: int = 0) -> int:
+        """Return the most bytes that CuPy's pool has held; ``others`` are of other pools, now.
+
+        A pool keeps what it was given until ``tidy``, which therefore looks here first.
+        """
+        held = int(self.xp.get_default_memory_pool().total_bytes()) + others
+        self.most = max(self.most, held)
+        return self.most
+
     def tidy(self) -> None:
         """Give free blocks back to the driver."""
+        self.peak()
         self.xp.get_default_memory_pool().free_all_blocks()
         self.xp.get_default_pinned_memory_pool().free_all_blocks()
 

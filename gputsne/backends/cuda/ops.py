@@ -143,12 +143,17 @@ class CudaOps(Ops):
         """Return the bytes that this process may still take on the device, and the device's all."""
         return self.gpu.memory(self.device)
 
+    def peak_memory(self) -> int:
+        """See ``Ops``: what CuPy's pools have held."""
+        return self.gpu.peak(0 if self.graphs is None else self.graphs.held())
+
     def host(self, a: Any) -> Array:
         """Return a copy in main memory; waits for the device."""
         return self.gpu.host(a)
 
     def release(self) -> None:
         """Give back what is kept between calls; CuPy's free blocks go back to the driver."""
+        self.peak_memory()
         self._field.release()
         if self.graphs is not None:
             self.graphs.release()

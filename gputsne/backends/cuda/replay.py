@@ -123,6 +123,10 @@ class Replay:
             raise
         own.synchronize()
 
+    def held(self) -> int:
+        """Return the bytes that graphs write to."""
+        return int(self._arena.total_bytes())
+
     def release(self) -> None:
         """Give back the memory."""
         self.forget()

@@ -23,6 +23,7 @@ from gputsne.cli.options import (
     options,
     output_options,
     print_options,
+    record_options,
     selection_of,
 )
 from gputsne.cli.output import output_of, summary
@@ -73,12 +74,6 @@ written takes nothing else along: the exit code is 1.
     *output_options,
     option("--model", type=PATH, metavar="FILE", help="Keep the fitted model, for transform."),
     option(
-        "--run-record",
-        type=PATH,
-        metavar="FILE",
-        help="JSON: parameters, seed, versions, input hash, times, KL curve, peak memory.",
-    ),
-    option(
         "--score",
         is_flag=True,
         help="Measure how many of each row's 10 nearest stay so, and trustworthiness.",
@@ -90,6 +85,7 @@ written takes nothing else along: the exit code is 1.
         help="Stop after so long, reading included; OUT gets the map so far.",
     ),
 )
+@options("Record", *record_options)
 @options("Plots", *plot_options)
 @input_options("kept beside the map, colours plots")
 @parameter_options
@@ -129,6 +125,9 @@ def embed(ctx: click.Context, /, sources: tuple[Path, ...], output: Path, **give
             views=views(plots, style),
             model=model,
             run_record=run_record,
+            tags=given["tags"],
+            price_per_hour=given["price_per_hour"],
+            replicas=given["replicas"] or 1,
             seconds=given["deadline"],
             score=given["score"],
         ),
