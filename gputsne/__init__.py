@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gputsne._version import __version__
 
 if TYPE_CHECKING:
-    from gputsne import affinities, initial, metrics, plotting
+    from gputsne import affinities, callbacks, initial, metrics, plotting
     from gputsne import inspection as inspect
     from gputsne.change import align, drift
     from gputsne.data import datasets, read
@@ -32,6 +32,7 @@ __all__ = [
     "advise",
     "affinities",
     "align",
+    "callbacks",
     "check",
     "datasets",
     "drift",
@@ -71,6 +72,7 @@ _HOME = {
 }
 _MODULES = {
     "affinities": "gputsne.affinities",
+    "callbacks": "gputsne.callbacks",
     "datasets": "gputsne.data.datasets",
     "errors": "gputsne.base.errors",
     "initial": "gputsne.initial",

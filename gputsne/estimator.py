@@ -19,6 +19,7 @@ from gputsne.engine import placement
 from gputsne.engine.mesh import ORDER
 from gputsne.engine.optimize import Result
 from gputsne.model import persistence, pipeline
+from gputsne.model.callbacks import told_of_fit
 from gputsne.model.fitted import FittedMap
 from gputsne.model.foreign import OPTIMIZE, PARAMETERS, TRANSFORM, explain, explains_names
 from gputsne.model.input import matrix_of
@@ -114,7 +115,9 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     callbacks : callable, list of callable or None
         Called with a ``gputsne.types.Progress`` every ``callbacks_every`` iterations; what is true
         in Python's sense ends the run. Functions of three arguments are called as openTSNE does,
-        with (iteration, KL, map).
+        with (iteration, KL, map). An object may have the methods ``start(model)``, called before
+        anything is computed, and ``finish(model)``, called last, whatever ended the fit or
+        ``optimize``; ``gputsne.callbacks`` has some that write fits down in MLflow and its like.
     callbacks_every : int, default 50
         See above.
     random_state : int, RandomState, Generator or None
@@ -269,7 +272,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         for name in [a for a in vars(self) if a in PRIVATE or a.endswith("_")]:
             delattr(self, name)  # an old map must not outlive a fit that fails, nor its memory
         self._returns = returner(X)
-        pipeline.run(X, params, self._keep)
+        with told_of_fit(self.callbacks, self):
+            pipeline.run(X, params, self._keep)
         return self
 
     def fit_transform(self, X: Any, y: Any = None) -> FloatArray:
@@ -342,7 +346,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
                 )
         later = {row.name: getattr(self, row.name) for row in TABLE if row.after_fit}
         params = replace(fit.params, **later).checked_later()
-        pipeline.resume(fit, params, int(n_iter), changes, self._keep)
+        with told_of_fit(self.callbacks, self):
+            pipeline.resume(fit, params, int(n_iter), changes, self._keep)
         return self
 
     @explains_names("transform", TRANSFORM)

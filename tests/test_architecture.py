@@ -26,7 +26,7 @@ LEVELS: list[set[str]] = [
     {"model"},
     {"estimator"},
     {"plotting", "runs", "tiles", "judging"},
-    {"reporting", "telemetry", "sweeps"},
+    {"reporting", "telemetry", "sweeps", "callbacks"},
     {"serve"},
     {"__init__"},
     {"cli"},

@@ -36,6 +36,7 @@ __all__ = [
 # The packages behind the formats, and the extra that brings each.
 EXTRAS: Final = {
     "pyarrow": "io", "h5py": "io", "matplotlib": "plot", "plotly": "plot", "jinja2": "report",
+    "mlflow": "mlflow", "wandb": "wandb", "trackio": "trackio",
 }  # fmt: skip
 
 

@@ -1,17 +1,20 @@
 """Callbacks as the loop calls them: a tuple of functions of one ``Progress``.
 
-openTSNE's functions of three arguments are wrapped.
+openTSNE's functions of three arguments are wrapped. Callbacks that have methods ``start(model)``
+and ``finish(model)`` are told of the fit around the loop, too.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from gputsne.base.messages import warn_user
 from gputsne.base.types import Progress
 
-__all__ = ["Callback", "as_callbacks"]
+__all__ = ["Callback", "as_callbacks", "told_of_fit"]
 
 Callback = Callable[[Progress], Any]
 
@@ -49,6 +52,55 @@ def as_callbacks(given: Any) -> tuple[Callback, ...]:
         if not callable(one):
             raise TypeError(f"callbacks holds {one!r}, which can't be called")
     return tuple(_of_one_argument(one) for one in given)
+
+
+@contextmanager
+def told_of_fit(given: Any, model: Any) -> Iterator[None]:
+    """Call ``start(model)`` of the callbacks that have it, and at the end ``finish(model)``.
+
+    ``finish`` is called whatever ends the work inside, of every callback whose ``start`` was
+    reached. What it raises becomes a warning: the map is there, and must not be lost to it.
+
+    Parameters
+    ----------
+    given : callable, iterable of callable or None
+        As the user gave them.
+    model : TSNE
+        Handed on.
+
+    Warns
+    -----
+    UserWarning
+        Where ``finish`` raises.
+    """
+    every = [] if given is None else [given] if callable(given) else list(given)
+    begun: list[Any] = []
+    try:
+        for one in every:
+            begun.append(one)
+            _call(one, "start", model)
+        yield
+    finally:
+        for one in reversed(begun):
+            try:
+                _call(one, "finish", model)
+            except Exception as error:
+                warn_user(
+                    f"{type(one).__name__}.finish failed: {type(error).__name__}: {error}; the fit "
+                    "is as it was before"
+                )
+
+
+def _call(callback: Any, name: str, model: Any) -> None:
+    method = getattr(callback, name, None)
+    if not callable(method) or isinstance(callback, type):
+        return
+    try:
+        ours = _takes(inspect.signature(method), 1)  # a timer's start() is something else
+    except (TypeError, ValueError):
+        ours = False
+    if ours:
+        method(model)
 
 
 def _of_one_argument(callback: Callable[..., Any]) -> Callback:
