@@ -10,7 +10,7 @@ import numpy.typing as npt
 from gputsne.base.labels import read_column
 from gputsne.base.rows import exact_unit, finite_points, row_blocks
 
-__all__ = ["Coverage", "coverage"]
+__all__ = ["Coverage", "coverage", "rounding"]
 
 F64 = npt.NDArray[np.float64]
 ASKED = 2000  # rows whose nearest sampled row is looked for
@@ -105,18 +105,45 @@ def coverage(
 
 def _reach(points: F64, chosen: npt.NDArray[Any], seed: int) -> float:
     """Return the share of rows that have a sampled row near enough."""
-    n, m = len(points), len(np.unique(chosen))
-    within = EXPECTED * n / m
-    asked = np.sort(np.random.default_rng(seed).permutation(n)[:ASKED])
+    n, taken = len(points), np.unique(chosen)
+    within = EXPECTED * n / len(taken)
+    rows = np.sort(np.random.default_rng(seed).permutation(n)[:ASKED])
     centred = points - points.mean(axis=0)
     squares = np.einsum("ij,ij->i", centred, centred)
-    covered = 0
-    for part in row_blocks(len(asked), n):
-        rows = asked[part]
-        far = squares[None] - 2.0 * (centred[rows] @ centred.T)
-        nearest = far[:, chosen].min(axis=1)
-        covered += int(((far < nearest[:, None]).sum(axis=1) < within).sum())
-    return covered / len(asked)
+    asked = np.column_stack([2.0 * centred[rows], np.ones(len(rows))])
+    slack = rounding(points.shape[1])
+
+    def nearness(some: Any, less: float) -> F64:
+        """Return 2 x.y - |y|^2, the less the farther, for the rows asked and some others."""
+        others = np.column_stack([centred[some], squares[some] * -(1.0 + less)])
+        found: F64 = asked @ others.T
+        return found
+
+    nearest = np.full(len(rows), -np.inf)
+    for part in row_blocks(len(taken), len(rows)):
+        nearest = np.maximum(nearest, nearness(taken[part], 0.0).max(axis=1))
+    nearest += slack * squares[rows]
+    nearer = np.zeros(len(rows), dtype=np.int64)
+    for part in row_blocks(n, len(rows)):
+        nearer += np.count_nonzero(nearness(part, slack) > nearest[:, None], axis=1)
+    return float((nearer < within).mean())
+
+
+def rounding(d: int) -> float:
+    """Return the part of two squared lengths by which their distance may be off, in d dimensions.
+
+    Parameters
+    ----------
+    d : int
+        Terms of an inner product.
+
+    Returns
+    -------
+    float
+        Their number and four more steps, each rounded to half a unit in the last place (Higham
+        2002, section 3.1), and twice that since two distances are compared.
+    """
+    return float((d + 4) * np.finfo(np.float64).eps)
 
 
 def _columns(points: F64, chosen: npt.NDArray[Any], weights: F64) -> float:

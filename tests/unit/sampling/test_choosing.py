@@ -70,6 +70,28 @@ def test_density_keeps_rare_rows_that_chance_loses():
     assert max(kept[2:]) < 25
 
 
+@pytest.mark.slow
+def test_a_hundred_of_two_hundred_thousand_survive_at_one_per_cent():
+    rng = np.random.default_rng(1)
+    group = np.concatenate([rng.integers(10, size=199_900), np.full(100, 10)])
+    X = (rng.normal(size=(11, 20)) * 8)[group] + rng.normal(size=(200_000, 20))
+    kept = {
+        method: (group[gputsne.sample(X, 2000, method=method).rows] == 10).sum()
+        for method in ("density", "random")
+    }
+    assert kept["density"] >= 90
+    assert kept["random"] < 10  # one in the mean; ten and more have a chance of 1e-7
+
+
+def test_distances_that_are_equal_stay_so_in_sums_of_other_orders():
+    """Rows far from the origin and from one another, each twice: a copy is never nearer."""
+    X = np.repeat(np.random.default_rng(0).normal(size=(300, 7)) * 1e3 + 1e6, 2, axis=0)
+    assert coverage(X, np.arange(600)).reach == 1.0
+    assert coverage(np.ones((500, 3)) * 0.1, [3, 4]).reach == 1.0
+    even = gputsne.sample(np.ones((500, 3)) * 0.1, 50, method="density")
+    np.testing.assert_allclose(even.weights, 10.0)
+
+
 def test_weights_are_one_over_the_chances():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 2))
