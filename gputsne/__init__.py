@@ -10,7 +10,7 @@ from gputsne._version import __version__
 if TYPE_CHECKING:
     from gputsne import affinities, callbacks, initial, metrics, plotting
     from gputsne import inspection as inspect
-    from gputsne.change import align, drift
+    from gputsne.change import align, drift, reproducibility
     from gputsne.data import datasets, read
     from gputsne.estimator import TSNE, load
     from gputsne.judging import advise, check
@@ -47,6 +47,7 @@ __all__ = [
     "plotting",
     "read",
     "report",
+    "reproducibility",
     "sample",
     "sweep",
     "types",
@@ -67,6 +68,7 @@ _HOME = {
     "plot": "gputsne.plotting",
     "read": "gputsne.data",
     "report": "gputsne.reporting",
+    "reproducibility": "gputsne.change",
     "sample": "gputsne.sampling",
     "sweep": "gputsne.sweeps",
 }

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import gputsne
-from gputsne.change import Alignment
+from gputsne.change import Alignment, Reproducibility
 from gputsne.change.drifting import Drift
 from gputsne.data import Data
 from gputsne.judging import Advice, Checklist, Row
@@ -54,6 +54,7 @@ RESULTS: dict[str, tuple[type, ...]] = {
         Pruned,
         RefEntry,
         Report,
+        Reproducibility,
         Retry,
         Row,
         Sample,

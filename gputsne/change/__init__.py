@@ -6,5 +6,6 @@ Works on any vectors and any map; no fit is needed. docs/change.md shows it.
 from gputsne.change.alignment import Alignment, align
 from gputsne.change.drifting import drift
 from gputsne.change.identity import shared_rows
+from gputsne.change.repetition import Reproducibility, reproducibility
 
-__all__ = ["Alignment", "align", "drift", "shared_rows"]
+__all__ = ["Alignment", "Reproducibility", "align", "drift", "reproducibility", "shared_rows"]

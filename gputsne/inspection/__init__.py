@@ -10,7 +10,7 @@ from gputsne.inspection.cluster_table import clusters
 from gputsne.inspection.comparison import compare_models, spaces, tradeoff
 from gputsne.inspection.downstream import classification, detection
 from gputsne.inspection.far_points import norms, outliers
-from gputsne.inspection.fits import convergence, reproducibility
+from gputsne.inspection.fits import convergence
 from gputsne.inspection.map_faults import symptoms
 from gputsne.inspection.nearest import neighbors
 from gputsne.inspection.operation import footprint, latency
@@ -44,7 +44,6 @@ __all__ = [
     "numeric_agreement",
     "outliers",
     "representatives",
-    "reproducibility",
     "spaces",
     "spot_checks",
     "stability",

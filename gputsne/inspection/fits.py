@@ -12,14 +12,14 @@ from gputsne.base.findings import Findings
 from gputsne.base.parameter_table import Whole
 from gputsne.base.rows import finite_points
 
-__all__ = ["convergence", "reproducibility"]
+__all__ = ["convergence", "disparities"]
 
 F64 = npt.NDArray[np.float64]
 TAIL = 0.25  # of the iterations after the exaggeration, over which the last descent is measured
 PER = 100  # iterations to which the descent is scaled
 
 
-def reproducibility(maps: Sequence[Any]) -> Findings:
+def disparities(maps: Sequence[Any]) -> Findings:
     """Compare maps of the same rows after the best shift, turn, mirroring and scale.
 
     Parameters
@@ -31,8 +31,8 @@ def reproducibility(maps: Sequence[Any]) -> Findings:
     -------
     Findings
         Rows of ``first, second, disparity``, the Procrustes disparity of scipy: 0 for equal maps,
-        1 for maps that have nothing in common. Evidence: ``seed_disparity`` (mean) and
-        ``seed_disparity_most``.
+        1 for maps that have nothing in common. Evidence: ``seed_disparity`` (the
+        largest) and ``seed_disparity_mean``.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def reproducibility(maps: Sequence[Any]) -> Findings:
     --------
     >>> Y = [[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]]
     >>> turned = [[5.0, 5.0], [5.0, 7.0], [1.0, 5.0]]
-    >>> round(reproducibility([Y, turned]).evidence["seed_disparity"], 9)
+    >>> round(disparities([Y, turned]).evidence["seed_disparity"], 9)
     0.0
     """
     from scipy.spatial import procrustes
@@ -65,7 +65,7 @@ def reproducibility(maps: Sequence[Any]) -> Findings:
             rows.append({"first": i, "second": j, "disparity": far})
     told = [float(row["disparity"]) for row in rows]
     evidence: dict[str, float | str] = {
-        "seed_disparity": float(np.mean(told)), "seed_disparity_most": max(told),
+        "seed_disparity": max(told), "seed_disparity_mean": float(np.mean(told)),
     }  # fmt: skip
     return Findings(tuple(rows), evidence, "Disparity of maps of the same rows")
 

@@ -12,7 +12,7 @@ from gputsne.base.findings import Findings
 from gputsne.base.labels import LabelColumn, read_column
 from gputsne.base.parameter_table import Real
 from gputsne.base.tables import read
-from gputsne.inspection.fits import convergence, reproducibility
+from gputsne.inspection.fits import convergence, disparities
 from gputsne.metrics import Context
 
 __all__ = ["symptoms"]
@@ -105,7 +105,7 @@ def symptoms(
     if metadata is not None:
         evidence |= _metadata(context, metadata)
     if len(repeats):
-        evidence |= reproducibility([context.points("Y"), *repeats]).evidence
+        evidence |= disparities([context.points("Y"), *repeats]).evidence
     if kl_history is not None:
         evidence |= convergence(kl_history, after=after).evidence
     rows = tuple({"symptom": name, "value": value} for name, value in evidence.items())

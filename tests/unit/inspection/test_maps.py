@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from gputsne import inspect
+from gputsne.inspection.fits import disparities
 
 
 def cloud(n=120, d=6, seed=0):
@@ -22,14 +23,14 @@ def test_maps_of_one_shape_differ_by_nothing():
     turn = np.array([[math.cos(1), -math.sin(1)], [math.sin(1), math.cos(1)]])
     moved = 7 * Y @ turn * [1, -1] + 3
     rng = np.random.default_rng(0)
-    found = inspect.reproducibility([Y, moved, rng.permutation(Y)])
+    found = disparities([Y, moved, rng.permutation(Y)])
     told = {(row["first"], row["second"]): row["disparity"] for row in found}
     assert told[0, 1] < 1e-12
     assert told[0, 2] > 0.8
-    assert inspect.reproducibility([Y, Y.copy()]).evidence["seed_disparity"] == 0.0
+    assert disparities([Y, Y.copy()]).evidence["seed_disparity"] == 0.0
     for maps in ([Y], [Y, Y[:3]], [Y, np.ones_like(Y)]):
         with pytest.raises(ValueError, match="maps"):
-            inspect.reproducibility(maps)
+            disparities(maps)
 
 
 def test_the_course_of_a_fit_is_that_of_its_numbers():
