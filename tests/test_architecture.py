@@ -19,10 +19,11 @@ ROOT = Path(__file__).resolve().parents[1]
 # or above. Names that have no folder yet are reserved for what is planned there.
 LEVELS: list[set[str]] = [
     {"base", "_version", "_build", "_native", "_cuda"},
-    {"data", "backends", "provenance"},
+    {"data", "backends"},
     {"preparation", "neighbors", "affinities", "initial"},
     {"engine"},
     {"planning"},
+    {"provenance"},
     {"model"},
     {"estimator"},
     {"plotting", "runs", "tiles", "judging"},

@@ -19,6 +19,7 @@ from gputsne.data import require
 from gputsne.judging import Checklist, check
 from gputsne.judging.checklist import MARKS, OPEN
 from gputsne.judging.views import ROOM as CHECKLISTS
+from gputsne.provenance import Run
 from gputsne.provenance.machine import machine, peak_memory, versions
 from gputsne.provenance.plain import plain, stamp
 from gputsne.reporting import sections
@@ -132,7 +133,7 @@ def report(
     path: str | PathLike[str] | None = None, profile: str = "go-no-go",
     rules: str | PathLike[str] | Mapping[str, Any] | None = None,
     acks: Mapping[str, str] | Sequence[str] = (), evidence: Mapping[str, Any] | None = None,
-    space: str | None = None, model: Any = None, run: Mapping[str, Any] | None = None,
+    space: str | None = None, model: Any = None, run: Run | Mapping[str, Any] | None = None,
     fields: Sequence[str] | None = None, critical: Sequence[str] = (), metadata: Any = None,
     perplexity: float | None = None, metric: Any = "euclidean",
     metric_params: dict[str, Any] | None = None, k: int | None = None,
@@ -168,7 +169,7 @@ def report(
         input's, or the map's where there is no input.
     model : fitted TSNE or None
         The fit, where Y is an array.
-    run : mapping or None
+    run : Run, mapping or None
         Record of the fit, as ``gputsne embed --run-record`` writes it.
     fields : sequence of str or None
         Fields of the records that may be shown; None shows all. Others don't get into the files.

@@ -17,6 +17,7 @@ from gputsne.base.types import Array
 from gputsne.inspection.records import Records, read_records
 from gputsne.metrics import Context
 from gputsne.plotting.labels import read_labels
+from gputsne.provenance import Run
 from gputsne.provenance.facts import describe
 
 __all__ = ["Subject", "read_subject"]
@@ -155,7 +156,7 @@ class Subject:
 
 
 def read_subject(
-    X: Any, Y: Any, labels: Any, records: Any, *, model: Any, run: Mapping[str, Any] | None,
+    X: Any, Y: Any, labels: Any, records: Any, *, model: Any, run: Any,
     fields: Sequence[str] | str | None, k: int | None, sample: Any, random_state: int | None,
     metric: Any, metric_params: dict[str, Any] | None,
 ) -> Subject:  # fmt: skip
@@ -198,7 +199,12 @@ def read_subject(
     known = isinstance(metric, str) and metric == "precomputed"
     vectors = None if X is None or known else context.points("X")
     held = _records(records, X, vectors, context.n)
-    told: dict[str, Any] = dict(describe(model)) if model is not None else {}
+    told: dict[str, Any] = {}
+    if model is not None:
+        of_fit = getattr(model, "run_", None)
+        told = describe(model) if of_fit is None else of_fit.to_dict()
+    if isinstance(run, Run):
+        run = run.to_dict()
     return Subject(
         context,
         vectors,

@@ -176,7 +176,7 @@ def fitted(X, **more):
 def test_files_of_one_table_have_one_hash(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     X = RNG.normal(size=(60, 3))
-    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    frame = pd.DataFrame(X.copy(), columns=["a", "b", "c"])
     np.save("x.npy", X)
     np.savez("x.npz", X)
     frame.to_parquet("x.parquet")
