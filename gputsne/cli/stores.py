@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from gputsne.cli.options import option
-from gputsne.provenance import tags
+from gputsne.cli.options import option, tags
 from gputsne.runs.naming import since_of
 
 if TYPE_CHECKING:
@@ -30,7 +29,12 @@ since_option: Final = option(
     help="Only runs since an age such as 7d or 12h, or a date.",
 )
 tag_option: Final = option(
-    "--tag", "tags", multiple=True, metavar="KEY=VALUE", help="Only runs with this tag; repeatable."
+    "--tag",
+    "tags",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=tags,
+    help="Only runs with this tag; repeatable.",
 )
 
 
@@ -45,14 +49,6 @@ def store_of(given: Mapping[str, Any]) -> Store:
         return Store(uri)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--store") from error
-
-
-def tags_of(pairs: Iterable[str]) -> dict[str, str]:
-    """Return the tags that were asked for; UsageError for what is no ``KEY=VALUE``."""
-    try:
-        return tags.tags_of(pairs)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--tag") from error
 
 
 def moment(text: str, flag: str) -> datetime:

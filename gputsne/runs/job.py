@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gputsne.base import deadline
 from gputsne.base.errors import DeadlineExceeded
@@ -28,6 +28,9 @@ from gputsne.provenance.run import new_id
 from gputsne.runs.nonfinite import nonfinite_as_bad_input
 from gputsne.runs.reading import Points, read_points
 from gputsne.runs.streams import STANDARD, Source, flows, map_suffix, opened, send
+
+if TYPE_CHECKING:
+    from gputsne.runs.keeping import Keeping
 
 __all__ = ["Job", "Report", "Request", "View", "write_points"]
 
@@ -86,6 +89,8 @@ class Request:
         Deadline, from the start of the job.
     score : bool
         Whether to measure neighbours kept and trustworthiness.
+    keeping : Keeping or None
+        The store that the run goes to.
     """
 
     sources: tuple[Path, ...]
@@ -104,6 +109,7 @@ class Request:
     replicas: int = 1
     seconds: float | None = None
     score: bool = False
+    keeping: Keeping | None = None
 
 
 @dataclass(frozen=True)
@@ -186,6 +192,8 @@ class Job:
                     outcome = _and_failed(
                         outcome, f"no run record was written: {described(raised)}"
                     )
+            if self.request.keeping is not None and self.request.keeping.begun is not None:
+                outcome, error = self._keep(self.request.keeping, outcome, error)
         return Report(outcome, told, error, tuple(self.written))
 
     def _record(self, path: Path, outcome: Outcome) -> None:
@@ -195,8 +203,24 @@ class Job:
         except KeyboardInterrupt:
             self._told(outcome).write(path)
 
+    def _keep(
+        self, keeping: Keeping, outcome: Outcome, error: BaseException | None
+    ) -> tuple[Outcome, BaseException | None]:
+        """Store the run, whole or not at all; return how the job ends with that."""
+        try:
+            keeping.keep(self._told(outcome, hashed=True), self)
+        except BaseException as raised:
+            ended = outcome_of(raised) or Outcome(FAILED, described(raised))
+            said = f"the run was not stored: {ended.message}"
+            if outcome.exit_code == DONE_OUTCOME.exit_code:
+                return Outcome(ended.exit_code, said), error or raised
+            return _and_failed(outcome, said), error or raised
+        return outcome, error
+
     def _do(self, stack: ExitStack) -> Outcome:
         request = self.request
+        if request.keeping is not None:
+            request.keeping.begin(self._told(DONE_OUTCOME))
         cut: BaseException | None = None
         failures: list[str] = []
         try:

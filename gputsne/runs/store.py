@@ -475,6 +475,21 @@ class Store:
         """
         self._attempts.begin(_record_of(run))
 
+    def end(self, id: str) -> None:
+        """Take back what `begin` noted: a run has ended that is not stored under that id.
+
+        Parameters
+        ----------
+        id : str
+            Of the run as it was noted.
+
+        Raises
+        ------
+        ValueError
+            It is no id.
+        """
+        self._attempts.end(check_id(id))
+
     def unfinished(self) -> tuple[Attempt, ...]:
         """Return runs that have begun and were never stored: they run still, or were killed.
 

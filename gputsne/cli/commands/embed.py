@@ -6,6 +6,7 @@ work itself is gputsne.runs.job's.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from gputsne.cli.options import (
 from gputsne.cli.output import output_of, summary
 from gputsne.cli.parameters import elsewhere, parameter_options, tsne_parameters
 from gputsne.cli.plots import plot_options, style_of, views
+from gputsne.cli.storing import keep_options, keeping_of, replay_of, with_store
 from gputsne.cli.targets import (
     check_inputs,
     check_map,
@@ -52,6 +54,8 @@ Examples:
   zcat points.csv.gz | gputsne embed - -o - > map.csv
   gputsne embed big.npy -o map.npy --perplexity 30 --perplexity 300 --deadline 600 \\
       --memory-limit 8G --run-record run.json
+  gputsne embed points.csv -o map.csv --store nightly --keep-input
+  gputsne embed --replay production --store nightly -o again.npy
 
 IN may be npy, npz, csv, tsv, csv.gz, parquet or h5ad, or - for standard input; OUT parquet, csv or
 npy, or - for standard output. Several IN are read as one table. Columns of OUT: id (with --id), x,
@@ -64,11 +68,14 @@ the exit code is 5 or 130 and a line on standard error says so. A deadline keeps
 too; Ctrl-C leaves them out. The deadline is looked at after each iteration, before them after each
 stage and block of rows. SIGTERM and SIGHUP are treated as Ctrl-C. A plot or model that can't be
 written takes nothing else along: the exit code is 1.
+
+With --store the run is in the store with its status, however it ends, whole or not at all; one that
+is killed outright leaves a note, which gputsne runs shows. docs/runs.md tells of stores.
 """
 
 
 @click.command(cls=Command, examples=EXAMPLES, elsewhere=elsewhere)
-@click.argument("sources", metavar="IN...", type=PATH, nargs=-1, required=True)
+@click.argument("sources", metavar="IN...", type=PATH, nargs=-1)
 @options(
     "Output",
     *output_options,
@@ -86,6 +93,7 @@ written takes nothing else along: the exit code is 1.
     ),
 )
 @options("Record", *record_options)
+@options("Store", *keep_options)
 @options("Plots", *plot_options)
 @input_options("kept beside the map, colours plots")
 @parameter_options
@@ -95,6 +103,9 @@ written takes nothing else along: the exit code is 1.
 def embed(ctx: click.Context, /, sources: tuple[Path, ...], output: Path, **given: Any) -> None:
     """Map the rows of the table IN, write the map to OUT."""
     sources, output = tuple(map(named, sources)), named(output)
+    again = replay_of(ctx, given, sources, ctx.with_resource(ExitStack()))
+    if again is not None:
+        sources, given = again.sources, again.given
     plots, model, run_record = given["plots"], given["model"], given["run_record"]
     targets = [output, *plots, *filter(None, (model, run_record))]
     shell = output_of(ctx, given, aside=any(map(is_standard_output, targets)))
@@ -108,10 +119,13 @@ def embed(ctx: click.Context, /, sources: tuple[Path, ...], output: Path, **give
     check_model(model)
     style = style_of(given, sources[0])
     parameters = tsne_parameters(given)
+    if again is not None:
+        parameters = again.with_options(ctx, parameters)
     check_parameters(parameters)
     check_device(parameters)
     if given["score"] and parameters.get("metric") == "precomputed":
         raise click.BadParameter("distances have no features to score", param_hint="--score")
+    keeping = keeping_of(given, style)
     job = Job(
         Request(
             sources,
@@ -130,13 +144,16 @@ def embed(ctx: click.Context, /, sources: tuple[Path, ...], output: Path, **give
             replicas=given["replicas"] or 1,
             seconds=given["deadline"],
             score=given["score"],
+            keeping=keeping,
         ),
         shell.note,
     )
     report = job.run()
     if report.written:
-        files = ", ".join(report.written)
-        shell.result(f"written       {files}\n{summary(report.facts)}", report.facts)
+        said = f"written       {', '.join(report.written)}\n{summary(report.facts)}"
+        shell.result(*with_store(said, report.facts, report.run, keeping, again))
+    elif keeping is not None and keeping.stored is not None:
+        shell.note(f"the run is stored as {keeping.stored}, without a map")
     if report.error is not None and exit_for(report.error) is None:
         raise report.error
     if report.outcome.exit_code:

@@ -13,7 +13,7 @@ from gputsne.cli.errors import Exit
 from gputsne.cli.maps import in_columns
 from gputsne.cli.options import PATH, Command, option, options, print_options
 from gputsne.cli.output import output_of, seconds
-from gputsne.cli.stores import since_option, store_of, store_option, tag_option, tags_of
+from gputsne.cli.stores import since_option, store_of, store_option, tag_option
 from gputsne.cli.targets import no_dash
 from gputsne.provenance.outcome import FAILED, Outcome, shown
 from gputsne.provenance.plain import sha256_file
@@ -39,7 +39,7 @@ Examples:
 def ls(ctx: click.Context, /, **given: Any) -> None:
     """List runs, oldest first, with the refs that stand for them."""
     shell = output_of(ctx, given, needed=True)
-    store, tags, since = store_of(given), tags_of(given["tags"]), given["since"]
+    store, tags, since = store_of(given), given["tags"], given["since"]
     found = store.list(since=since, status=given["status"], **tags)
     named: dict[str, list[str]] = {}
     for ref, id in store.refs().items():

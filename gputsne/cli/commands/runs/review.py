@@ -12,7 +12,7 @@ from gputsne.cli.commands.runs.look import attempts_of
 from gputsne.cli.maps import in_columns
 from gputsne.cli.options import PATH, Command, option, options, print_options
 from gputsne.cli.output import output_of, seconds
-from gputsne.cli.stores import moment, since_option, store_of, store_option, tag_option, tags_of
+from gputsne.cli.stores import moment, since_option, store_of, store_option, tag_option
 from gputsne.cli.targets import check_targets, no_dash
 from gputsne.provenance.outcome import shown
 
@@ -41,7 +41,7 @@ Examples:
 def summary(ctx: click.Context, /, **given: Any) -> None:
     """Review a time: success rate, drift, cost, and the versions that were in use."""
     shell = output_of(ctx, given, needed=True)
-    store, tags = store_of(given), tags_of(given["tags"])
+    store, tags = store_of(given), given["tags"]
     from gputsne.runs import review
 
     found = store.list(since=given["since"], **tags)
@@ -99,7 +99,7 @@ Examples:
 def cost(ctx: click.Context, /, **given: Any) -> None:
     """Add up what runs cost: hours times --price-per-hour of embed times replicas."""
     shell = output_of(ctx, given, needed=True)
-    store, tags = store_of(given), tags_of(given["tags"])
+    store, tags = store_of(given), given["tags"]
     from gputsne.runs.review import cost_by
 
     found = store.list(since=given["since"], **tags)
