@@ -20,6 +20,7 @@ from gputsne.engine.mesh import ORDER
 from gputsne.engine.optimize import Result
 from gputsne.model import persistence, pipeline
 from gputsne.model.callbacks import told_of_fit
+from gputsne.model.checkpoint import Checkpoint, peek
 from gputsne.model.fitted import FittedMap
 from gputsne.model.foreign import OPTIMIZE, PARAMETERS, TRANSFORM, explain, explains_names
 from gputsne.model.input import matrix_of
@@ -117,7 +118,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         in Python's sense ends the run. Functions of three arguments are called as openTSNE does,
         with (iteration, KL, map). An object may have the methods ``start(model)``, called before
         anything is computed, and ``finish(model)``, called last, whatever ended the fit or
-        ``optimize``; ``gputsne.callbacks`` has some that write fits down in MLflow and its like.
+        ``optimize``; ``gputsne.callbacks`` has some that write fits down in MLflow and its like,
+        and ``Checkpoint``, which keeps the fit in a file.
     callbacks_every : int, default 50
         See above.
     random_state : int, RandomState, Generator or None
@@ -459,15 +461,86 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
             There is no such file, or it can't be read.
         """
         parameters, fit, palette, run = persistence.read(path, device)
-        known = cls._get_param_names()
-        model = cls(**{name: value for name, value in parameters.items() if name in known})
-        for name, value in parameters.items():  # those, too, that a subclass chooses itself
-            setattr(model, name, value)
+        model = cls._with(parameters)
         model._keep(fit)
         if run is not None:
             model._run = run
         if palette:
             model.palette_ = palette
+        return model
+
+    @classmethod
+    def resume(
+        cls,
+        path: str | Path,
+        *,
+        minutes: float = 10.0,
+        keep: bool = False,
+        callbacks: Any = None,
+        callbacks_every: int = 50,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        memory_limit: int | str | None = None,
+    ) -> Self:
+        """Go on with a fit of which ``gputsne.callbacks.Checkpoint`` left a file; needs no data.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file; it goes on being written, and is removed at the end.
+        minutes : float, default 10
+            Between two writings, as of ``Checkpoint``.
+        keep : bool, default False
+            Whether the files stay when the map is finished.
+        callbacks : callable, list of callable or None
+            As of ``TSNE``; like all that follow, it isn't in the file.
+        callbacks_every : int, default 50
+            Iterations between two calls.
+        n_jobs : int or None
+            Threads; the map doesn't depend on them.
+        verbose : int, default 0
+            Above 0: a progress bar on stderr.
+        memory_limit : int, str or None
+            Bytes the fit may take.
+
+        Returns
+        -------
+        TSNE
+            Fitted, with the bytes of a fit that was never interrupted.
+
+        Raises
+        ------
+        ValueError
+            The file is no checkpoint, is damaged, or was written by another version of gputsne,
+            numpy or scipy, or on another device; the message says which.
+        OSError
+            There is no such file, or it can't be read.
+        FitInterrupted
+            On Ctrl-C; the file has it.
+        """
+        checkpoint = Checkpoint(path, minutes, resume=True, keep=keep)
+        model = cls._with(peek(checkpoint).parameters)
+        model.set_params(
+            callbacks=callbacks,
+            callbacks_every=callbacks_every,
+            n_jobs=n_jobs,
+            verbose=verbose,
+            memory_limit=memory_limit,
+        )
+        given = {row.name: getattr(model, row.name) for row in TABLE}
+        params = Parameters.of(given)
+        every = [callbacks] if callable(callbacks) else list(callbacks or ())
+        with told_of_fit(callbacks, model):
+            pipeline.run(None, replace(params, callbacks=[checkpoint, *every]), model._keep)
+        return model
+
+    @classmethod
+    def _with(cls, parameters: dict[str, Any]) -> Self:
+        """Return an estimator with the parameters that a file holds."""
+        known = cls._get_param_names()
+        model = cls(**{name: value for name, value in parameters.items() if name in known})
+        for name, value in parameters.items():  # those, too, that a subclass chooses itself
+            setattr(model, name, value)
         return model
 
     def set_params(self, **params: Any) -> Self:

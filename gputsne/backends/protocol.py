@@ -302,6 +302,10 @@ class Ops(ABC):
         """Return the rows ``order`` of an array, or each ``step``-th; of 4-byte elements."""
         return np.ascontiguousarray(a[::step]) if order is None else a[order]
 
+    def duplicate(self, a: Array) -> Array:
+        """Return a copy that lies where the array does; of 4-byte elements."""
+        return a.copy()
+
     def scatter(self, a: Array, order: IntArray) -> Array:
         """Return an array whose row ``order[i]`` is row i of ``a``; undoes ``take``."""
         out = np.empty_like(a)

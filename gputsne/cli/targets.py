@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -121,6 +122,24 @@ def no_dash(paths: Iterable[tuple[str, Path | None]]) -> None:
         if path == STANDARD:
             said = "only IN and OUT may be -; name a file, or /dev/stdout"
             raise click.BadParameter(said, param_hint=flag)
+
+
+def checkpoint_of(given: Mapping[str, Any]) -> tuple[Path, ...]:
+    """Return the files of ``--checkpoint``; raise UsageError for options that don't go together."""
+    path = given["checkpoint"]
+    if path is None:
+        for name, flag in (("resume", "--resume"), ("checkpoint_every", "--checkpoint-every")):
+            if given[name]:
+                raise click.BadParameter("has no effect without --checkpoint", param_hint=flag)
+        return ()
+    if path == STANDARD or is_stream(path):
+        raise click.BadParameter(f"{shown(path)} is no file", param_hint="--checkpoint")
+    if path.exists() and not given["resume"]:
+        raise click.BadParameter(
+            f"{shown(path)} is there already; add --resume to go on from it, or remove it",
+            param_hint="--checkpoint",
+        )
+    return path, path.with_name(f"{path.name}.state")
 
 
 def label_file(labels: str | None) -> Path | None:

@@ -14,7 +14,7 @@ import numpy as np
 from gputsne.backends import Ops
 from gputsne.base.types import FloatArray, Mesh
 from gputsne.engine import mesh as meshes
-from gputsne.engine.kept import SHRINK, MeshRecord
+from gputsne.engine.kept import SHRINK, MeshRecord, Pace
 
 __all__ = ["Field"]
 
@@ -51,6 +51,8 @@ class Field:
         The mesh of the run that this one continues; taken up where it still suits the map.
     pairs : bool
         Whether the forces may be the mean over two meshes; else one is made finer instead.
+    pace : Pace or None
+        Where that run's field stood, for one that stopped between two iterations.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Field:
         max_nodes: int | None = None,
         before: MeshRecord | None = None,
         pairs: bool = True,
+        pace: Pace | None = None,
     ) -> None:
         self.ops, self.dof, self.method, self.max_nodes = ops, float(dof), method, max_nodes
         self.pairs = pairs
@@ -89,6 +92,27 @@ class Field:
         self.burden = 0.0 if before is None else before.burden
         self.since = CHECK_EVERY if before is None else before.since
         self.clean_at = 0.0 if before is None else before.clean_at
+        self.goes_on = before is not None or pace is not None  # with the forces of that run
+        if pace is not None:
+            self._take_up(pace)
+
+    @property
+    def pace(self) -> Pace:
+        """Where the field stands between two readings of the extent."""
+        seen = None if self._seen is None else tuple(map(float, self._seen))
+        return Pace(self._mesh_interval, self._evaluations, seen, self.summed)
+
+    def _take_up(self, pace: Pace) -> None:
+        """Stand where an earlier run's field stood; its mesh may serve some more evaluations."""
+        self._mesh_interval, self._evaluations = pace.interval, pace.evaluations
+        self._seen = None if pace.seen is None else list(pace.seen)
+        self.summed = pace.summed
+        if self.before is not None and not self.summed:
+            before = self.before
+            self.mesh = meshes.of_shape(
+                before.fft_shape, before.h, self.dof, coarsened=before.coarsened
+            )
+            self.center = before.center
 
     def is_exact(self, n: int, c: int) -> bool:
         """Tell whether the sums of ``n`` points are taken by definition, as the map stands."""

@@ -6,6 +6,7 @@ docs/mesh.md.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, SupportsFloat
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from gputsne.base.types import Affinities, FloatArray, IntArray, State, StepParams
 from gputsne.engine.field import Field
+from gputsne.engine.kept import History, Standing, record_of
 
 __all__ = ["Engine"]
 
@@ -39,9 +41,13 @@ class Engine:
         Where to start; copied.
     field : Field
         Repulsion.
+    order : array, shape (n,), int32, optional
+        The order in memory of a run that this one continues; else the engine chooses.
     """
 
-    def __init__(self, P: Affinities, state: State, field: Field) -> None:
+    def __init__(
+        self, P: Affinities, state: State, field: Field, order: IntArray | None = None
+    ) -> None:
         self.P, self.field, self.ops = field.ops.hold(P), field, field.ops
         self.iteration = state.iteration
         xp = self.ops.xp
@@ -60,7 +66,9 @@ class Engine:
         # Identity token, part of the key of captured CUDA graphs: replaced whenever P or an array
         # of the state is.
         self._arrays = object()
-        if state.iteration > REORDER_AT[0]:
+        if order is not None:
+            self._put_in(self.ops.xp.asarray(order))
+        elif state.iteration > REORDER_AT[0]:
             self.reorder()
 
     @property
@@ -164,8 +172,10 @@ class Engine:
         """Put points and P in Morton order of the map, where the backend gains by it."""
         if len(self.Y) < self.ops.relabel_from:
             return
+        self._put_in(self.ops.order_of(self.ops.curve(self.Y, self.ops.extent(self.Y))))
+
+    def _put_in(self, order: IntArray) -> None:
         ops = self.ops
-        order = ops.order_of(ops.curve(self.Y, ops.extent(self.Y)))
         self.P = ops.reorder(self.P, order)
         self.Y, self.velocity, self.gains = (
             ops.take(a, order) for a in (self.Y, self.velocity, self.gains)
@@ -190,3 +200,22 @@ class Engine:
         """Return a copy of the state."""
         Y, velocity, gains = (self._callers(a) for a in (self.Y, self.velocity, self.gains))
         return State(Y, velocity, gains, self.iteration)
+
+    def copied(self, history: History) -> Callable[[], Standing]:
+        """Copy the state where it lies; what is returned brings it to main memory, at any time.
+
+        Between two iterations, before anything is evaluated. ``history`` is handed on.
+        """
+        ops, order, iteration = self.ops, self._order, self.iteration
+        arrays = [ops.duplicate(a) for a in (self.Y, self.velocity, self.gains)]
+        mesh, pace = record_of(self.field), self.field.pace
+
+        def standing() -> Standing:
+            Y, velocity, gains = (
+                ops.host(a if order is None else ops.scatter(a, order)) for a in arrays
+            )
+            there: Any = ops.host
+            places = None if order is None else there(order)
+            return Standing(State(Y, velocity, gains, iteration), history, mesh, pace, places)
+
+        return standing

@@ -1,4 +1,4 @@
-"""The mesh of a map as plain numbers: with it a saved run goes on to the bytes of an unsaved one.
+"""A run between two iterations as plain numbers, from which it goes on as if it had never stopped.
 
 Which mesh a map gets depends on the one it had: it is kept until it is too small or too coarse.
 """
@@ -9,10 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from gputsne.base.types import IntArray, State
+
 if TYPE_CHECKING:
     from gputsne.engine.field import Field
 
-__all__ = ["MeshRecord", "record_of"]
+__all__ = ["History", "MeshRecord", "Pace", "Standing", "record_of"]
+
+History = tuple[tuple[int, float], ...]
 
 SHRINK = 0.6  # a mesh is replaced when the map needs less than this share of one of its axes
 
@@ -61,6 +65,53 @@ class MeshRecord:
         return self.h == h and all(
             a >= SHRINK * b for a, b in zip(need, self.fft_shape, strict=True)
         )
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Where a field stands between two readings of the map's extent.
+
+    Attributes
+    ----------
+    interval : int
+        Evaluations from the last reading to the next.
+    evaluations : int
+        Those that were.
+    seen : tuple of float or None
+        The map's spans when it was last read, map units.
+    summed : bool
+        Whether the map is summed by definition for the time being.
+    """
+
+    interval: int
+    evaluations: int
+    seen: tuple[float, ...] | None
+    summed: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """A map between two iterations: all that decides the next ones, in main memory.
+
+    Attributes
+    ----------
+    state : State
+        In the caller's order.
+    history : tuple of (int, float)
+        Iteration and KL so far.
+    mesh : MeshRecord or None
+        None where there never was one.
+    pace : Pace
+        Of the field.
+    order : array, shape (n,), int32, or None
+        The caller's row at each place of memory; sums on a GPU depend on it. None: their own order.
+    """
+
+    state: State
+    history: History
+    mesh: MeshRecord | None
+    pace: Pace
+    order: IntArray | None = None
 
 
 def record_of(field: Field, *, ahead: bool = False) -> MeshRecord | None:

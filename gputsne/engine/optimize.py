@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,10 @@ import numpy as np
 from gputsne.base import deadline
 from gputsne.base.errors import FitInterrupted
 from gputsne.base.messages import warn_user
-from gputsne.base.types import Affinities, FloatArray, Progress, State
+from gputsne.base.types import Affinities, FloatArray, IntArray, Progress, State
 from gputsne.engine.field import Field
 from gputsne.engine.iteration import Engine
-from gputsne.engine.kept import MeshRecord, record_of
+from gputsne.engine.kept import History, MeshRecord, Standing, record_of
 from gputsne.engine.schedule import Schedule
 
 __all__ = ["Result", "initial_state", "optimize", "separate_coincident"]
@@ -27,7 +28,8 @@ FIRST_SD = 1e-4  # of a map whose points all coincide
 STOP_SHARE = 1.0 / 5000.0  # Belkina et al. 2019: stop when an iteration gains less than KL / 5000
 
 Callback = Callable[[Progress], Any]
-History = tuple[tuple[int, float], ...]
+# Called with what copies the state, and is to be called at once or never.
+Aside = Callable[[Callable[[], Callable[[], Standing]]], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +139,8 @@ def optimize(
     report: Callable[[int, float], None] | None = None,
     history: Sequence[tuple[int, float]] = (),
     keep: Callable[[Result], None] | None = None,
+    aside: Aside | None = None,
+    order: IntArray | None = None,
 ) -> Result:
     """Run the schedule from ``start.iteration`` to ``schedule.max_iter``.
 
@@ -164,6 +168,11 @@ def optimize(
         KL values of earlier iterations; the result's history begins with them.
     keep : callable or None
         Called with the result so far before callbacks are, which may raise, and with the last.
+    aside : callable or None
+        Offered the state after an iteration, of which nothing has been evaluated yet: called with
+        a function that copies it and returns another, which brings the copy to main memory.
+    order : array, shape (n,), int32, or None
+        Order in memory of a run that stopped between two iterations, for ``start`` of its state.
 
     Returns
     -------
@@ -185,8 +194,8 @@ def optimize(
     if start.iteration == 0 and schedule.max_iter > 0:
         _check_start(start.Y)
         start = replace(start, Y=separate_coincident(start.Y))
-    engine, curve = Engine(P, start, field), list(history)
-    if start.iteration > 0 and field.before is not None:
+    engine, curve = Engine(P, start, field, order), list(history)
+    if start.iteration > 0 and field.goes_on:
         engine.go_on(schedule(start.iteration - 1))
     kl, stopped = float("nan"), ""
     try:
@@ -199,6 +208,8 @@ def optimize(
             # depend, in its last bits, on when it is looked at.
             if done % HISTORY_EVERY == 0:
                 engine.recentre()
+            if aside is not None and not measured:
+                aside(partial(engine.copied, tuple(curve)))
             if measured or called:
                 kl = _finite_kl(engine)
             if measured:

@@ -1,7 +1,8 @@
 """Callbacks as the loop calls them: a tuple of functions of one ``Progress``.
 
 openTSNE's functions of three arguments are wrapped. Callbacks that have methods ``start(model)``
-and ``finish(model)`` are told of the fit around the loop, too.
+and ``finish(model)`` are told of the fit around the loop, too. A ``Checkpoint`` among them isn't
+called: the fit itself asks it.
 """
 
 from __future__ import annotations
@@ -14,9 +15,13 @@ from typing import Any
 from gputsne.base.messages import warn_user
 from gputsne.base.types import Progress
 
-__all__ = ["Callback", "as_callbacks", "told_of_fit"]
+__all__ = ["Callback", "Keeper", "as_callbacks", "keeper_of", "told_of_fit"]
 
 Callback = Callable[[Progress], Any]
+
+
+class Keeper:
+    """What is given as a callback, and keeps a fit between any two iterations."""
 
 
 def as_callbacks(given: Any) -> tuple[Callback, ...]:
@@ -30,14 +35,14 @@ def as_callbacks(given: Any) -> tuple[Callback, ...]:
     Returns
     -------
     tuple of callable
-        Empty for None.
+        Empty for None; without a ``Keeper``.
 
     Raises
     ------
     TypeError
         For what can't be called, takes other arguments, or can be gone through only once.
     """
-    if given is None:
+    if given is None or isinstance(given, Keeper):
         return ()
     if callable(given):
         return (_of_one_argument(given),)
@@ -51,7 +56,22 @@ def as_callbacks(given: Any) -> tuple[Callback, ...]:
     for one in given:
         if not callable(one):
             raise TypeError(f"callbacks holds {one!r}, which can't be called")
-    return tuple(_of_one_argument(one) for one in given)
+    return tuple(_of_one_argument(one) for one in given if not isinstance(one, Keeper))
+
+
+def keeper_of(given: Any) -> Keeper | None:
+    """Return the one ``Keeper`` among what the user gave as ``callbacks``.
+
+    Raises
+    ------
+    ValueError
+        There are several.
+    """
+    every = [] if given is None or callable(given) else given
+    found = [one for one in ([given] if callable(given) else every) if isinstance(one, Keeper)]
+    if len(found) > 1:
+        raise ValueError(f"callbacks holds {len(found)} checkpoints: {found!r}; give one")
+    return found[0] if found else None
 
 
 @contextmanager

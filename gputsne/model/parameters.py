@@ -15,7 +15,7 @@ from gputsne.backends import devices_with_memory
 from gputsne.base.messages import warn_user
 from gputsne.base.parameter_table import BY_NAME, CONDITIONS, TABLE, Bytes
 from gputsne.engine.schedule import PACE, Schedule
-from gputsne.model.callbacks import Callback, as_callbacks
+from gputsne.model.callbacks import Callback, as_callbacks, keeper_of
 from gputsne.model.foreign import METRICS
 from gputsne.neighbors import metric_for
 
@@ -73,6 +73,7 @@ class Parameters:
         for row in TABLE:
             row.kind.check(row.name, getattr(params, row.name))
         as_callbacks(params.callbacks)
+        keeper_of(params.callbacks)
         params._check_metric()
         params._check_effects()
         params._check_schedule()
@@ -166,6 +167,11 @@ class Parameters:
     def all_callbacks(self) -> tuple[Callback, ...]:
         """Return the callbacks as a tuple; one alone may be given without a list."""
         return as_callbacks(self.callbacks)
+
+    @property
+    def checkpoint(self) -> Any:
+        """Return the ``Checkpoint`` among the callbacks; None without one."""
+        return keeper_of(self.callbacks)
 
     @property
     def may_use_gpu(self) -> bool:

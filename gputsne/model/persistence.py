@@ -29,7 +29,7 @@ from gputsne.model.records import Fit, Prepared, read_only
 from gputsne.preparation import Preparation
 from gputsne.provenance import Run
 
-__all__ = ["Saved", "read", "write"]
+__all__ = ["Saved", "check_kept", "mesh_of", "opened", "read", "state_of", "write"]
 
 # Functions and how often they are called, a graph that is in P already, and what another machine
 # has more or less of.
@@ -49,8 +49,12 @@ def write(
     affinities: bool = False,
     palette: Mapping[str, str] | None = None,
     run: Run | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a fit that has a map, its record, and the colours of labels; see ``TSNE.save``."""
+    """Write a fit that has a map, its record, and the colours of labels; see ``TSNE.save``.
+
+    ``more`` is kept for whoever reads the file by ``opened``.
+    """
     path = path_of(path)
     result, prepared = fit.result, fit.prepared
     if result is None:
@@ -73,6 +77,7 @@ def write(
         "device": fit.device,
         "palette": _filed_palette(palette or {}),
         "run": None if run is None else run.to_dict(),
+        "more": dict(more or {}),
     }
     if prepared.rows is not None and prepared.preparation is not None:
         arrays["rows"] = prepared.rows
@@ -81,6 +86,11 @@ def write(
         arrays |= {f"P.{name}": getattr(fit.P, name) for name in EDGES}
         meta["unreached"] = fit.P.unreached
     storage.write(path, meta, arrays)
+
+
+def check_kept(params: Parameters) -> None:
+    """Raise ValueError, naming it, for a parameter that a file can't hold."""
+    _kept_parameters(params, {})
 
 
 def _filed_palette(palette: Any) -> list[list[str]]:
@@ -153,19 +163,24 @@ class Saved(NamedTuple):
 
 def read(path: str | Path, device: str | None = None) -> Saved:
     """Return the estimator's parameters and the fit that a file holds; see ``TSNE.load``."""
+    return opened(path, device)[0]
+
+
+def opened(path: str | Path, device: str | None = None) -> tuple[Saved, dict[str, Any]]:
+    """Return what ``read`` does, and what ``write`` was given as ``more``."""
     path = path_of(path)
     if device is not None and device not in DEVICES:
         raise ValueError(f"device={device!r} is none of {', '.join(map(repr, DEVICES))}")
     meta, arrays = storage.read(path)
     try:
-        return _restored(meta, arrays, device)
+        return _restored(meta, arrays, device), dict(meta.get("more", {}))
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as e:
         raise ValueError(f"{path} is no complete model of gputsne: {e!r}") from e
 
 
 def _restored(meta: dict[str, Any], arrays: dict[str, Array], device: str | None) -> Saved:
     given, params = _parameters(meta, arrays, device)
-    state = _state(meta, arrays, params.n_components)
+    state = state_of(meta, arrays, params.n_components)
     n = len(state.Y)
     prepared = _prepared(meta, arrays, n)
     if (prepared.rows is None) != params.has_no_rows:
@@ -223,7 +238,8 @@ def _parameters(
     return given, params.snapshot()
 
 
-def _state(meta: dict[str, Any], arrays: dict[str, Array], c: int) -> State:
+def state_of(meta: dict[str, Any], arrays: dict[str, Array], c: int) -> State:
+    """Return an optimiser's state of ``c`` axes, checked; raise ValueError or KeyError."""
     Y, velocity, gains = (arrays[f"state.{name}"] for name in STATE)
     for name, array in zip(STATE, (Y, velocity, gains), strict=True):
         if array.dtype != np.float32 or array.shape != Y.shape or array.shape[1:] != (c,):
@@ -306,11 +322,12 @@ def _result(meta: dict[str, Any], state: State, params: Parameters) -> Result:
         dof,
         _positive(meta.get("learning_rate", first.learning_rate)),
         bool(meta.get("exact", mesh is None)),
-        None if mesh is None else _mesh(mesh, state.Y.shape[1]),
+        None if mesh is None else mesh_of(mesh, state.Y.shape[1]),
     )
 
 
-def _mesh(told: dict[str, Any], c: int) -> MeshRecord:
+def mesh_of(told: dict[str, Any], c: int) -> MeshRecord:
+    """Return a mesh of ``c`` axes from its attributes, checked; raise ValueError or KeyError."""
     told = {FORMERLY.get(name, name): value for name, value in told.items()}
     center = tuple(float(x) for x in told["center"])
     fft_shape = tuple(_count(m) for m in told["fft_shape"])

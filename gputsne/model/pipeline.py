@@ -7,32 +7,35 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from gputsne import affinities, initial, neighbors, preparation
+from gputsne import initial
 from gputsne.backends import Choice, Ops, choose
 from gputsne.base.arrays import device_index
 from gputsne.base.errors import FitInterrupted
 from gputsne.base.messages import warn_user
 from gputsne.base.random import Seeds
-from gputsne.base.types import Affinities, FloatArray, KNNGraph, State
+from gputsne.base.types import Affinities, KNNGraph
 from gputsne.engine.field import CHECK_EVERY, Field
-from gputsne.engine.kept import MeshRecord
+from gputsne.engine.kept import MeshRecord, Pace
 from gputsne.engine.optimize import Result, initial_state, optimize
 from gputsne.engine.schedule import Schedule
 from gputsne.model.about import About
+from gputsne.model.fingerprint import data_hash
 from gputsne.model.fitted import max_nodes, rechoose
+from gputsne.model.keeping import Further, Keeping
 from gputsne.model.parameters import Parameters
 from gputsne.model.progress import StageTimer
 from gputsne.model.records import Fit, read_only
+from gputsne.model.similarities import given, graph_of, searched
 from gputsne.model.stages import Stages
-from gputsne.planning import memory as planning
 
 __all__ = ["Changes", "field_of", "resume", "run", "search"]
 
 
 def run(X: Any, params: Parameters, keep: Callable[[Fit], None]) -> None:
-    """Run all stages; ``keep`` gets the fit as far as it came, whatever ends it."""
+    """Run all stages; ``keep`` gets the fit as far as it came, whatever ends it.
+
+    X is None where a checkpoint is gone on from that has all of it.
+    """
     choice = backend_of(choose(params.device, params.n_jobs), params)
     timer = StageTimer(params.verbose)
     fit = Fit(params.snapshot(), choice.device, choice.reason)
@@ -41,7 +44,7 @@ def run(X: Any, params: Parameters, keep: Callable[[Fit], None]) -> None:
     with about.kept(stages.so_far, keep):
         try:
             with stages.at_work(device_index(X)):
-                _run(X, stages)
+                _kept(X, stages)
         except FitInterrupted:
             raise
         except KeyboardInterrupt as error:
@@ -63,13 +66,27 @@ def search(X: Any, params: Parameters) -> KNNGraph:
     timer = StageTimer(params.verbose)
     stages = Stages(params, choice.ops, timer, Fit(params.snapshot(), choice.device, choice.reason))
     with stages.at_work(device_index(X)):
-        return _graph(X, stages, Seeds.of(params.random_state))
+        return graph_of(X, stages, Seeds.of(params.random_state))
 
 
-def _run(X: Any, stages: Stages) -> None:
+def _kept(X: Any, stages: Stages) -> None:
+    """Run all stages, or those that a checkpoint leaves to be done; keep the fit while it runs."""
+    data = partial(_hash, X, stages.params)
+    with Keeping(stages.params, stages.fit.device, data) as kept:
+        if kept.further is None:
+            _run(X, stages, kept)
+        else:
+            _go_on(stages, kept.further, kept)
+
+
+def _hash(X: Any, params: Parameters) -> str:
+    return "" if X is None else data_hash(X, params)
+
+
+def _run(X: Any, stages: Stages, kept: Keeping) -> None:
     params, timer = stages.params, stages.timer
     seeds = Seeds.of(params.random_state)
-    P = _given(X, stages, seeds) if params.p_given else _searched(X, stages, seeds)
+    P = given(X, stages, seeds) if params.p_given else searched(X, stages, seeds)
     stages.update(P=read_only(P))
     with timer.stage("initial"):
         Y0 = initial.initial(
@@ -80,20 +97,44 @@ def _run(X: Any, stages: Stages) -> None:
             random_state=seeds.initial,
             ops=stages.ops,
         )
-    field = field_of(params, stages.ops, float(params.dof), others=stages.others)
-    _optimize(P, initial_state(Y0), field, params.schedule_for(P.n), stages)
+    dof = float(params.dof)
+    field = field_of(params, stages.ops, dof, others=stages.others)
+    schedule, start = params.schedule_for(P.n), initial_state(Y0)
+    first = Result(start, float("nan"), (), "", dof, schedule(0).learning_rate, exact=False)
+    _optimize(P, first, field, schedule, stages, kept)
+
+
+def _go_on(stages: Stages, further: Further, kept: Keeping) -> None:
+    """Do the rest of a run of which a checkpoint was left."""
+    fit, standing = further.fit, further.standing
+    P, first = fit.P, fit.result
+    if P is None or first is None:
+        raise ValueError("the checkpoint has no P")
+    stages.update(prepared=fit.prepared, P=P)
+    if stages.about is not None:
+        stages.about.told |= further.told
+    stages.timer.timings |= fit.timings
+    pace = None if standing is None else standing.pace
+    field = field_of(stages.params, stages.ops, first.dof, further.mesh, further.others, pace)
+    _optimize(P, first, field, further.schedule, stages, kept)
 
 
 def _optimize(
     P: Affinities,
-    start: State,
+    first: Result,
     field: Field,
     schedule: Schedule,
     stages: Stages,
-    history: tuple[tuple[int, float], ...] = (),
+    kept: Keeping,
 ) -> None:
-    """Run the loop; whatever ends it, the fit's record has the map so far."""
+    """Run the loop from a map, or from where ``kept`` found that the run stood after it.
+
+    Whatever ends it, the fit's record has the map so far.
+    """
     params = stages.params
+    kept.begin(stages, first, schedule)
+    standing = None if kept.further is None else kept.further.standing
+    start = first.state if standing is None else standing.state
 
     def keep(result: Result) -> None:
         result.state.Y.flags.writeable = False
@@ -109,187 +150,11 @@ def _optimize(
             callbacks_every=params.callbacks_every,
             stop=params.stop,
             report=report,
-            history=history,
+            history=first.history if standing is None else standing.history,
             keep=keep,
+            aside=kept.aside,
+            order=None if standing is None else standing.order,
         )
-
-
-def _prepare(X: Any, stages: Stages, seeds: Seeds) -> FloatArray:
-    """Prepare X; the rows are the model's own, since transform and save read them later."""
-    params = stages.params
-    metric = neighbors.metric_for(params.metric, params.metric_params)
-    with stages.timer.stage("prepare"):
-        rows, learned = preparation.prepare(
-            X,
-            scale=params.scale,
-            pca=params.pca,
-            impute=params.impute,
-            random_state=seeds.prepare,
-            recentre=not metric.origin_matters,
-            rescale=metric.scale_power is not None,
-            units_matter=metric.units_matter,
-            ops=stages.ops,
-            seen=None if stages.about is None else partial(stages.about.saw, X),
-        )
-        untouched = learned.factor == 1.0 and all(
-            part is None for part in (learned.fill, learned.mean, learned.scale, learned.components)
-        )
-        on_disk = isinstance(X, np.memmap) and not X.flags.writeable
-        if untouched and not on_disk and isinstance(rows, np.ndarray):
-            rows = rows.copy()
-            rows.flags.writeable = False
-    stages.prepared(rows=rows, preparation=learned)
-    return rows
-
-
-def _given(X: Any, stages: Stages, seeds: Seeds) -> Affinities:
-    """Return the P that was given: as X, or beside the rows as ``affinity``."""
-    params = stages.params
-    rows = None if params.has_no_rows else _prepare(X, stages, seeds)
-    given = X if rows is None else params.affinity
-    if not isinstance(given, Affinities):
-        given = neighbors.distance_matrix(given, "P")
-    n, d = (_points(given), _points(given)) if rows is None else rows.shape
-    _check_memory(n, d, 1, stages, getattr(given, "nnz", None))
-    with stages.timer.stage("affinities"):
-        P = affinities.precomputed(given)
-        if rows is None and stages.about is not None:
-            stages.about.saw_graph(given)
-    if rows is not None and P.n != len(rows):
-        raise ValueError(f"affinity is a P of {P.n} points, and X has {len(rows)} rows")
-    return P
-
-
-def _searched(X: Any, stages: Stages, seeds: Seeds) -> Affinities:
-    """Return P by way of a neighbour graph."""
-    params = stages.params
-    precomputed = isinstance(params.metric, str) and params.metric == "precomputed"
-    graph = _of_distances(X, stages) if precomputed else _graph(X, stages, seeds)
-    prepared = stages.prepared(recall=graph.recall, graph_source=graph.source)
-    with stages.timer.stage("affinities", graph.n):
-        given = {"perplexity": prepared.perplexity, "sigma": _sigma(stages)}
-        options = {name: given[name] for name in affinities.AFFINITIES[params.affinity].options}
-        return affinities.joint(graph, stages.ops, kind=params.affinity, **options)
-
-
-def _of_distances(X: Any, stages: Stages) -> KNNGraph:
-    """Return the graph that X, a matrix of distances, holds."""
-    params = stages.params
-    with stages.timer.stage("neighbors"):
-        X = neighbors.distance_matrix(X)
-        n = int(X.shape[0])
-        k: int | None = _neighbors_per_point(n, stages)
-        _check_memory(n, n, max(k or 1, 1), stages, getattr(X, "nnz", None))
-        if params.affinity_name != "perplexity" and hasattr(X, "tocsr"):
-            k = params.n_neighbors  # a graph that is brought has as many as it has
-        graph = neighbors.from_sparse_distances(X, k, ragged=True)
-        if stages.about is not None:
-            stages.about.saw_graph(X)
-    _check_reach(graph, stages)
-    return graph
-
-
-def _check_reach(graph: KNNGraph, stages: Stages) -> None:
-    """Raise where the neighbours that were brought are too few for what was asked."""
-    params = stages.params
-    if params.n_neighbors is not None and params.n_neighbors > graph.k:
-        raise ValueError(
-            f"n_neighbors={params.n_neighbors}, but the longest list that was brought holds "
-            f"{graph.k}: lower it, or leave it out to take all"
-        )
-    too_few = np.max(stages.fit.prepared.perplexity) > graph.k and graph.k < graph.n - 1
-    if params.affinity_name == "perplexity" and too_few:
-        raise ValueError(
-            f"perplexity={params.perplexity!r} can't be reached with the {graph.k} neighbors given:"
-            " lower it, or bring 3 * perplexity neighbours"
-        )
-
-
-def _graph(X: Any, stages: Stages, seeds: Seeds) -> KNNGraph:
-    """Prepare X and find its neighbours, or check those that were given."""
-    params, timer = stages.params, stages.timer
-    shape: tuple[Any, ...] = getattr(X, "shape", ())  # a sparse X is smaller than its shape tells
-    known = len(shape) == 2 and min(shape) > 0 and not hasattr(X, "tocsr")
-    k = _sized(shape[0], shape[1], stages) if known else 0  # before X is copied
-    rows = _prepare(X, stages, seeds)
-    n = len(rows)
-    if not known:
-        k = _sized(n, rows.shape[1], stages)
-    with timer.stage("neighbors", n) as report:
-        by = params.neighbors if isinstance(params.neighbors, str) else "auto"
-        if params.neighbors is not None and by == "auto":
-            graph = neighbors.from_user(params.neighbors, n, params.n_neighbors, ops=stages.ops)
-            _check_reach(graph, stages)
-            return graph
-        if k == 0:
-            none = np.empty((n, 0), np.int32)
-            return KNNGraph(none, none.astype(np.float32), source="single")
-        search: Any = neighbors.on_host
-        if stages.ops.searches:
-            search = partial(neighbors.on_device, ops=stages.ops, by=by)
-        elif by not in ("auto", "faiss"):
-            raise ValueError(
-                f"neighbors={by!r} is no graph; searches by name ('faiss-gpu', 'cuvs') are a "
-                f"GPU's, and this fit runs on device={stages.fit.device!r}: leave it out, or pass "
-                "what gputsne.knn returns"
-            )
-        found: KNNGraph = search(
-            rows,
-            k,
-            metric=params.metric,
-            metric_params=params.metric_params,
-            min_recall=params.min_recall,
-            n_jobs=stages.ops.n_jobs,
-            random_state=seeds.neighbors,
-            progress=report,
-        )
-        return found
-
-
-def _sigma(stages: Stages) -> float | None:
-    """Return sigma in the unit of the prepared rows: extreme data are rescaled on the way in."""
-    params, learned = stages.params, stages.fit.prepared.preparation
-    given = params.neighbors is not None and not isinstance(params.neighbors, str)
-    if params.sigma is None or learned is None or given:
-        return params.sigma
-    power = neighbors.metric_for(params.metric, params.metric_params).scale_power or 0
-    return params.sigma * float(learned.factor) ** power
-
-
-def _neighbors_per_point(n: int, stages: Stages) -> int:
-    params, perplexity = stages.params, stages.fit.prepared.perplexity
-    if params.affinity_name == "perplexity":
-        perplexity = params.perplexity_for(n)
-        stages.prepared(perplexity=perplexity)
-    return params.k_for(n, perplexity)
-
-
-def _sized(n: int, d: int, stages: Stages) -> int:
-    """Return the neighbours per point, and refuse what memory can't hold."""
-    k = _neighbors_per_point(n, stages)
-    _check_memory(n, d, max(k, 1), stages)
-    return k
-
-
-def _check_memory(n: int, d: int, k: int, stages: Stages, entries: int | None = None) -> None:
-    """Refuse what memory can't hold; ``entries`` are those of a sparse matrix that is given."""
-    if min(n, d) < 1:
-        return  # an error of its own
-    params = stages.params
-    pca = params.pca if isinstance(params.pca, int | np.integer) and params.pca > 0 else None
-    plan = planning.plan(
-        n, d, n_components=params.n_components, n_neighbors=k, pca=pca,
-        device=stages.fit.device, affinity_dtype=params.affinity_dtype, metric=params.metric,
-        affinity=params.affinity_name, init=params.init, entries=entries or None,
-    )  # fmt: skip
-    if plan.device_bytes > stages.ops.memory()[0]:
-        stages.ops.make_room()
-    plan.check(params.memory_limit, device_limit=stages.ops.memory()[0])
-    stages.others = plan.others
-
-
-def _points(P: Any) -> int:
-    return P.n if isinstance(P, Affinities) else int(P.shape[0])
 
 
 def backend_of(choice: Choice, params: Parameters) -> Choice:
@@ -299,11 +164,16 @@ def backend_of(choice: Choice, params: Parameters) -> Choice:
 
 
 def field_of(
-    params: Parameters, ops: Ops, dof: float, before: MeshRecord | None = None, others: int = 0
+    params: Parameters,
+    ops: Ops,
+    dof: float,
+    before: MeshRecord | None = None,
+    others: int = 0,
+    pace: Pace | None = None,
 ) -> Field:
     """Return the field of a map; its mesh stays within the memory that ``others`` leave."""
     nodes = max_nodes(params.n_components, ops, params.memory_limit, others)
-    return Field(ops, dof=dof, method=params.method, max_nodes=nodes, before=before)
+    return Field(ops, dof=dof, method=params.method, max_nodes=nodes, before=before, pace=pace)
 
 
 class Changes(NamedTuple):
@@ -343,4 +213,6 @@ def resume(
         before = replace(before, since=CHECK_EVERY)  # other forces: measure close pairs at once
     field = field_of(params, choice.ops, dof, before)
     with about.kept(stages.so_far, keep), stages.at_work():
-        _optimize(P, result.state, field, schedule, stages, result.history)
+        first = replace(result, dof=dof, mesh=before)
+        with Keeping(params, choice.device, anew=True) as kept:
+            _optimize(P, first, field, schedule, stages, kept)

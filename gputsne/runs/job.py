@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Final
 from gputsne.base import deadline
 from gputsne.base.errors import DeadlineExceeded
 from gputsne.base.files import replacing
-from gputsne.data import Data, Selection, write
-from gputsne.data.formats.h5ad import has_column
+from gputsne.data import Data, Selection
 from gputsne.data.named import with_names
 from gputsne.data.writing import check_copy
+from gputsne.model.checkpoint import Checkpoint
 from gputsne.planning.memory import available_memory
 from gputsne.provenance import Run
 from gputsne.provenance.facts import assemble, describe_input
@@ -27,12 +27,13 @@ from gputsne.provenance.outcome import DONE_OUTCOME, FAILED, Outcome, described,
 from gputsne.provenance.run import new_id
 from gputsne.runs.nonfinite import nonfinite_as_bad_input
 from gputsne.runs.reading import Points, read_points
-from gputsne.runs.streams import STANDARD, Source, flows, map_suffix, opened, send
+from gputsne.runs.streams import STANDARD, Source, flows, map_suffix, opened
+from gputsne.runs.writing import write_points
 
 if TYPE_CHECKING:
     from gputsne.runs.keeping import Keeping
 
-__all__ = ["Job", "Report", "Request", "View", "write_points"]
+__all__ = ["Job", "Report", "Request", "View"]
 
 LOGGER: Final = logging.getLogger("gputsne")
 SCORE_K: Final = 10  # neighbours compared before and after, as in gputsne.metrics
@@ -91,6 +92,12 @@ class Request:
         Whether to measure neighbours kept and trustworthiness.
     keeping : Keeping or None
         The store that the run goes to.
+    checkpoint : Path or None
+        File that keeps the fit while it runs; removed once all is written.
+    minutes : float
+        Between two writings of it.
+    resume : bool
+        Whether to go on from it where it is there.
     """
 
     sources: tuple[Path, ...]
@@ -110,6 +117,9 @@ class Request:
     seconds: float | None = None
     score: bool = False
     keeping: Keeping | None = None
+    checkpoint: Path | None = None
+    minutes: float = 10.0
+    resume: bool = False
 
 
 @dataclass(frozen=True)
@@ -194,6 +204,8 @@ class Job:
                     )
             if self.request.keeping is not None and self.request.keeping.begun is not None:
                 outcome, error = self._keep(self.request.keeping, outcome, error)
+            if outcome.exit_code == DONE_OUTCOME.exit_code:
+                self._remove_checkpoint()
         return Report(outcome, told, error, tuple(self.written))
 
     def _record(self, path: Path, outcome: Outcome) -> None:
@@ -246,9 +258,9 @@ class Job:
         except (KeyboardInterrupt, DeadlineExceeded) as error:
             cut = error
             if self.map is None:
-                return _cut_short(error, "no map yet, nothing was written")
+                return self._cut_short(error, "no map yet, nothing was written")
             if self.sending:  # who interrupts a pipe that nobody reads doesn't want to wait again
-                return _cut_short(error, f"{self._output} was not written")
+                return self._cut_short(error, f"{self._output} was not written")
             if not self.written:
                 self._write_map(failures)
         try:
@@ -260,8 +272,30 @@ class Job:
             there = f"written: {', '.join(self.written)}" if self.written else "nothing was written"
             return Outcome(FAILED, f"{'; '.join(failures)}; {there}")
         if cut is not None:
-            return _cut_short(cut, f"{self._output} holds the map so far")
+            return self._cut_short(cut, f"{self._output} holds the map so far")
         return DONE_OUTCOME
+
+    def _cut_short(self, error: BaseException, rest: str) -> Outcome:
+        """Return the end of a run that an interrupt or a deadline ended."""
+        ended = outcome_of(error) or Outcome(FAILED, described(error))
+        path = self.request.checkpoint
+        if path is not None and path.exists():
+            rest = f"{rest}; {shown(path)} keeps the run, which goes on with --resume"
+        return Outcome(ended.exit_code, f"{ended.message}; {rest}")
+
+    def _checkpoint(self) -> Checkpoint | None:
+        request = self.request
+        if request.checkpoint is None:
+            return None
+        return Checkpoint(request.checkpoint, request.minutes, resume=request.resume, keep=True)
+
+    def _remove_checkpoint(self) -> None:
+        checkpoint = self._checkpoint()
+        if checkpoint is not None:
+            try:
+                checkpoint.remove()
+            except OSError as error:
+                self.note(f"{shown(checkpoint.path)} could not be removed: {described(error)}")
 
     @property
     def _output(self) -> str:
@@ -270,7 +304,11 @@ class Job:
 
     def _fit(self) -> None:
         table, parameters = self.points.table, self.request.parameters
-        self.model = make_model(parameters)
+        checkpoint = self._checkpoint()
+        if checkpoint is not None and checkpoint.resume and not checkpoint.path.exists():
+            self.note(f"{shown(checkpoint.path)} isn't there: the run begins anew")
+        kept = {} if checkpoint is None else {"callbacks": checkpoint}
+        self.model = make_model({**parameters, **kept})
         if parameters.get("metric") == "precomputed":
             self.model.fit(table.X)
         else:
@@ -354,12 +392,6 @@ class Job:
         )
 
 
-def _cut_short(error: BaseException, rest: str) -> Outcome:
-    """Return the end of a run that an interrupt or a deadline ended."""
-    ended = outcome_of(error) or Outcome(FAILED, described(error))
-    return Outcome(ended.exit_code, f"{ended.message}; {rest}")
-
-
 def _and_failed(outcome: Outcome, more: str) -> Outcome:
     """Return an end with one more failure."""
     message = f"{outcome.message}; {more}" if outcome.message else more
@@ -371,66 +403,3 @@ def make_model(parameters: Mapping[str, Any]) -> Any:
     from gputsne.estimator import TSNE
 
     return TSNE(**parameters)
-
-
-def write_points(
-    path: Path,
-    Y: Any,
-    points: Points,
-    format_name: str | None = None,
-    *,
-    source: Source | None = None,
-) -> list[str]:
-    """Write a map with what is kept beside it.
-
-    Parameters
-    ----------
-    path : Path
-        ``-`` stands for standard output.
-    Y : array, shape (n, c)
-        The map.
-    points : Points
-        Ids, labels and kept columns.
-    format_name : str or None
-        Format of a stream; None: what its name says, else csv.
-    source : Source or None
-        The file that was read, of which an h5ad output is a copy.
-
-    Returns
-    -------
-    list of str
-        Remarks on what the file can't hold.
-
-    Raises
-    ------
-    OSError
-        It can't be written.
-    BadInput
-        It is h5ad, and `source` is no h5ad file with an observation per point.
-    """
-    table = points.table
-    beside: dict[str, Any] = {
-        "ids": table.ids,
-        "labels": table.labels,
-        "label_name": points.label_name,
-        "kept": points.kept,
-        "copy_of": None if source is None else source.path,
-    }
-    suffix = map_suffix(path, format_name)
-    name = "standard output" if path == STANDARD else shown(path)
-    copied = source if suffix == ".h5ad" else None
-    if copied is not None:
-        check_copy(copied.path, len(Y), copied.name)
-    if flows(path):
-        send(path, suffix, lambda part: write(part, Y, **beside))
-    else:
-        write(path, Y, **beside)
-    if copied is not None:
-        if table.labels is None or has_column(copied.path, points.label_name):
-            return []
-        return [f"{name} is a copy of {copied.name}; labels of another file are not in it"]
-    lost = [name for name in ("ids", "labels") if getattr(table, name) is not None]
-    lost += ["kept columns"] if points.kept else []
-    if suffix == ".npy" and lost:
-        return [f"{name}: npy holds coordinates alone; {' and '.join(lost)} are not in it"]
-    return []

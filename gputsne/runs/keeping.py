@@ -114,7 +114,7 @@ def _drawn(draw: Callable[[Path, Any, Points], None], job: Job, path: Path) -> N
 
 
 def _map(path: Path, job: Job) -> Path:
-    from gputsne.runs.job import write_points
+    from gputsne.runs.writing import write_points
 
     write_points(path, job.map, job.points)
     return path

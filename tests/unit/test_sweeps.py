@@ -8,8 +8,8 @@ from scipy import sparse
 from sklearn.neighbors import kneighbors_graph
 
 import gputsne
+from gputsne import neighbors
 from gputsne.metrics import METRICS, evaluate
-from gputsne.model import pipeline
 
 QUICK = {"max_iter": 60, "early_exaggeration_iter": 30, "device": "cpu"}
 
@@ -27,13 +27,13 @@ def cloud():
 def searches(monkeypatch):
     """Count the searches of rows that anything makes."""
     counted = []
-    search = pipeline.neighbors.on_host
+    search = neighbors.on_host
 
     def on_host(rows, k, **how):
         counted.append(k)
         return search(rows, k, **how)
 
-    monkeypatch.setattr(pipeline.neighbors, "on_host", on_host)
+    monkeypatch.setattr(neighbors, "on_host", on_host)
     return counted
 
 

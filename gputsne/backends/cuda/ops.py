@@ -338,6 +338,10 @@ class CudaOps(Ops):
         """See ``Ops``."""
         return arrays.take(self.gpu, a, order, step)
 
+    def duplicate(self, a: Array) -> Array:
+        """See ``Ops``."""
+        return arrays.take(self.gpu, a)
+
     def scatter(self, a: Array, order: IntArray) -> Array:
         """See ``Ops``."""
         return arrays.scatter(self.gpu, a, order)

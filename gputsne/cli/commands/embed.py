@@ -37,6 +37,7 @@ from gputsne.cli.targets import (
     check_model,
     check_plots,
     check_targets,
+    checkpoint_of,
     label_file,
     no_dash,
 )
@@ -52,6 +53,7 @@ Examples:
   gputsne embed pixels.npy --labels digits.npy --pca 50 -o map.npy --model model.npz
   gputsne embed monday.csv tuesday.csv -o map.csv --config run.toml
   zcat points.csv.gz | gputsne embed - -o - > map.csv
+  gputsne embed big.npy -o map.npy --checkpoint run.ckpt --resume
   gputsne embed big.npy -o map.npy --perplexity 30 --perplexity 300 --deadline 600 \\
       --memory-limit 8G --run-record run.json
   gputsne embed points.csv -o map.csv --store nightly --keep-input
@@ -71,6 +73,12 @@ written takes nothing else along: the exit code is 1.
 
 With --store the run is in the store with its status, however it ends, whole or not at all; one that
 is killed outright leaves a note, which gputsne runs shows. docs/runs.md tells of stores.
+
+With --checkpoint FILE the run can go on after any end, kill -9 and a power cut too: the same line
+with --resume ends at the same bytes. FILE has neighbours and P, written once before the iterations;
+FILE.state, small, has the map, every ten minutes and when a signal or deadline ends the run. Other
+data, options, versions of gputsne, numpy or scipy, or another device are refused. Both files are
+removed once all outputs are written; so a job may be called with --resume from the first time on.
 """
 
 
@@ -91,6 +99,23 @@ is killed outright leaves a note, which gputsne runs shows. docs/runs.md tells o
         metavar="SECONDS",
         help="Stop after so long, reading included; OUT gets the map so far.",
     ),
+    option(
+        "--checkpoint",
+        type=PATH,
+        metavar="FILE",
+        help="Keep the run in FILE while it lasts, so that it can go on after an end too early.",
+    ),
+    option(
+        "--checkpoint-every",
+        type=ABOVE_0,
+        metavar="MINUTES",
+        help="Minutes between two writings of FILE. [10]",
+    ),
+    option(
+        "--resume",
+        is_flag=True,
+        help="Go on from FILE where it is there, to the same map; else begin.",
+    ),
 )
 @options("Record", *record_options)
 @options("Store", *keep_options)
@@ -108,6 +133,7 @@ def embed(ctx: click.Context, /, sources: tuple[Path, ...], output: Path, **give
         sources, given = again.sources, again.given
     plots, model, run_record = given["plots"], given["model"], given["run_record"]
     targets = [output, *plots, *filter(None, (model, run_record))]
+    checkpoint = checkpoint_of(given)
     shell = output_of(ctx, given, aside=any(map(is_standard_output, targets)))
     no_dash([*(("--plot", p) for p in plots), ("--model", model), ("--run-record", run_record)])
     check_inputs(sources, given["input_format"])
@@ -115,7 +141,7 @@ def embed(ctx: click.Context, /, sources: tuple[Path, ...], output: Path, **give
     check_plots(plots)
     init = Path(given["init"]) if str(given["init"]).endswith(".npy") else None
     also_read = [label_file(given["labels"]), init, ctx.meta.get("gputsne.config")]
-    check_targets(targets, [*sources, *also_read])
+    check_targets([*targets, *checkpoint], [*sources, *also_read])
     check_model(model)
     style = style_of(given, sources[0])
     parameters = tsne_parameters(given)
@@ -145,6 +171,9 @@ def embed(ctx: click.Context, /, sources: tuple[Path, ...], output: Path, **give
             seconds=given["deadline"],
             score=given["score"],
             keeping=keeping,
+            checkpoint=given["checkpoint"],
+            minutes=given["checkpoint_every"] or Request.minutes,
+            resume=given["resume"],
         ),
         shell.note,
     )

@@ -53,10 +53,10 @@ from gputsne.cli.targets import (
 from gputsne.data.named import with_names
 from gputsne.planning.memory import available_memory
 from gputsne.provenance.outcome import shown
-from gputsne.runs.job import write_points
 from gputsne.runs.nonfinite import nonfinite_as_bad_input
 from gputsne.runs.reading import read_points
 from gputsne.runs.streams import STANDARD, is_standard_output, named, opened
+from gputsne.runs.writing import write_points
 
 # Columns of the printed table besides settings, KL and seconds; --json has every metric.
 SHOWN: Final = ("knn_preservation", "trustworthiness", "distance_correlation", "knn_accuracy")

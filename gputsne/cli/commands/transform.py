@@ -34,10 +34,10 @@ from gputsne.data.table import counted, format_of, listed
 from gputsne.data.writing import check_copy
 from gputsne.planning.memory import available_memory
 from gputsne.provenance.outcome import shown
-from gputsne.runs.job import write_points
 from gputsne.runs.nonfinite import nonfinite_as_bad_input
 from gputsne.runs.reading import read_points
 from gputsne.runs.streams import STANDARD, Source, is_standard_output, map_suffix, named, opened
+from gputsne.runs.writing import write_points
 
 NAMED = (".csv", ".tsv", ".parquet", ".h5ad")  # formats whose columns have names
 REMEDY = "fit the model anew by embed with --impute mean"

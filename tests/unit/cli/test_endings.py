@@ -235,7 +235,7 @@ def test_ctrl_c_while_a_pipe_is_not_read_ends_at_once(stand, monkeypatch):
         asked.append(args)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gputsne.runs.job.send", send)
+    monkeypatch.setattr("gputsne.runs.writing.send", send)
     os.mkfifo("pipe")
     given = ["embed", "x.npy", "-o", "pipe", "--run-record", "run.json"]
     result = CliRunner().invoke(main, given)
