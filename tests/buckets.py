@@ -121,7 +121,7 @@ class Faulty(fs.FileSystemHandler):
 
     def open_input_file(self, path: str) -> pa.NativeFile:
         self.ask("read", path)
-        return self.inner.open_input_file(path)
+        return pa.PythonFile(_Input(self, path), mode="r")
 
     def open_output_stream(self, path: str, metadata: Any) -> pa.NativeFile:
         self.ask("open", path)
@@ -129,6 +129,31 @@ class Faulty(fs.FileSystemHandler):
 
     def open_append_stream(self, path: str, metadata: Any) -> pa.NativeFile:
         raise NotImplementedError
+
+
+class _Input:
+    """A file that is read, with a question at each block."""
+
+    def __init__(self, home: Faulty, path: str) -> None:
+        self.home, self.path, self.inner = home, path, home.inner.open_input_file(path)
+        self.closed = False
+
+    def read(self, n: int = -1) -> bytes:
+        self.home.ask("block", self.path)
+        return self.inner.read(None if n < 0 else n)
+
+    def seek(self, to: int, whence: int = 0) -> int:
+        return self.inner.seek(to, whence)
+
+    def tell(self) -> int:
+        return self.inner.tell()
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True
+        self.inner.close()
 
 
 class _Stream:

@@ -142,7 +142,7 @@ def replay_of(
     run = store.get(given["replay"]).run
     names = {field.name for field in fields(Selection)} - {"memory_limit"} | {"keep"}
     held = {k: v for k, v in (run.input.get("selection") or {}).items() if k in names}
-    merged = dict(given)
+    merged = {**given, "tags": {**given["tags"], "replay": run.id}}
     if not any(_is_given(ctx, name) for name in names):
         merged |= {k: tuple(v) if isinstance(v, tuple | list) else v for k, v in held.items()}
     parameters = {

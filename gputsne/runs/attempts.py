@@ -90,7 +90,7 @@ class Attempts:
 
 def _attempt(note: Mapping[str, Any]) -> Attempt:
     state = UNKNOWN
-    if note["host"] == platform.node():
+    if note["host"] == platform.node() and note["born"] is not None:
         state = RUNNING if _birth(note["pid"]) == note["born"] else KILLED
     return Attempt(note["id"], state, note["host"], note["pid"], note["run"])
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from typing import Final
 
 from gputsne.base.errors import PromotionRefused
 from gputsne.runs.naming import RUN_FILE, is_id, moment_of_id
-from gputsne.runs.refs import Refs, stack_of
+from gputsne.runs.refs import READERS, Refs, stack_of
 from gputsne.runs.storage import Storage
 
 __all__ = ["Pruned", "pinned", "prune"]
@@ -84,7 +85,13 @@ def prune(
 ) -> Pruned:
     """Remove runs from before a moment; see `gputsne.Store.prune`."""
     ids = [e.name for e in storage.entries(runs) if e.kind == "folder" and is_id(e.name)]
-    whole = [id for id in ids if any(e.name == RUN_FILE for e in storage.entries(f"{runs}/{id}"))]
+    with ThreadPoolExecutor(READERS) as readers:
+        held = readers.map(lambda id: storage.entries(f"{runs}/{id}"), ids)
+        whole = [
+            id
+            for id, files in zip(ids, held, strict=True)
+            if any(f.name == RUN_FILE for f in files)
+        ]
     newest = dict.fromkeys(whole[len(whole) - keep :] if keep else (), f"among the newest {keep}")
     safe = newest | _protected(storage, refs, history)
     old = [id for id in whole if moment_of_id(id) < before]

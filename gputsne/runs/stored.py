@@ -114,13 +114,19 @@ class StoredRun:
         OSError
             The path can't be written.
         """
-        digest = hashlib.sha256()
-        with replacing(path) as part, self.open(name) as source, part.open("wb") as file:
-            while block := source.read(BLOCK):
-                digest.update(block)
-                file.write(block)
-            if digest.hexdigest() != self.files[name].sha256:
-                raise Damaged(f"{self._place(name)} was altered after it was stored")
+        place, content = self._place(name), self.files[name]
+
+        def copy() -> str:
+            digest = hashlib.sha256()
+            with self.storage.open(place) as source, part.open("wb") as file:
+                while block := source.read(BLOCK):
+                    digest.update(block)
+                    file.write(block)
+            return digest.hexdigest()
+
+        with replacing(path) as part:
+            if self.storage.retry(f"reading {place}", copy, content.size) != content.sha256:
+                raise Damaged(f"{place} was altered after it was stored")
 
     def read_map(self) -> Data:
         """Return the map.

@@ -5,9 +5,11 @@ An altered byte shows in the file's own hash; a record, a verdict and a move of 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from gputsne.base.errors import Damaged
 from gputsne.runs.naming import RUN_FILE, is_id
@@ -16,6 +18,9 @@ from gputsne.runs.sealing import unseal
 from gputsne.runs.storage import BLOCK, Content, Storage
 
 __all__ = ["Problem", "verify_all", "verify_run"]
+
+# What opening says of a link, a folder, a pipe or a device where a file was written.
+NO_FILE: Final = (errno.ELOOP, errno.EISDIR, errno.EINVAL, errno.ENXIO)
 
 
 @dataclass(frozen=True)
@@ -58,10 +63,8 @@ def verify_run(storage: Storage, folder: str) -> list[Problem]:
         record, files = unseal(storage.read(name), name)
         if record.get("id") != folder.rpartition("/")[2]:
             return [Problem(name, "altered")]  # or moved here: the run of another id
-    except FileNotFoundError:
-        return [Problem(name, "missing")]
-    except (Damaged, OSError):
-        return [Problem(name, "altered")]
+    except (Damaged, OSError) as error:
+        return [Problem(name, _what(error))]
     found = [
         Problem(f"{folder}/{file}", what)
         for file, content in files.items()
@@ -110,8 +113,8 @@ def verify_all(storage: Storage, refs: Refs, runs: str, checks: str) -> list[Pro
         for file in refs.files(ref):
             try:
                 current = refs.read(ref, file).id
-            except (Damaged, OSError):
-                found.append(Problem(f"refs/{ref}/{file}", "altered"))
+            except (Damaged, OSError) as error:
+                found.append(Problem(f"refs/{ref}/{file}", _what(error)))
         if current is not None and current not in there:
             found.append(Problem(f"{runs}/{current}", "missing"))
     return found
@@ -119,19 +122,19 @@ def verify_all(storage: Storage, refs: Refs, runs: str, checks: str) -> list[Pro
 
 def _held_against(storage: Storage, name: str, content: Content) -> str:
     """Return what is wrong with a file, else an empty text."""
-    digest, size = hashlib.sha256(), 0
-    try:
+
+    def found() -> Content:
+        digest, size = hashlib.sha256(), 0
         with storage.open(name) as file:
             while block := file.read(BLOCK):
                 digest.update(block)
                 size += len(block)
-    except FileNotFoundError:
-        return "missing"
+        return Content(size, digest.hexdigest())
+
+    try:
+        return "" if storage.retry(f"reading {name}", found, content.size) == content else "altered"
     except OSError as error:
-        if error.errno is None:
-            raise
-        return "altered"  # a link, a folder, a pipe in its place
-    return "" if Content(size, digest.hexdigest()) == content else "altered"
+        return _what(error)
 
 
 def _sealed(storage: Storage, folder: str, names: Sequence[str]) -> list[Problem]:
@@ -139,6 +142,15 @@ def _sealed(storage: Storage, folder: str, names: Sequence[str]) -> list[Problem
     for name in names:
         try:
             unseal(storage.read(f"{folder}/{name}"), f"{folder}/{name}")
-        except (Damaged, OSError):
-            found.append(Problem(f"{folder}/{name}", "altered"))
+        except (Damaged, OSError) as error:
+            found.append(Problem(f"{folder}/{name}", _what(error)))
     return found
+
+
+def _what(error: Damaged | OSError) -> str:
+    """Return what an error says of a file; raise it where it is the storage's own."""
+    if isinstance(error, FileNotFoundError):
+        return "missing"
+    if isinstance(error, OSError) and error.errno not in NO_FILE:
+        raise error
+    return "altered"

@@ -74,6 +74,8 @@ class Entry:
 class Storage(Protocol):
     """What a store needs of the place where it lies; names are paths below it, with "/"."""
 
+    retry: Retry
+
     def entries(self, folder: str) -> list[Entry]:
         """Return what is in a folder, by name; nothing where there is none."""
 

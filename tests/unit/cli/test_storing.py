@@ -170,8 +170,8 @@ def test_a_replay_comes_to_the_same_bytes_from_the_stored_input(monkeypatch):
     id = stored("--labels", "kind", "--columns", "a,c,d", "--seed", "5", "--perplexity", "9")
     Path("x.csv").unlink()
     told = facts("--replay", id, "--store", "s", "-o", "again.npy")
-    assert (told["replay"]["run"], told["replay"]["same_map"]) == (id, True)
-    assert told["replay"]["same_input"] is not False
+    assert told["replay"] == {"run": id, "same_input": True, "same_map": True}
+    assert told["tags"] == {"replay": id}
     assert told["seed"] == 5
     assert told["parameters"]["perplexity"] == [5.0, 9.0]
     np.testing.assert_array_equal(np.load("again.npy"), np.load("map.npy"))
@@ -196,7 +196,7 @@ def test_a_replay_on_another_input_says_so():
     id = stored()
     table("y.csv", X + 1.5)
     said = call("y.csv", "--replay", id, "--store", "s", "-o", "b.npy")
-    assert f"another map than that of {id}" in said
+    assert f"another map than that of {id}; the input is another, too" in said
 
 
 def test_a_replay_needs_an_input_and_a_run():

@@ -211,6 +211,26 @@ def test_a_file_that_changes_while_it_is_stored_is_refused(local, tmp_path, monk
     assert list((root_of(local) / "tmp").iterdir()) == []
 
 
+def test_the_best_run_of_a_sweep_that_passes_its_check_is_promoted(local):
+    X = np.random.default_rng(0).normal(size=(80, 4)).astype("f4")
+    limit = {}
+    for perplexity in (5, 10, 20):
+        model = gputsne.TSNE(perplexity=perplexity, max_iter=40, random_state=0).fit(X)
+        id = local.put(model.run_)
+        limit[id] = model.kl_divergence_
+        local.add_check(id, verdict("kl", "fail" if perplexity == 20 else "pass"))
+    best: list[str] = []
+    for run in sorted(local.list(), key=lambda run: run.kl_divergence):
+        try:
+            best.append(local.promote(run.id).id)
+            break
+        except PromotionRefused:
+            continue
+    assert min(limit, key=limit.__getitem__) not in best  # the largest perplexity, which failed
+    assert best == [sorted(limit, key=limit.__getitem__)[1]]
+    assert local.refs() == {"production": best[0]}
+
+
 def test_a_store_is_named_by_a_folder_or_a_uri(tmp_path, s3):
     store = gputsne.Store(f"file://{tmp_path}/a%20b")
     id = store.put(run_of())

@@ -104,6 +104,26 @@ def test_a_put_that_fails_from_a_step_on_leaves_a_whole_run_or_none(where, tears
     assert where.clean.verify() == ()
 
 
+def test_reading_passes_by_faults_of_a_moment_at_every_step(where, tmp_path):
+    id = where.clean.put(Run(), files=FILES)
+    where.clean.promote(id)
+
+    def read(store: gputsne.Store) -> None:
+        found = store.get("production")
+        found.fetch("map.parquet", tmp_path / "map")
+        assert (tmp_path / "map").read_bytes() == found.read("map.parquet") == FILES["map.parquet"]
+        assert store.verify() == ()
+        assert store.refs() == {"production": id}
+        assert len(store.list()) == len(store.history()) == 1
+
+    steps = steps_of(where, read)
+    assert steps > 20
+    for at in range(1, steps + 1):
+        read(where.seen_through(Step(at, 2)))
+        with pytest.raises(OSError, match="NETWORK"):
+            read(where.seen_through(Step(at, float("inf"))))
+
+
 def test_a_put_that_fails_once_for_good_cleans_up_behind_itself(where):
     denied = OSError("AWS Error ACCESS_DENIED during PutObject operation")
     steps = steps_of(where, lambda store: store.put(Run(), files=FILES))

@@ -46,6 +46,25 @@ def test_verify_finds_what_is_missing_and_what_is_extra(store):
     assert [(p.file, p.what) for p in store.verify(id)] == [(f"runs/{id}/run.json", "missing")]
 
 
+@pytest.mark.parametrize("kind", ["link", "folder", "pipe"])
+@pytest.mark.parametrize("name", ["a", "run.json"])
+def test_what_is_no_file_is_altered_and_never_waited_for(local, tmp_path, kind, name):
+    id = local.put(run_of(), files={"a": b"abc"})
+    held = root_of(local) / "runs" / id / name
+    copy = tmp_path / "copy"
+    copy.write_bytes(held.read_bytes())
+    held.unlink()
+    if kind == "link":
+        held.symlink_to(copy)
+    elif kind == "folder":
+        held.mkdir()
+    else:
+        os.mkfifo(held)
+    assert (f"runs/{id}/{name}", "altered") in [(p.file, p.what) for p in local.verify(id)]
+    with pytest.raises(OSError, match=name):
+        local.get(id).read("a")
+
+
 def test_altered_bytes_are_not_handed_out(local, tmp_path):
     id = local.put(run_of(), files={"a": b"abc"})
     other = local.put(run_of(1, 1))
