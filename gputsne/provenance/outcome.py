@@ -92,7 +92,7 @@ def outcome_of(error: BaseException) -> Outcome | None:
     >>> outcome_of(MemoryError("9 GiB needed")).exit_code
     4
     """
-    said = " ".join(shown(str(error)).split())
+    said = " ".join(_words_of(error).split())
     if isinstance(error, KeyboardInterrupt):
         code = _signal_of(error)
         return Outcome(code, "interrupted" if code == INTERRUPTED else "terminated by a signal")
@@ -133,7 +133,15 @@ def described(error: BaseException) -> str:
     'RuntimeError: kernel'
     """
     ended = outcome_of(error)
-    return ended.message if ended else shown(f"{type(error).__name__}: {error}")
+    return ended.message if ended else f"{type(error).__name__}: {_words_of(error)}"
+
+
+def _words_of(error: BaseException) -> str:
+    """Return an error's text; "" where its own code fails to say it."""
+    try:
+        return shown(error)
+    except Exception:
+        return ""
 
 
 def _signal_of(error: BaseException | None) -> int:

@@ -395,10 +395,9 @@ def _of_former(told: dict[str, Any]) -> dict[str, Any]:
     text = json.dumps(plain(told), sort_keys=True, allow_nan=False)
     digits = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:8]
     try:
-        started = datetime.fromisoformat(told["started"])
-    except (KeyError, TypeError, ValueError) as error:
+        told["id"] = _id(datetime.fromisoformat(told["started"]), digits)
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise ValueError(f"started={told.get('started')!r} is no moment in ISO 8601") from error
-    told["id"] = _id(started, digits)
     told["metrics"] = told.pop("scores", None) or {}
     return told
 
@@ -422,6 +421,16 @@ def _check(run: Run) -> None:
                 continue
             if not isinstance(value, types) or isinstance(value, bool):
                 raise TypeError(f"{name}={value!r} must be {what}")
+    for name in ("further_inputs", "columns"):
+        for row in getattr(run, name):
+            if not isinstance(row, dict):
+                raise TypeError(f"{name} holds {row!r}: each must be a table")
+    for pair in run.kl_history or ():
+        if not (isinstance(pair, tuple) and len(pair) == 2 and _are_numbers(pair[:1])
+                and (pair[1] is None or _are_numbers(pair[1:]))):  # fmt: skip
+            raise TypeError(f"kl_history holds {pair!r}: each must be an iteration and its KL")
+    if run.map is not None and not _are_numbers(run.map):
+        raise TypeError(f"map={run.map!r} must be the map's shape")
     taken = set(run.more).intersection((*NAMES, "schema", "cost"))
     if taken:
         raise ValueError(f"more: {sorted(taken)[0]!r} is an entry of its own")
@@ -429,6 +438,10 @@ def _check(run: Run) -> None:
         raise ValueError(f"replicas={run.replicas} must be at least 1")
     if run.price_per_hour is not None and run.price_per_hour < 0:
         raise ValueError(f"price_per_hour={run.price_per_hour} must be at least 0")
+
+
+def _are_numbers(values: Any) -> bool:
+    return all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
 
 
 def _lines(run: Run) -> list[tuple[str, str]]:

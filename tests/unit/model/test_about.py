@@ -54,6 +54,20 @@ def test_a_fit_that_is_interrupted_says_so():
     assert model.fit(X).run_.status == "done"
 
 
+def test_an_error_that_cannot_say_what_it_is_ends_the_fit_as_it_is():
+    class Speechless(RuntimeError):
+        def __str__(self) -> str:
+            raise TypeError("no words")
+
+    def fail(progress):
+        raise Speechless
+
+    model = TSNE(**QUICK, callbacks=fail, callbacks_every=10)
+    with pytest.raises(Speechless):
+        model.fit(X)
+    assert model.run_.status == "failed"
+
+
 def test_a_fit_that_fails_has_a_record_without_a_map():
     model = TSNE(**QUICK)
     bad = X.copy()

@@ -46,6 +46,11 @@ def test_the_curve_ends_at_the_divergence_of_the_map(model):
     assert abs(small.run_.kl_history[-1][1] - want) < 1e-4
 
 
+def test_a_thousand_iterations_leave_a_curve_of_twenty():
+    run = gputsne.TSNE(max_iter=1000, random_state=0).fit(SOME).run_
+    assert [iteration for iteration, _ in run.kl_history] == list(range(50, 1001, 50))
+
+
 def test_the_hash_of_the_map_is_that_of_its_bytes(model):
     want = hashlib.sha256(model.embedding_.astype("<f4").tobytes()).hexdigest()
     assert model.run_.map_sha256 == want

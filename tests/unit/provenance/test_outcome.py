@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from gputsne.base.errors import FitInterrupted
-from gputsne.provenance.outcome import Outcome, Terminated, outcome_of, shown
+from gputsne.provenance.outcome import Outcome, Terminated, described, outcome_of, shown
 
 
 def raised(cause: BaseException) -> FitInterrupted:
@@ -34,6 +34,20 @@ def raised(cause: BaseException) -> FitInterrupted:
 def test_exit_codes_as_shells_have_them(error, code, status):
     outcome = outcome_of(error)
     assert (outcome.exit_code, outcome.status) == (code, status)
+
+
+class Speechless(RuntimeError):
+    def __str__(self) -> str:
+        raise TypeError("no words")
+
+
+class SpeechlessValue(Speechless, ValueError):
+    pass
+
+
+def test_an_error_that_cannot_say_what_it_is_is_told_by_its_type():
+    assert described(Speechless()) == "Speechless: "
+    assert outcome_of(SpeechlessValue()).message == "SpeechlessValue"
 
 
 def test_a_fault_of_our_own_has_no_outcome():

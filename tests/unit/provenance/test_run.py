@@ -80,6 +80,17 @@ def test_copies_and_pickles_are_equal(run):
     assert hash(copy.copy(run)) == hash(run)
 
 
+@given(st.dictionaries(st.sampled_from(list(gputsne.Run().to_dict())), JSON, max_size=5))
+def test_what_is_no_run_is_a_type_or_value_error(entries):
+    for schema in ("gputsne.run/1", "gputsne.run/2"):
+        told = {**FORMER, "id": "20261127T063518Z-3f2a9c1b", **entries, "schema": schema}
+        try:
+            run = gputsne.Run.from_dict(told)
+        except (TypeError, ValueError):
+            continue
+        assert gputsne.Run.from_dict(run.to_dict()) == run
+
+
 def test_a_file_gives_the_run_again(tmp_path):
     run = gputsne.Run(tags={"owner": "maps"}, kl_history=[(50, float("nan"))])
     run.write(tmp_path / "run.json")
@@ -181,6 +192,11 @@ def test_records_of_the_former_schema_are_read():
         ({"replicas": 1.5}, r"replicas=1\.5 must be a whole number"),
         ({"price_per_hour": -1.0}, r"price_per_hour=-1\.0 must be at least 0"),
         ({"tags": {"a=b": "c"}}, "'a=b' has '=' in it"),
+        ({"columns": ["a"]}, "columns holds 'a': each must be a table"),
+        ({"kl_history": [[50, 1.0, 2.0]]}, "kl_history holds"),
+        ({"kl_history": [50]}, "kl_history holds 50"),
+        ({"kl_history": [["a", 1.0]]}, "kl_history holds"),
+        ({"map": ["a", 2]}, "map=.* must be the map's shape"),
     ],
 )
 def test_what_no_run_holds_is_refused(change, said, tmp_path):
@@ -204,6 +220,12 @@ def test_entries_of_later_versions_are_kept():
     assert gputsne.Run.from_dict(told).to_dict() == told
     with pytest.raises(ValueError, match="'cost' is an entry of its own"):
         gputsne.Run(more={"cost": 3})
+
+
+@pytest.mark.parametrize("started", ["monday", None, 3, "0001-01-01T00:00:00+23:59"])
+def test_a_former_record_without_a_start_is_refused(started):
+    with pytest.raises(ValueError, match="is no moment in ISO 8601"):
+        gputsne.Run.from_dict({**FORMER, "started": started})
 
 
 def test_null_in_a_record_is_what_is_not_known():
