@@ -10,10 +10,10 @@ from gputsne._version import __version__
 if TYPE_CHECKING:
     from gputsne import affinities, callbacks, initial, metrics, plotting
     from gputsne import inspection as inspect
-    from gputsne.change import align, drift, reproducibility
+    from gputsne.change import align, clusters_kept, drift, reproducibility
     from gputsne.data import datasets, read
     from gputsne.estimator import TSNE, load
-    from gputsne.judging import advise, check
+    from gputsne.judging import advise, check, watch
     from gputsne.neighbors import knn
     from gputsne.planning.memory import plan
     from gputsne.plotting import plot
@@ -34,6 +34,7 @@ __all__ = [
     "align",
     "callbacks",
     "check",
+    "clusters_kept",
     "datasets",
     "drift",
     "errors",
@@ -51,6 +52,7 @@ __all__ = [
     "sample",
     "sweep",
     "types",
+    "watch",
 ]
 
 _HOME = {
@@ -61,6 +63,7 @@ _HOME = {
     "advise": "gputsne.judging",
     "align": "gputsne.change",
     "check": "gputsne.judging",
+    "clusters_kept": "gputsne.change",
     "drift": "gputsne.change",
     "knn": "gputsne.neighbors",
     "load": "gputsne.estimator",
@@ -71,6 +74,7 @@ _HOME = {
     "reproducibility": "gputsne.change",
     "sample": "gputsne.sampling",
     "sweep": "gputsne.sweeps",
+    "watch": "gputsne.judging",
 }
 _MODULES = {
     "affinities": "gputsne.affinities",

@@ -25,6 +25,8 @@ from gputsne.change.distributions import (
     separability,
 )
 from gputsne.change.identity import matched
+from gputsne.change.straying import moved as moved_rows
+from gputsne.change.straying import novel
 from gputsne.metrics import METRICS, Context
 
 __all__ = ["Drift", "drift"]
@@ -47,7 +49,8 @@ class Drift:
         Rows of ``measure, drift, low, high, what``: 0 for no drift, 1 for all there can be, with a
         95 % interval. Evidence: ``drift_data``, the largest of the measures of the data,
         ``drift_map`` where maps were given, every measure as ``drift_NAME``, ``drift_mmd_p``,
-        ``rows_shared``, ``columns_lost``, ``columns_new``.
+        ``drift_novel_low``, the least that chance leaves of it, ``rows_shared``,
+        ``columns_lost``, ``columns_new``.
     columns : Findings
         Rows of ``column, ks, psi, old_mean, new_mean, old_nulls, new_nulls``, most changed first.
     rows : Findings
@@ -124,7 +127,10 @@ def drift(
 
     Notes
     -----
-    ``neighbors`` is the share of the k nearest neighbours, among shared rows, that are lost;
+    ``novel`` is the share of new rows farther from the old ones than 99 of 100 old rows are, less
+    the hundredth that chance gives; ``moved`` the share of shared rows that lie farther from their
+    old place than their k nearest old rows did: what both leave out is noise below the distances
+    of neighbours. ``neighbors`` is the share of the k nearest, among shared rows, that are lost;
     ``classifier`` is ``2 AUC - 1`` of a forest that tells old rows from new, which finds the least
     change of a column that was constant; ``features`` the largest KS statistic of a column; ``mmd``
     how far the samples are apart as wholes (Gretton et al. 2012), small where a few rows or columns
@@ -158,8 +164,16 @@ def drift(
     few = [rows[:MMD_ROWS] for rows in chosen]
     unlike, p = mmd(A[few[0]], B[few[1]], rng)
     measures["mmd"] = (unlike, f"discrepancy of all columns together, p = {p:.3f}")
+    measures["novel"] = (
+        Measured(0.0, 0.0, 0.0) if np.array_equal(A, B) else novel(A, B, chosen, twins),
+        "share of new rows where no old ones were",
+    )
     if len(shared[0]) > k + 1:
         measures["neighbors"] = (_neighbors(A, B, shared, k, sample), f"of {k} nearest lost")
+        most = len(shared[0]) if sample is None else max(sample, k + 2)
+        some = rng.permutation(len(shared[0]))[:most]
+        strayed = moved_rows(A, B, (shared[0][some], shared[1][some]), k)
+        measures["moved"] = (strayed, f"share of shared rows beyond their {k} nearest old ones")
     data = max(told.value for told, _ in measures.values())
     if aligned is not None:
         measures["map"] = (
@@ -167,6 +181,7 @@ def drift(
         )  # fmt: skip
     evidence: dict[str, float | str] = {"drift_data": data}
     evidence |= {f"drift_{name}": found.value for name, (found, _) in measures.items()}
+    evidence["drift_novel_low"] = measures["novel"][0].low
     evidence |= {
         "drift_mmd_p": p, "rows_shared": float(len(shared[0])), "columns_lost": float(len(lost)),
         "columns_new": float(len(gained)),

@@ -1,4 +1,4 @@
-"""Data sets that need no download: small real data, made-up clusters, and large copies of any data.
+"""Data sets that need no download: small real data, clusters, streams, large copies of any data.
 
 Everything made up is the same for the same seed; nothing is downloaded.
 """
@@ -12,7 +12,15 @@ import numpy as np
 
 from gputsne.base.types import Array, FloatArray
 
-__all__ = ["Dataset", "enlarge", "load_digits", "make_blobs_hd", "toy_clusters"]
+__all__ = [
+    "Dataset",
+    "Stream",
+    "drifting_stream",
+    "enlarge",
+    "load_digits",
+    "make_blobs_hd",
+    "toy_clusters",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +48,95 @@ class Dataset:
     def n(self) -> int:
         """Number of points."""
         return int(self.X.shape[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """Windows of rows in the order of time, with the window at which they begin to drift.
+
+    Attributes
+    ----------
+    reference : array, shape (n, d), float32
+        Rows before the first window.
+    windows : tuple of array, each of shape (m, d), float32
+        New rows each.
+    onset : int
+        The first window that drifts, counted from 0.
+    drifting : tuple of array, each of shape (m,), bool
+        Which rows of each window belong to the cohort that drifts; none before the onset.
+    """
+
+    reference: FloatArray
+    windows: tuple[FloatArray, ...]
+    onset: int
+    drifting: tuple[Array, ...]
+
+
+def drifting_stream(
+    windows: int = 20, *, onset: int | None = None, rows: int = 500, d: int = 16,
+    share: float = 0.1, speed: float = 2.0,
+    random_state: int | np.random.Generator | None = 0,
+) -> Stream:  # fmt: skip
+    """Make a stream of Gaussian clusters of which a cohort drifts away, farther in each window.
+
+    For game days: whether a watch raises its alarm, how late, and how often for nothing.
+
+    Parameters
+    ----------
+    windows : int, default 20
+        How many, at least 1.
+    onset : int or None, default None
+        The first window that drifts, counted from 0; None for the middle. ``windows`` for no drift.
+    rows : int, default 500
+        Rows of a window; the reference has twice as many.
+    d : int, default 16
+        Features.
+    share : float, default 0.1
+        Of the rows that drift, between 0 and 1.
+    speed : float, default 2.0
+        How far the cohort goes from window to window, in standard deviations of a cluster.
+    random_state : int, Generator or None, default 0
+        Seed.
+
+    Returns
+    -------
+    Stream
+
+    Raises
+    ------
+    ValueError
+        For no windows, less than 20 rows, an onset that is no window, and a share outside 0 to 1.
+
+    Examples
+    --------
+    >>> stream = drifting_stream(6, onset=4)
+    >>> len(stream.windows), [int(rows.sum()) for rows in stream.drifting]
+    (6, [0, 0, 0, 0, 50, 50])
+    """
+    if windows < 1 or rows < 20:
+        raise ValueError(f"windows={windows} must be at least 1, rows={rows} at least 20")
+    onset = windows // 2 if onset is None else onset
+    if not 0 <= onset <= windows:
+        raise ValueError(f"onset={onset} must be between 0 and windows={windows}")
+    if not 0 < share < 1:
+        raise ValueError(f"share={share} must be between 0 and 1")
+    rng = np.random.default_rng(random_state)
+    centres = _unit_directions(rng, 5, d) * 10.0
+    way = _unit_directions(rng, 1, d)[0] * speed
+
+    def drawn(n: int) -> Array:
+        return centres[rng.integers(5, size=n)] + rng.normal(size=(n, d))
+
+    reference = drawn(2 * rows).astype(np.float32)
+    made, drifting = [], []
+    for number in range(windows):
+        X, astray = drawn(rows), np.zeros(rows, dtype=bool)
+        if number >= onset:
+            astray[rng.choice(rows, max(1, round(share * rows)), replace=False)] = True
+            X[astray] += way * (number - onset + 1)
+        made.append(X.astype(np.float32))
+        drifting.append(astray)
+    return Stream(reference, tuple(made), onset, tuple(drifting))
 
 
 def load_digits() -> Dataset:

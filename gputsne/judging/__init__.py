@@ -8,5 +8,16 @@ from gputsne.judging.checklist import Checklist, Row
 from gputsne.judging.evidence import evidence_of
 from gputsne.judging.rules import Rule, read_rules
 from gputsne.judging.verdict import check
+from gputsne.judging.watching import watch
 
-__all__ = ["Advice", "Checklist", "Row", "Rule", "advise", "check", "evidence_of", "read_rules"]
+__all__ = [
+    "Advice",
+    "Checklist",
+    "Row",
+    "Rule",
+    "advise",
+    "check",
+    "evidence_of",
+    "read_rules",
+    "watch",
+]

@@ -15,7 +15,7 @@ from gputsne.change import distributions
 
 DIGITS = gputsne.datasets.load_digits().X
 RNG = np.random.default_rng(5)
-HIGH = ("classifier", "features", "mmd", "neighbors")
+HIGH = ("classifier", "features", "mmd", "novel", "neighbors", "moved")
 
 
 def table(n=400, d=4, seed=0):
@@ -50,7 +50,7 @@ def test_the_order_of_rows_is_no_drift_where_ids_tell():
 def test_two_samples_of_one_thing_hardly_differ_and_intervals_say_so():
     found = drift(table(seed=1), table(350, seed=2))
     rows = {row["measure"]: row for row in found.measures}
-    assert set(rows) == {"classifier", "features", "mmd"}  # no row is shared
+    assert set(rows) == {"classifier", "features", "mmd", "novel"}  # no row is shared
     assert rows["classifier"]["low"] == 0.0
     assert rows["features"]["low"] == 0.0
     assert found.evidence["drift_mmd_p"] > 0.05
@@ -239,3 +239,42 @@ def test_ids_that_are_dates_are_told_as_dates():
     days = pd.date_range("2020-01-01", periods=400)
     ids = [row["id"] for row in drift(table(), table(seed=1), old_ids=days, new_ids=days).rows]
     assert all(str(one).startswith(("2020-", "2021-")) for one in ids)
+
+
+def test_noise_below_the_distances_of_neighbours_neither_moves_rows_nor_makes_new_ones():
+    noisy = DIGITS + np.random.default_rng(0).normal(0, 0.05, DIGITS.shape)
+    found = gputsne.drift(DIGITS, noisy).evidence
+    assert found["drift_classifier"] == 1.0  # constant columns tell
+    assert found["drift_moved"] < 0.01
+    assert found["drift_novel"] < 0.01
+
+
+@pytest.mark.parametrize("how", ["moved", "scrambled"])
+def test_rows_that_lie_elsewhere_are_counted(how):
+    rng = np.random.default_rng(0)
+    Z, bad = DIGITS.copy(), rng.permutation(len(DIGITS))[:180]
+    Z[bad] = 0 if how == "moved" else Z[bad][:, rng.permutation(64)]
+    found = gputsne.drift(DIGITS, Z).evidence
+    share = len(bad) / len(DIGITS)
+    assert found["drift_moved"] == pytest.approx(share, abs=1e-3)  # each of them, and no other
+    if how == "scrambled":
+        # of so many, all that the hundredth of chance leaves: three standard errors of it
+        error = (0.01 * 0.99 / len(DIGITS) * 2) ** 0.5
+        assert found["drift_novel"] == pytest.approx(share, abs=3 * error + 0.01)
+
+
+def test_rows_moved_are_those_beyond_the_kth_neighbour_by_definition():
+    X = table(60)
+    Z = X + np.random.default_rng(9).normal(0, 1.0, X.shape)
+    own = cdist(X / X.std(axis=0), X / X.std(axis=0))
+    away = np.linalg.norm((X - Z) / X.std(axis=0), axis=1)
+    want = float((away > np.sort(own, axis=1)[:, 15]).mean())
+    assert 0.1 < want < 0.9
+    assert drift(X, Z, sample=None).evidence["drift_moved"] == want
+
+
+def test_new_rows_alone_are_novel_by_their_number():
+    X = table(2000, seed=1)
+    Z = np.r_[table(900, seed=2), table(100, seed=3) + 12]
+    row = next(r for r in drift(X, Z, sample=2000).measures if r["measure"] == "novel")
+    assert row["low"] <= 0.1 <= row["high"]
