@@ -1,4 +1,4 @@
-"""``gputsne compare``: several maps of one table measured side by side, the best, and gates."""
+"""``gputsne compare``: maps of one table side by side, with gates; or one run with another."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from gputsne.cli.comparing import compare_two, is_of_runs
 from gputsne.cli.errors import Exit
 from gputsne.cli.maps import (
     Scores,
@@ -36,6 +37,7 @@ from gputsne.cli.options import (
     print_options,
 )
 from gputsne.cli.output import output_of
+from gputsne.cli.stores import store_option
 from gputsne.cli.targets import check_inputs, no_dash
 from gputsne.provenance.outcome import shown
 from gputsne.runs.streams import named
@@ -45,12 +47,19 @@ Examples:
   gputsne compare points.csv tsne.csv umap.csv --labels kind
   gputsne compare points.npy old.npy new.npy --names old,new --best knn_preservation
   gputsne compare points.npy old.npy new.npy --gate "new.rnx >= old.rnx" --json
+  gputsne compare production 20261127T063518Z-3f2a9c1b --store nightly
+  gputsne compare monday.csv tuesday.csv --data points1.csv --data points2.csv --id name
 
 X is the data, each Y a map of the same rows: the columns x, y, z where it has them, else every
 numeric column. * marks the best of each line. docs/metrics.md says what each number means.
 
 A gate compares metrics with numbers and each other; NAME.metric is that of one map. Without --best
 every map must pass it. A metric without a value passes no gate.
+
+With --store, X and Y are two runs by id or ref, the older first; with --data twice, the files of
+two maps. The maps are aligned, rows matched by id, before they are compared: how far maps and data
+are apart, the group of rows that changed most, its columns, and whether data, settings or another
+version of a library are the cause. The exit code is 0: gputsne check judges.
 """
 
 
@@ -64,11 +73,26 @@ every map must pass it. A metric without a value passes no gate.
     option("--best", metavar="METRIC", help=best_help),
     gate_option,
 )
+@options(
+    "Two runs in place of X and Y",
+    store_option,
+    option(
+        "--data",
+        "sides",
+        type=PATH,
+        multiple=True,
+        metavar="FILE",
+        help="What the maps were made of, given twice, the older first.",
+    ),
+)
 @input_options("what metrics of labels compare")
 @print_options
 @click.pass_context
 def compare(ctx: click.Context, /, data: Path, maps: tuple[Path, ...], **given: Any) -> None:
-    """Measure several maps of the table X side by side."""
+    """Measure several maps of the table X side by side; or compare the run Y with an earlier X."""
+    if is_of_runs(ctx, (data, *maps), given):
+        compare_two(ctx, (data, *maps), given)
+        return
     data, maps = named(data), tuple(map(named, maps))
     shell = output_of(ctx, given, needed=True)
     no_dash([("Y", path) for path in maps])
