@@ -17,6 +17,7 @@ from gputsne.cli.commands.info import info, plan
 from gputsne.cli.commands.metrics import metrics
 from gputsne.cli.commands.report import report
 from gputsne.cli.commands.runs import runs
+from gputsne.cli.commands.sample import sample
 from gputsne.cli.commands.sweep import sweep
 from gputsne.cli.commands.transform import transform
 from gputsne.cli.errors import EXIT_CODES, ErrorGroup
@@ -29,6 +30,7 @@ Examples:
   gputsne embed points.csv -o map.parquet --labels kind --plot map.html
   gputsne embed points.npy -o map.npy --pca 50 --model model.npz
   gputsne transform model.npz new.npy -o new.csv
+  gputsne sample big.parquet -n 100000 -o some.parquet
   gputsne metrics points.npy map.npy --json > evidence.json
   gputsne check evidence.json --profile diagnose
   gputsne report points.npy map.npy -o report.html
@@ -57,7 +59,8 @@ def main() -> None:
     """
 
 
-for command in (
-    demo, embed, transform, metrics, compare, sweep, check, report, runs, info, plan, advise,
-):  # fmt: skip
+COMMANDS = (
+    demo, embed, transform, sample, metrics, compare, sweep, check, report, runs, info, plan, advise,
+)  # fmt: skip
+for command in COMMANDS:
     main.add_command(command)

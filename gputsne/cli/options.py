@@ -253,13 +253,15 @@ record_options: Final = (
 )
 
 
-def input_options(labels: str, keep: str = "to write beside the map") -> Decorator:
+def input_options(
+    labels: str, keep: str = "to write beside the map", without: tuple[str, ...] = ()
+) -> Decorator:
     """Return a decorator that adds the options of what is read.
 
-    ``labels`` says what labels do, ``keep`` what further columns are for.
+    ``labels`` says what labels do, ``keep`` what further columns are for, ``without`` names options
+    that a command has not.
     """
-    return options(
-        "Input",
+    every = (
         option(
             "--columns",
             multiple=True,
@@ -304,6 +306,7 @@ def input_options(labels: str, keep: str = "to write beside the map") -> Decorat
             help="Format of IN where it is -, a pipe or a device. [by its bytes or name, else csv]",
         ),
     )
+    return options("Input", *(spec for spec in every if spec[0][0] not in without))
 
 
 def selection_of(given: Mapping[str, Any]) -> Selection:

@@ -4,7 +4,7 @@ docs/sampling.md shows it.
 """
 
 from gputsne.sampling.choosing import Sample, sample
-from gputsne.sampling.coverage import coverage
+from gputsne.sampling.coverage import Coverage, coverage
 from gputsne.sampling.reservoir import Reservoir
 
-__all__ = ["Reservoir", "Sample", "coverage", "sample"]
+__all__ = ["Coverage", "Reservoir", "Sample", "coverage", "sample"]

@@ -18,7 +18,7 @@ from gputsne.base.rows import exact_unit, finite_points, row_blocks
 from gputsne.sampling.coverage import Coverage, coverage, rounding
 from gputsne.sampling.reservoir import Reservoir, read_weights
 
-__all__ = ["METHODS", "Sample", "sample"]
+__all__ = ["METHODS", "Sample", "allotted", "sample", "sha256_of"]
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
@@ -138,7 +138,7 @@ def sample(
     rows, stands = rows[order], 1.0 / chances[order]
     told = np.arange(n) if ids is None else _ids(ids, n)
     covered = coverage(points, rows, weights=stands, strata=strata)
-    return Sample(rows, told[rows], stands, method, _sha256(method, told[rows]), covered)
+    return Sample(rows, told[rows], stands, method, sha256_of(method, told[rows]), covered)
 
 
 def _size(size: Any, n: int) -> int:
@@ -157,7 +157,21 @@ def _ids(ids: Any, n: int) -> npt.NDArray[Any]:
     return np.asarray(read_column(ids, n, name="ids", whose="X").values)
 
 
-def _sha256(method: str, ids: npt.NDArray[Any]) -> str:
+def sha256_of(method: str, ids: npt.NDArray[Any]) -> str:
+    """Return the hash of a sample: of its method and its ids, one a line.
+
+    Parameters
+    ----------
+    method : str
+        By which it was chosen.
+    ids : array, shape (m,)
+        In ascending order of their rows.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
     digest = hashlib.sha256(f"{method}\n".encode())
     for one in ids.tolist():
         digest.update(f"{one}\n".encode())
@@ -180,7 +194,7 @@ def _stratified(
 ) -> tuple[I64, F64]:
     assert codes is not None
     counts: I64 = np.bincount(codes)
-    take = _allotted(counts, m)
+    take = allotted(counts, m)
     order = rng.permutation(len(codes))
     rows, chances = [], []
     for stratum, many in enumerate(take):
@@ -190,8 +204,20 @@ def _stratified(
     return np.concatenate(rows), np.concatenate(chances)
 
 
-def _allotted(counts: I64, m: int) -> I64:
-    """Return rows per stratum: by share, largest remainders first, one at least where m allows."""
+def allotted(counts: I64, m: int) -> I64:
+    """Return rows per stratum: by share, largest remainders first, one at least where m allows.
+
+    Parameters
+    ----------
+    counts : array, shape (s,), int64
+        Rows of each stratum.
+    m : int
+        Rows to take.
+
+    Returns
+    -------
+    array, shape (s,), int64
+    """
     exact = counts * (m / counts.sum())
     take: I64 = np.floor(exact).astype(np.int64)
     if m >= len(counts):
@@ -230,7 +256,8 @@ def _crowd(points: F64, rng: np.random.Generator) -> F64:
             held = np.empty((len(some), len(marks)))
         inner = np.matmul(np.column_stack([some, np.ones(len(some))]), table, out=held)
         crowd[part] = np.count_nonzero(inner >= least[:, None], axis=1)
-    return np.maximum(crowd * (n / len(marks)), 1.0)
+    scaled: F64 = np.maximum(crowd * (n / len(marks)), 1.0)
+    return scaled
 
 
 def _systematic(weights: F64, m: int, rng: np.random.Generator) -> tuple[I64, F64]:
@@ -298,4 +325,4 @@ def _of_stream(
         raise ValueError("the stream has no batch")
     rows, told = kept.places, np.asarray(kept.ids)
     stands = np.full(len(rows), kept.seen / len(rows))
-    return Sample(rows, told, stands, "random", _sha256("random", told), None, kept.rows)
+    return Sample(rows, told, stands, "random", sha256_of("random", told), None, kept.rows)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from gputsne.base.labels import read_column
 from gputsne.base.rows import exact_unit, finite_points, row_blocks
 
-__all__ = ["Coverage", "coverage", "rounding"]
+__all__ = ["Coverage", "coverage", "rounding", "shares"]
 
 F64 = npt.NDArray[np.float64]
 ASKED = 2000  # rows whose nearest sampled row is looked for
@@ -98,34 +98,66 @@ def coverage(
         every = np.bincount(codes) / n
         some = np.bincount(codes[chosen], held, minlength=len(every)) / held.sum()
         kept = float(np.minimum(every, some).sum())
-    reach = _reach(points, chosen, random_state)
-    columns = _columns(points, chosen, held)
+    some = points[chosen]
+    once = points[np.unique(chosen)]
+    return shares(points, some, once, held, kept=kept, of=n, random_state=random_state)
+
+
+def shares(
+    points: F64, some: F64, once: F64, weights: F64, *, kept: float, of: int, random_state: int = 0
+) -> Coverage:
+    """Tell how well rows stand for all that some others are a uniform sample of.
+
+    Parameters
+    ----------
+    points : array, shape (n, d), float64
+        All rows, or a uniform sample of them.
+    some : array, shape (m, d), float64
+        The rows that are to stand for all.
+    once : array, shape (k, d), float64
+        Each of them once.
+    weights : array, shape (m,), float64
+        How many rows each stands for.
+    kept : float
+        Share of the strata's mass, 0 to 1.
+    of : int
+        How many rows there are in all.
+    random_state : int, default 0
+        Seed of the rows that are asked.
+
+    Returns
+    -------
+    Coverage
+    """
+    reach = _reach(points, once, random_state)
+    columns = _columns(points, some, weights, len(once), of)
     return Coverage(min(kept, reach, columns), kept, reach, columns)
 
 
-def _reach(points: F64, chosen: npt.NDArray[Any], seed: int) -> float:
+def _reach(points: F64, some: F64, seed: int) -> float:
     """Return the share of rows that have a sampled row near enough."""
-    n, taken = len(points), np.unique(chosen)
-    within = EXPECTED * n / len(taken)
+    n = len(points)
+    within = EXPECTED * n / len(some)
     rows = np.sort(np.random.default_rng(seed).permutation(n)[:ASKED])
-    centred = points - points.mean(axis=0)
-    squares = np.einsum("ij,ij->i", centred, centred)
+    middle = points.mean(axis=0)
+    centred = points - middle
     asked = np.column_stack([2.0 * centred[rows], np.ones(len(rows))])
     slack = rounding(points.shape[1])
 
-    def nearness(some: Any, less: float) -> F64:
+    def nearness(others: F64, less: float) -> F64:
         """Return 2 x.y - |y|^2, the less the farther, for the rows asked and some others."""
-        others = np.column_stack([centred[some], squares[some] * -(1.0 + less)])
-        found: F64 = asked @ others.T
+        squares = np.einsum("ij,ij->i", others, others)
+        found: F64 = asked @ np.column_stack([others, squares * -(1.0 + less)]).T
         return found
 
     nearest = np.full(len(rows), -np.inf)
-    for part in row_blocks(len(taken), len(rows)):
-        nearest = np.maximum(nearest, nearness(taken[part], 0.0).max(axis=1))
-    nearest += slack * squares[rows]
+    for part in row_blocks(len(some), len(rows)):
+        nearest = np.maximum(nearest, nearness(some[part] - middle, 0.0).max(axis=1))
+    nearest += slack * np.einsum("ij,ij->i", centred[rows], centred[rows])
     nearer = np.zeros(len(rows), dtype=np.int64)
     for part in row_blocks(n, len(rows)):
-        nearer += np.count_nonzero(nearness(part, slack) > nearest[:, None], axis=1)
+        found = nearness(centred[part], slack) > nearest[:, None]
+        nearer += np.count_nonzero(found, axis=1)
     return float((nearer < within).mean())
 
 
@@ -146,17 +178,19 @@ def rounding(d: int) -> float:
     return float((d + 4) * np.finfo(np.float64).eps)
 
 
-def _columns(points: F64, chosen: npt.NDArray[Any], weights: F64) -> float:
+def _columns(points: F64, some: F64, weights: F64, once: int, of: int) -> float:
     """Return the common part of the columns' histograms, less what chance takes."""
     m = weights.sum() ** 2 / np.square(weights).sum()  # rows of one weight that tell as much
-    m = min(m, len(np.unique(chosen)))
-    left = 1.0 - m / len(points)  # of the variance, without repetition
+    m = min(m, once)
+    # of the variance, without repetition, and what the rows that stand for all add to it
+    left = 1.0 - m / of + m * (1.0 / len(points) - 1.0 / of)
     missing, by_chance = [], []
-    for column in points.T:
+    for column, own in zip(points.T, some.T, strict=True):
         edges = np.unique(np.quantile(column, np.linspace(0, 1, BINS + 1)[1:-1]))
         bins = np.searchsorted(edges, column)
         p = np.bincount(bins, minlength=len(edges) + 1) / len(column)
-        q = np.bincount(bins[chosen], weights, minlength=len(p)) / weights.sum()
+        chosen = np.searchsorted(edges, own)
+        q = np.bincount(chosen, weights, minlength=len(p)) / weights.sum()
         missing.append(np.abs(p - q).sum() / 2)
         # mean absolute deviation of a binomial share, normal approximation
         by_chance.append(np.sqrt(2 * p * (1 - p) * left / (np.pi * m)).sum() / 2)
