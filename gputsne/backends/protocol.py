@@ -62,10 +62,11 @@ class Ops(ABC):
         Threads.
     xp, fft : module
         Where arrays come from: numpy or CuPy; and the FFT of a CPU, scipy.fft.
-    exact_below : tuple of 3 int
-        Points up to which sums by definition beat the mesh, for one, two and three axes.
-    node_pairs : tuple of 2 float
-        Pairs of points whose sums take as long as one FFT node, for dof = 1 and for others.
+    exact_below : tuple of 2 tuples of 3 int
+        Points up to which no mesh is worth looking at, sums by definition beat it anyway: for
+        dof = 1 and for others, each for one, two and three axes.
+    node_pairs : tuple of 2 tuples of 3 float
+        Pairs of points whose sums take as long as one FFT node, likewise.
     epoch : int
         Iterations between two looks at the map's extent, at most.
     few_meshes : bool
@@ -90,8 +91,8 @@ class Ops(ABC):
     n_jobs: int
     xp: Any
     fft: Any
-    exact_below: tuple[int, int, int]
-    node_pairs: tuple[float, float]
+    exact_below: tuple[tuple[int, int, int], tuple[int, int, int]]
+    node_pairs: tuple[tuple[float, float, float], tuple[float, float, float]]
     epoch: int
     relabel_from: int
     escaped: bool = False  # where the extent is read before every iteration, none can have

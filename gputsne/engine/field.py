@@ -12,7 +12,7 @@ from typing import Any, SupportsFloat
 import numpy as np
 
 from gputsne.backends import Ops
-from gputsne.base.types import FloatArray, Mesh
+from gputsne.base.types import FloatArray, IntArray, Mesh
 from gputsne.engine import mesh as meshes
 from gputsne.engine.kept import SHRINK, MeshRecord, Pace
 
@@ -71,6 +71,7 @@ class Field:
         self.mesh: Mesh | None = None
         self.center: tuple[float, ...] = ()
         self.summed = False  # whether the map as it stands is summed by definition
+        self.order: IntArray | None = None  # caller's row of each point; None: as they are
         # whether the forces are the mean over two meshes half a cell apart
         self.pair = before is not None and before.pair
         self.before = before
@@ -116,10 +117,11 @@ class Field:
 
     def is_exact(self, n: int, c: int) -> bool:
         """Tell whether the sums of ``n`` points are taken by definition, as the map stands."""
-        return self.summed or self._never_by_mesh(n, c)
+        return self.summed or self.never_by_mesh(n, c)
 
-    def _never_by_mesh(self, n: int, c: int) -> bool:
-        few = n <= self.ops.exact_below[c - 1]
+    def never_by_mesh(self, n: int, c: int) -> bool:
+        """Tell whether the sums are taken by definition wherever the map goes."""
+        few = n <= self.ops.exact_below[self.dof != 1.0][c - 1]
         return self.method == "exact" or (self.method == "auto" and few)
 
     def evaluate(
@@ -147,7 +149,7 @@ class Field:
         FloatingPointError
             A coordinate is not finite.
         """
-        if self._never_by_mesh(*Y.shape):
+        if self.never_by_mesh(*Y.shape):
             return
         if self._evaluations >= self._mesh_interval:
             box = self.ops.stepped_extent(Y) if stepped else self.ops.extent(Y)
@@ -170,7 +172,7 @@ class Field:
         if self._sums_are_quicker(box, n, 0.0):
             self.summed, self.since = True, CHECK_EVERY
             return
-        self.summed = self._sums_are_quicker(box, n, self.burden)
+        self.summed = self.burden > 0.0 and self._sums_are_quicker(box, n, self.burden)
         mesh = None if self.summed else self.fit(box, n)
         if self.since >= CHECK_EVERY or (mesh is not None and mesh.h > self.clean_at):
             mesh = mesh or self.fit(box, n, burden=0.0)
@@ -187,11 +189,11 @@ class Field:
         the worse for the sums.
         """
         _check_finite(box)
-        # Sums of floats depend on the order of the points, which large maps change on the way.
-        if n >= self.ops.relabel_from:
+        # A device would have to put its points in the caller's order for every evaluation.
+        if n >= self.ops.relabel_from and self.ops.device is not None:
             return False
         c, span = len(box), [high - low for low, high in box]
-        affordable = n * n / self.ops.node_pairs[0 if self.dof == 1.0 else 1]
+        affordable = n * n / self.ops.node_pairs[self.dof != 1.0][c - 1]
         if self.method == "mesh":
             affordable = max(meshes.FORCED * affordable, meshes.FORCED_NODES)
         if affordable >= 2 * meshes.MAX_NODES[c - 1]:
@@ -220,13 +222,27 @@ class Field:
     def forces(self, Y: FloatArray, phi: Any, grad: FloatArray) -> SupportsFloat:
         """Do what ``evaluate`` does after ``refresh``: equal launches while ``version`` stays."""
         if self.is_exact(*Y.shape):
-            return self.ops.exact(Y, self.dof, phi, grad)
+            return self._by_definition(Y, phi, grad)
         if not self.pair:
             return self._through(Y, 0.0, phi, grad)
         Z = self._through(Y, PAIR[1], phi, grad)
         phi_2, grad_2 = self.ops.spare(Y)
         Z_2 = self._through(Y, PAIR[0], phi_2, grad_2)
         return self.ops.mean((phi, grad, Z), (phi_2, grad_2, Z_2))
+
+    def _by_definition(self, Y: FloatArray, phi: Any, grad: FloatArray) -> SupportsFloat:
+        """Fill ``phi`` and ``grad`` by sums over all points in the caller's order; return Z.
+
+        Sums of floats depend on the order of their terms, and a run that goes on from a saved state
+        has another order than one that was not interrupted.
+        """
+        if self.order is None:
+            return self.ops.exact(Y, self.dof, phi, grad)
+        there = self.ops.scatter(Y, self.order)
+        phi_there, grad_there = np.empty(len(Y), np.float32), np.empty_like(there)
+        Z = self.ops.exact(there, self.dof, phi_there, grad_there)
+        phi[:], grad[:] = phi_there[self.order], grad_there[self.order]
+        return Z
 
     def _through(self, Y: FloatArray, shift: float, phi: Any, grad: FloatArray) -> SupportsFloat:
         """Fill ``phi`` and ``grad`` from the mesh moved by ``shift`` cells per axis; return Z."""

@@ -63,6 +63,7 @@ class Engine:
         self._exaggeration = 0.0  # of the last step
         self._total_p: float | None = None  # sum of P
         self._order: IntArray | None = None  # caller's row at each place; None: not reordered
+        field.order = None  # of an engine that was interrupted
         # Identity token, part of the key of captured CUDA graphs: replaced whenever P or an array
         # of the state is.
         self._arrays = object()
@@ -169,8 +170,11 @@ class Engine:
         self.field.invalidate()
 
     def reorder(self) -> None:
-        """Put points and P in Morton order of the map, where the backend gains by it."""
-        if len(self.Y) < self.ops.relabel_from:
+        """Put points and P in Morton order of the map, where the backend gains by it.
+
+        Not where all sums are by definition: they gain nothing, and depend on the order.
+        """
+        if len(self.Y) < self.ops.relabel_from or self.field.never_by_mesh(*self.Y.shape):
             return
         self._put_in(self.ops.order_of(self.ops.curve(self.Y, self.ops.extent(self.Y))))
 
@@ -181,6 +185,7 @@ class Engine:
             ops.take(a, order) for a in (self.Y, self.velocity, self.gains)
         )
         self._order = order if self._order is None else ops.take(self._order, order)
+        self.field.order = self._order
         self._arrays = object()
         self._Z, self._stepped = None, False
 

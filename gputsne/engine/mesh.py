@@ -7,8 +7,9 @@ csrc/kernels/spline.hpp). Derivations and the table of measured errors: docs/mes
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -61,21 +62,27 @@ def width(dof: float) -> float:
     return float((2.0 * dof / (dof + 1.0)) ** 0.7)
 
 
-@lru_cache(maxsize=256)
 def fft_length(nodes: int) -> int:
     """Return an even length >= ``nodes`` of factors 2, 3, 5, on a ladder with steps of about 6 %.
 
     The coarse ladder keeps a growing map from asking for a new spectrum every few iterations.
     """
+    ladder = _ladder(nodes.bit_length())
+    return ladder[bisect_left(ladder, nodes)]
+
+
+@cache
+def _ladder(bits: int) -> tuple[int, ...]:
+    """Return the ladder up to the first length of at least ``2**bits``."""
     from scipy.fft import next_fast_len
 
-    length, last = 24, 0
-    while length < nodes:
-        last = max(length + 2, int(length * 1.06))
-        length = int(next_fast_len(last, real=True))
+    steps = [24]
+    while steps[-1] < 1 << bits:
+        length = int(next_fast_len(max(steps[-1] + 2, int(steps[-1] * 1.06)), real=True))
         while length % 2:
             length = int(next_fast_len(length + 1, real=True))
-    return length
+        steps.append(length)
+    return tuple(steps)
 
 
 def few_length(nodes: int, least: int, thirds: int) -> int:

@@ -44,7 +44,7 @@ WIDEST_GOAL = GOAL[-1][1]  # spacing of a large map's mesh, map units
 # that grow with the root of the number of points.
 LEAST_SIDE = 64
 LEAST_MESH = 64  # FFT nodes per axis that a mesh is always given
-LEAST_NODE_PAIRS = 0.5  # of Ops.node_pairs
+LEAST_NODE_PAIRS = (0.5, 0.2, 0.5)  # of Ops.node_pairs, by axes
 MESH_SHARE = 4  # of what is free, a mesh takes at most one part in so many
 # Per edge while eigenvectors are found: the Laplacian in float64 and what it is made in; per point
 # the vectors that Lanczos' method keeps.
@@ -270,7 +270,7 @@ def plan(
     }
     host_bytes = int(BASE + max(stages.values()))
     # Beyond, few points are summed by definition.
-    nodes = min(MAX_NODES[c - 1], max(FORCED_NODES, FORCED * n * n / LEAST_NODE_PAIRS))
+    nodes = min(MAX_NODES[c - 1], max(FORCED_NODES, FORCED * n * n / LEAST_NODE_PAIRS[c - 1]))
     widest = stages["optimize"] - parts["mesh"] + NODE_BYTES * nodes
     most_bytes = max(host_bytes, int(BASE + widest))
     if device not in own_memory:

@@ -108,7 +108,7 @@ def test_plans_stay_when_the_mesh_changes_until_they_hold_too_much(ops, monkeypa
     ops._field.convolution.own = False
     plans = ops._field.convolution._plans
 
-    monkeypatch.setattr(ops, "node_pairs", (1e-6, 1e-6))  # as if no sums were quicker
+    monkeypatch.setattr(ops, "node_pairs", ((1e-6,) * 3,) * 2)  # as if no sums were quicker
 
     def evaluated_on(scale):
         field = Field(ops, method="mesh")

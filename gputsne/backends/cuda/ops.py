@@ -65,8 +65,9 @@ class CudaOps(Ops):
     name = "cuda"
     searches = True
     # A guess: one thread per point, so that fewer points than this leave most of a GPU idle anyway.
-    exact_below = (2048, 2048, 4096)
-    node_pairs = (10.0, 3.0)  # estimates: an FFT pair of 4096**2 nodes takes 0.38 ms
+    exact_below = ((2048, 2048, 4096), (2048, 2048, 4096))
+    # Estimates: an FFT pair of 4096**2 nodes takes 0.38 ms.
+    node_pairs = ((10.0, 10.0, 10.0), (3.0, 3.0, 3.0))
     epoch = 25  # iterations between two looks at the extent, at most
     few_meshes = True
     phi_wanted = False

@@ -40,9 +40,10 @@ class NativeOps(Ops):
     name = "native"
     xp: Any = np
     fft: Any = scipy.fft
-    exact_below = (200, 1500, 20_000)  # bench/results/crossing.json; the last extrapolated
-    # By scipy's FFT, which one and three axes have; in two a node takes less (docs/performance.md).
-    node_pairs = (20.0, 0.5)  # powf takes as long as forty pairs
+    # CPU time on one thread: bench/results/crossing.json. In two axes a node takes least, by the
+    # compiled FFT; a power takes as long as some thirty pairs without.
+    exact_below = ((400, 1500, 2000), (100, 300, 500))
+    node_pairs = ((40.0, 8.0, 25.0), (1.0, 0.2, 0.8))
     epoch = 1  # looking at the extent costs 0.1 % of an iteration
     relabel_from = PACKED_FROM
 

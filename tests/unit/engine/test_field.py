@@ -73,7 +73,7 @@ def test_no_mesh_costs_more_than_the_sums_by_far(n, c, log_span, dof, burden, me
     field = Field(NUMPY, dof=dof, method=method)
     field.burden = burden
     box = [(0.0, 10.0**log_span)] * c
-    sums = n * n / NUMPY.node_pairs[dof != 1.0]
+    sums = n * n / NUMPY.node_pairs[dof != 1.0][c - 1]
     if not field._sums_are_quicker(box, n, burden):
         h, pair, _ = field._spacing([10.0**log_span] * c, n, burden, None)
         nodes = (1 + pair) * np.prod(meshes.lengths([10.0**log_span] * c, h), dtype=float)
@@ -141,7 +141,7 @@ def run(P, start, field, end, seen=None):
 @pytest.mark.parametrize("stop", [10, 21, 45, 70, 90, 119])
 def test_a_run_that_goes_on_is_the_same_whatever_its_forces_come_from(stop, monkeypatch):
     # From a span of about 50 on, sums cost less; close pairs are measured more often here.
-    monkeypatch.setattr(NUMPY, "node_pairs", (2.5, 2.5))
+    monkeypatch.setattr(NUMPY, "node_pairs", ((2.5,) * 3,) * 2)
     monkeypatch.setattr(fields, "CHECK_EVERY", 15)
     rng = np.random.default_rng(0)
     P = joint(knn(rng.normal(size=(450, 5)).astype(np.float32), 15), NUMPY, perplexity=5.0)
@@ -214,3 +214,31 @@ def test_a_share_of_the_points_tells_what_all_of_them_would(monkeypatch):
         field, *_ = evaluated(NUMPY, Y, method="mesh")
         measured.append(field.burden)
     assert measured[1] == pytest.approx(measured[0], rel=0.1)
+
+
+@pytest.mark.parametrize(("c", "method"), [(3, "auto"), (3, "exact"), (2, "auto")])
+def test_sums_are_of_the_callers_order_wherever_points_lie_in_memory(c, method, monkeypatch):
+    # Large maps that are put in another order on the way, and need a mesh only at first.
+    ops = backends.choose("auto").ops
+    monkeypatch.setattr(type(ops), "relabel_from", 100)
+    monkeypatch.setattr(type(ops), "exact_below", ((0,) * 3,) * 2)
+    monkeypatch.setattr(type(ops), "node_pairs", ((2.5,) * 3,) * 2)
+    rng = np.random.default_rng(0)
+    P = joint(knn(rng.normal(size=(450, 5)).astype(np.float32), 15), ops, perplexity=5.0)
+    start = initial_state(rng.normal(size=(450, c)).astype(np.float32))
+    whole = run(P, start, Field(ops, method=method), 120)
+    assert whole.field.is_exact(450, c)
+    for stop in (19, 21, 60, 110):
+        first = run(P, start, Field(ops, method=method), stop)
+        before = record_of(first.field)
+        second = run(P, first.state(), Field(ops, method=method, before=before), 120)
+        assert second.embedding().tobytes() == whole.embedding().tobytes()
+
+
+def test_a_power_kernel_takes_the_mesh_from_fewer_points():
+    # Sums of powers take some thirty times as long: 1,400 points of a usual map by both.
+    ops, box = backends.choose("auto").ops, [(0.0, 120.0)] * 2
+    for dof, by_definition in ((1.0, True), (0.5, False), (2.0, False)):
+        field = Field(ops, dof=dof)
+        summed = field.never_by_mesh(1400, 2) or field._sums_are_quicker(box, 1400, 0.0)
+        assert summed == by_definition
