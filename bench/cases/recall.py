@@ -1,4 +1,4 @@
-"""What a lower min_recall saves and what it costs a map: fits of one data set, judged on the exact P.
+"""What a lower min_recall saves, and costs a map: fits of one data set, judged on the exact P.
 
 Each fit has its own seed's first map and lists; neighbours kept and KL are of the true neighbours.
 """

@@ -60,7 +60,8 @@ def main() -> None:
 
 
 COMMANDS = (
-    demo, embed, transform, sample, metrics, compare, sweep, check, report, runs, info, plan, advise,
+    demo, embed, transform, sample, metrics, compare, sweep, check, report, runs, info, plan,
+    advise,
 )  # fmt: skip
 for command in COMMANDS:
     main.add_command(command)
