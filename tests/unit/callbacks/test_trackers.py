@@ -8,11 +8,13 @@ import itertools
 import json
 import os
 import pickle
+import shutil
 import sqlite3
 import struct
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -172,11 +174,21 @@ def test_copies_have_the_settings_and_none_of_the_runs(copied, tmp_path):
     assert (other.uri, other.tags, other.ids) == (tracker.uri, {"a": "b"}, [])
 
 
-@pytest.mark.slow
-def test_mlflow_in_sqlite(tmp_path):
+@pytest.fixture(scope="module")
+def empty_database(tmp_path_factory):
+    """A database with mlflow's tables, which take it ten seconds: to be copied."""
     from mlflow.tracking import MlflowClient
 
-    uri = f"sqlite:///{tmp_path}/runs.db"
+    path = tmp_path_factory.mktemp("mlflow") / "runs.db"
+    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.mark.slow
+def test_mlflow_in_sqlite(tmp_path, empty_database):
+    from mlflow.tracking import MlflowClient
+
+    uri = f"sqlite:///{shutil.copy(empty_database, tmp_path)}"
     tracker = MLflow(
         "maps", uri=uri, artifacts=str(tmp_path / "files"), name="night", tags={"owner": "ana"},
         measure=lambda model: {"quality": 0.5}, labels=np.arange(90) % 3,
@@ -218,26 +230,29 @@ def test_mlflow_whose_server_is_gone(monkeypatch):
 
 
 @pytest.mark.slow
-def test_mlflow_whose_disk_is_full(tmp_path):
-    """A database that takes no more pages fails as a full disk does, in the midst of a fit."""
-    path = tmp_path / "runs.db"
+def test_mlflow_whose_database_breaks_in_the_midst_of_a_fit(tmp_path, empty_database):
+    path = shutil.copy(empty_database, tmp_path)
     tracker = MLflow(uri=f"sqlite:///{path}", artifacts=str(tmp_path / "files"), thumbnail=False)
-    TSNE(**QUICK, callbacks=tracker).fit(X)
 
-    def lock(progress):
+    def breaks(progress):
         if progress.iteration == 100:
             with sqlite3.connect(path) as database:
                 database.execute("DROP TABLE metrics")
 
     with pytest.warns(UserWarning, match="MLflow logged nothing"):
-        model = TSNE(**QUICK, callbacks=[lock, tracker]).fit(X)
+        model = TSNE(**QUICK, callbacks=[breaks, tracker]).fit(X)
     assert model.n_iter_ == 300
 
 
 @pytest.mark.slow
 def test_wandb_offline(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_SILENT", "true")
-    tracker = Wandb("maps", mode="offline", dir=tmp_path, name="night", tags={"owner": "ana"})
+    import wandb
+
+    patient = {"settings": wandb.Settings(init_timeout=300)}  # a busy machine starts it slowly
+    tracker = Wandb(
+        "maps", mode="offline", dir=tmp_path, name="night", tags={"owner": "ana"}, options=patient
+    )
     model = TSNE(**QUICK, callbacks=tracker).fit(X)
     held = wandb_records(tmp_path)
     told = next(r.run for r in held if r.WhichOneof("record_type") == "run")
@@ -267,10 +282,19 @@ def test_wandb_offline(tmp_path, monkeypatch):
 
 
 def wandb_records(folder):
-    """Return the records of an offline run: protobufs in leveldb's log format."""
+    """Return the records of an offline run, once the process that writes them has ended."""
+    until, found = time.monotonic() + 120, []
+    while not any(r.WhichOneof("record_type") == "exit" for r in found):
+        assert time.monotonic() < until, [r.WhichOneof("record_type") for r in found]
+        time.sleep(0.1)
+        found = [record for path in folder.rglob("run-*.wandb") for record in in_log(path)]
+    return found
+
+
+def in_log(path):
+    """Return the records of a file: protobufs in leveldb's log format."""
     from wandb.proto import wandb_internal_pb2
 
-    (path,) = folder.rglob("run-*.wandb")
     data, at, part, found = path.read_bytes(), 7, b"", []  # after a head of 7 bytes
     while at + 7 <= len(data):
         if 32768 - at % 32768 < 7:  # no record begins so near the end of a block
@@ -298,7 +322,6 @@ from gputsne.callbacks import Trackio
 X = np.random.default_rng(0).normal(size=(90, 4)).astype("f4")
 tracker = Trackio("maps", name="night", tags={"owner": "ana"})
 model = TSNE(max_iter=300, perplexity=5.0, random_state=0, callbacks=tracker).fit(X)
-model.fit(X[:60])
 import json
 import trackio
 
