@@ -56,7 +56,7 @@ def read_data(data: Path, given: Mapping[str, Any], shell: Output) -> Points:
         source = stack.enter_context(opened(data, given["input_format"]))
         limited = replace(selection_of(given), memory_limit=available_memory())
         meta = given.get("meta", ())  # of commands that tell them from those that are kept
-        points = read_points([source], limited, keep=given["keep"], hover=meta)
+        points = read_points([source], limited, keep=given.get("keep", ()), hover=meta)
     for said in points.notes:
         shell.note(said)
     return points

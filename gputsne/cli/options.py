@@ -282,6 +282,14 @@ def input_options(
         ),
         option("--id", "ids", metavar="COL", help="Column that names the rows; kept, no feature."),
         option(
+            "--join",
+            type=PATH,
+            metavar="FILE",
+            help="Table whose columns are joined by --id; --labels and --keep may name them. All "
+            "are kept where none is named.",
+        ),
+        option("--on", metavar="COL", help="Column of ids in the table of --join. [that of --id]"),
+        option(
             "--header/--no-header",
             default=None,
             help="Whether the first line of a csv holds names. Default: found out.",
@@ -312,7 +320,14 @@ def input_options(
 def selection_of(given: Mapping[str, Any]) -> Selection:
     """Return what to read, by a command's input options."""
     names = {f.name for f in fields(Selection)} - {"memory_limit"}  # which isn't of the file
-    return Selection(**{name: given[name] for name in names if name in given})
+    chosen = {name: given[name] for name in names if name in given}
+    if chosen.get("join") is not None:
+        chosen["join"] = str(chosen["join"])
+    elif chosen.get("on") is not None:
+        raise click.BadParameter("has no effect without --join", param_hint="--on")
+    if chosen.get("join") is not None and chosen.get("ids") is None:
+        raise click.BadParameter("needs --id, the column that names IN's rows", param_hint="--join")
+    return Selection(**chosen)
 
 
 output_options: Final = (

@@ -47,6 +47,9 @@ class Selection:
     flatten : bool
         Whether an array of more than two axes (images) is read as one row of features per entry of
         its first axis.
+    join, on : str or None
+        File of a further table, and its column of ids (None: the one of ``ids``); of commands,
+        which join its columns to the rows that are read.
     memory_limit : int or None
         Bytes that reading may take; None: the machine's memory.
     """
@@ -60,6 +63,8 @@ class Selection:
     decimal: str | None = None
     encoding: str | None = None
     flatten: bool = False
+    join: str | None = None
+    on: str | None = None
     memory_limit: int | None = None
 
     def given(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from gputsne.data.columns import find_label_file
 from gputsne.data.labels_file import read_labels
 from gputsne.data.table import counted, format_of, listed
 from gputsne.provenance.outcome import shown
+from gputsne.runs.joining import Joined
 from gputsne.runs.streams import Source
 
 __all__ = ["Points", "read_points"]
@@ -76,6 +77,37 @@ def read_points(
     BadInput
         A file is missing, broken, or has not what was asked for; the message names it.
     """
+    if want.join is None:
+        if want.on is not None:
+            raise BadInput("--on has no effect without --join")
+        return _read_points(sources, want, keep, hover)
+    other = Joined.read(want)
+    own = replace(want, join=None, on=None)
+    if want.labels in other.columns:
+        own = replace(own, labels=None)
+    here = [[name for name in names if name not in other.columns] for names in (keep, hover)]
+    points = _read_points(sources, own, *here)
+    assert points.table.ids is not None
+    found, lost = other.matched(points.table.ids, list(other.columns))
+    labels = found.get(str(want.labels))
+    named = {*keep, *hover, want.labels} & found.keys()
+    extra = {name: found[name] for name in keep if name in found}
+    if not named:  # nothing was chosen of it: all of it is kept
+        extra = found
+    return replace(
+        points,
+        table=points.table if labels is None else replace(points.table, labels=labels),
+        label_name=points.label_name if labels is None else str(want.labels),
+        kept=points.kept | extra,
+        hover=points.hover | {name: found[name] for name in hover if name in found},
+        notes=(*points.notes, *lost),
+    )
+
+
+def _read_points(
+    sources: Sequence[Source], want: Selection, keep: Sequence[str], hover: Sequence[str]
+) -> Points:
+    """Read the inputs alone, as ``read_points`` says."""
     label_name, label_file = _labels_of(want)
     several = len(sources) > 1
     first = want if label_file is None or not several else replace(want, labels=None)

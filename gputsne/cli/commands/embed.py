@@ -140,7 +140,7 @@ def embed(ctx: click.Context, /, sources: tuple[Path, ...], output: Path, **give
     check_map(output, given["output_format"], sources, given["input_format"])
     check_plots(plots)
     init = Path(given["init"]) if str(given["init"]).endswith(".npy") else None
-    also_read = [label_file(given["labels"]), init, ctx.meta.get("gputsne.config")]
+    also_read = [label_file(given["labels"]), given["join"], init, ctx.meta.get("gputsne.config")]
     check_targets([*targets, *checkpoint], [*sources, *also_read])
     check_model(model)
     style = style_of(given, sources[0])

@@ -55,7 +55,6 @@ numeric column. docs/metrics.md says what each number means.
     ),
     option(
         "--meta",
-        "keep",
         multiple=True,
         metavar="NAMES",
         callback=split_commas,
@@ -63,7 +62,7 @@ numeric column. docs/metrics.md says what each number means.
     ),
     option("--perplexity", type=float, metavar="P", help="Of the map; with --symptoms."),
 )
-@input_options("what metrics of labels compare")
+@input_options("what metrics of labels compare", without=("--keep",))
 @print_options
 @click.pass_context
 def metrics(ctx: click.Context, /, data: Path, map_: Path, **given: Any) -> None:
@@ -72,7 +71,7 @@ def metrics(ctx: click.Context, /, data: Path, map_: Path, **given: Any) -> None
     shell = output_of(ctx, given, needed=True)
     no_dash([("Y", map_)])
     check_inputs([data, map_], given["input_format"])
-    for flag, value in (("--meta", given["keep"]), ("--perplexity", given["perplexity"])):
+    for flag, value in (("--meta", given["meta"]), ("--perplexity", given["perplexity"])):
         if value and not given["symptoms"]:
             raise click.BadParameter("has no effect without --symptoms", param_hint=flag)
 
@@ -90,7 +89,7 @@ def metrics(ctx: click.Context, /, data: Path, map_: Path, **given: Any) -> None
     )  # fmt: skip
     if given["symptoms"]:
         found = gputsne.inspect.symptoms(
-            X, Y, metadata=points.kept or None, perplexity=given["perplexity"],
+            X, Y, metadata=points.hover or None, perplexity=given["perplexity"],
             random_state=given["seed"], **asked,
         )  # fmt: skip
         evidence = evidence | found.evidence

@@ -155,7 +155,7 @@ def _check_files(data: Path, map_: Path, given: dict[str, Any]) -> None:
     no_dash(flags)
     check_inputs([data, map_], given["input_format"])
     check_map_key([map_], given["map_key"])
-    read = [data, map_, given["rules"], given["run"], *given["files"]]
+    read = [data, map_, given["join"], given["rules"], given["run"], *given["files"]]
     check_targets([given["output"], given["json_path"], given["junit"]], read)
 
 

@@ -89,7 +89,7 @@ def size_of(text: str) -> int | float:
     option("--record", type=PATH, metavar="FILE",
            help="JSON: rows, ids, weights, hash, coverage, method, seed."),
 )  # fmt: skip
-@input_options("", without=("--labels", "--keep", "--vector", "--key"))
+@input_options("", without=("--labels", "--keep", "--vector", "--key", "--join", "--on"))
 @config_option
 @print_options
 @click.pass_context

@@ -140,7 +140,7 @@ def sweep(ctx: click.Context, /, source: Path, **given: Any) -> None:
     check_plots([plot] if plot else [])
     if plot is not None and plot.suffix.lower() == ".html":
         raise click.BadParameter("maps side by side are png, svg or pdf", param_hint="--plot")
-    also_read = [label_file(given["labels"]), ctx.meta.get("gputsne.config")]
+    also_read = [label_file(given["labels"]), given["join"], ctx.meta.get("gputsne.config")]
     check_targets([output, plot, model], [source, *also_read])
     check_model(model)
     check_best(given["best"], given["labels"] is not None)

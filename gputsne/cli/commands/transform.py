@@ -74,7 +74,7 @@ def transform(
     no_dash([("MODEL", model)])
     check_inputs(sources, given["input_format"])
     check_map(output, given["output_format"], sources, given["input_format"])
-    also_read = [model, label_file(given["labels"]), ctx.meta.get("gputsne.config")]
+    also_read = [model, label_file(given["labels"]), given["join"], ctx.meta.get("gputsne.config")]
     check_targets([output], [*sources, *also_read])
     check_threads(given["n_jobs"])
     began = time.perf_counter()
