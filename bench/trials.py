@@ -193,11 +193,39 @@ def trials(
         yield {"data": name, "n": given["P"].n, "seed": seed, "trial": title, **facts}
 
 
+# Columns of the table: what, its title, digits.
+COLUMNS = (
+    ("KL", "KL", 4), ("kept_10", "10 kept", 4), ("kept_50", "50 kept", 4), ("KNC", "KNC", 3),
+    ("CPD", "CPD", 3), ("accuracy", "accuracy", 4), ("farthest", "farthest", 2),
+    ("span", "span", 0),
+)  # fmt: skip
+
+
+def table(runs: list[dict[str, Any]]) -> str:
+    """Return the table of docs/performance.md: means, and differences of a trial, of all seeds."""
+    head = " | ".join(title for _, title, _ in COLUMNS)
+    out = [f"| data | trial | {head} |", "|---|---|" + "--:|" * len(COLUMNS)]
+    for data, title in dict.fromkeys((r["data"], r["trial"]) for r in runs):
+        own = [r for r in runs if (r["data"], r["trial"]) == (data, title)]
+        schedule, *change = title.split(", ", 1)
+        plain = {r["seed"]: r for r in runs if (r["data"], r["trial"]) == (data, schedule)}
+        cells = []
+        for key, _, digits in COLUMNS:
+            if change:
+                gained = [r[key] - plain[r["seed"]][key] for r in own]
+                cells.append(" / ".join(f"{x:+.{digits}f}" for x in gained))
+            else:
+                cells.append(f"{np.mean([r[key] for r in own]):.{digits}f}")
+        out.append(f"| {data}, {own[0]['n']:,} | {title} | {' | '.join(cells)} |")
+    return "\n".join(out)
+
+
 def main() -> None:
     """Run every trial on every set and seed that is asked for."""
     parser = options(__doc__.splitlines()[0], threads=1)
     parser.add_argument("--sets", default="digits,toy,mnist", help="by commas")
     parser.add_argument("--seeds", default="0,1", help="by commas [0,1]")
+    parser.add_argument("--table", action="store_true", help="print the table and do nothing")
     parser.add_argument("--cache", type=Path, help="folder that keeps each P and first map")
     asked = parser.parse_args()
     asked.most = {"mnist": 20_000}
@@ -207,6 +235,9 @@ def main() -> None:
     folder = folder_of(asked)
     path = folder and folder / "trials.json"
     runs = json.loads(path.read_text())["runs"] if path and path.exists() else []
+    if asked.table:
+        print(table(runs))
+        return
     for seed in seeds:
         for name in sets:
             done = {r["trial"] for r in runs if (r["data"], r["seed"]) == (name, seed)}

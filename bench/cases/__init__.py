@@ -48,6 +48,7 @@ CASES = {
     "mesh_accuracy": Case("What error does which spacing leave?", 30, "mesh_accuracy"),
     "groups": Case("Tight groups: KL by mesh beside the definition's", 60, "groups"),
     "schedules": Case("Schedules: quality from one P and one start", 120, script="schedules"),
+    "trials": Case("What changes of an iteration were tried, and gave", 20, script="trials"),
     "checkouts": Case("This checkout's fits beside another's", 3, "checkouts"),
     "iteration": Case("Stages of an iteration beside another checkout's", 3, "iteration"),
     "convolve": Case("The compiled FFT beside scipy's, by size of the mesh", 2, "convolve"),

@@ -11,6 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import sparse
+
+from gputsne import backends
+from gputsne.affinities import joint
+from gputsne.engine.field import Field
+from gputsne.engine.optimize import initial_state, optimize
+from gputsne.engine.schedule import Schedule
+from gputsne.neighbors import knn
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 pytestmark = pytest.mark.skipif(not BENCH.is_dir(), reason="bench/ is in the repository only")
@@ -52,3 +60,50 @@ def test_classes_in_pieces_are_counted():
     assert torn(Y, np.repeat([0, 0, 1, 2], 300)) == 0
     assert torn(Y, np.repeat([0, 1, 1, 2], 300)) == 1
     assert torn(Y, np.zeros(1200, dtype=int)) == 2
+
+
+def test_trials(tmp_path):
+    command = [sys.executable, str(BENCH / "trials.py"), "--quick", "--results", str(tmp_path)]
+    safe = {k: v for k, v in os.environ.items() if k != "PYTHONSAFEPATH"}
+    done = subprocess.run(command, capture_output=True, text=True, env=safe)
+    assert done.returncode == 0, done.stdout + done.stderr
+    trials = module("trials")
+    record = json.loads((tmp_path / "trials.json").read_text(encoding="utf-8"))
+    runs = {(r["data"], r["trial"]): r for r in record["runs"]}
+    assert runs.keys() == {(data, name) for data in ("digits", "toy") for name in trials.TRIALS}
+    for data in ("digits", "toy"):
+        of = {name: runs[data, name] for name in trials.TRIALS}
+        assert all(r["KL"] > 0 and 0 < r["kept_10"] < 1 for r in of.values())
+        assert 1 / 3 < of["short, a third of the edges"]["early_edges"] < 0.5
+        # 20 of 60 iterations are early
+        assert of["short"]["evaluations"] == 60
+        assert of["short, repulsion kept twice"]["evaluations"] == 50
+    assert trials.table(record["runs"]).count("\n| digits, 600 | ") == len(trials.TRIALS)
+
+
+def test_a_trial_that_changes_nothing_is_the_package():
+    trials = module("trials")
+    X = np.random.default_rng(0).normal(size=(200, 5)).astype(np.float32)
+    ops = backends.choose("auto", 1).ops
+    P = joint(knn(X, 30), ops, perplexity=10.0)
+    schedule = Schedule.named("short", 200, max_iter=40, early_exaggeration_iter=15)
+    want = optimize(P, initial_state(X[:, :2] * 1e-4), Field(ops), schedule)
+    descent = trials.Descent(trials.Trial("short"), P, X[:, :2] * np.float32(1e-4), ops)
+    descent.run(schedule)
+    # the same arithmetic, in another order: 40 steps of float32 of a map of unit size
+    assert descent.kl() == pytest.approx(want.kl_divergence, rel=1e-3)
+
+
+def test_the_heaviest_edges_are_symmetric_and_of_the_same_sum():
+    trials = module("trials")
+    X = np.random.default_rng(0).normal(size=(120, 5)).astype(np.float32)
+    P = joint(knn(X, 30), perplexity=10.0)
+    few = trials.heaviest(P, 1 / 3)
+    dense, whole = (
+        sparse.csr_array((p.data, p.indices, p.indptr), (120, 120)).toarray() for p in (few, P)
+    )
+    np.testing.assert_array_equal(dense, dense.T)
+    assert dense.sum() == pytest.approx(whole.sum(), rel=1e-6)
+    for row, full in zip(dense, whole, strict=True):
+        wanted = np.sort(full)[::-1][: int(np.ceil((full > 0).sum() / 3))]
+        assert (row[full >= wanted[-1]] > 0).all()

@@ -82,9 +82,9 @@ def test_too_little_memory_is_told_with_its_remedy():
 
 
 def test_seconds_on_a_cpu_are_scaled_from_what_was_measured():
-    assert host_seconds(1_000_000, 50, 90, 2) == pytest.approx(75.6 + 162.4)
-    assert host_seconds(1_000_000, 50, 90, 4) == pytest.approx((75.6 + 162.4) / 2)
-    assert host_seconds(1_000_000, 100, 45, 2) == pytest.approx(2 * 75.6 + 162.4 / 2)
+    assert host_seconds(1_000_000, 50, 90, 2) == pytest.approx(76.1 + 117.8)
+    assert host_seconds(1_000_000, 50, 90, 4) == pytest.approx((76.1 + 117.8) / 2)
+    assert host_seconds(1_000_000, 100, 45, 2) == pytest.approx(2 * 76.1 + 117.8 / 2)
 
 
 @pytest.mark.parametrize(
