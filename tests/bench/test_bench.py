@@ -96,9 +96,15 @@ def test_determinism(tmp_path: Path):
 
 def test_crossing(tmp_path: Path):
     record = quick("crossing", tmp_path)
-    assert set(record["evaluations"]) == set(record["crossing"]) == {"1", "2", "3"}
-    lines = [line for found in record["evaluations"].values() for line in found]
-    assert all(line["exact_ms"] > 0 and line["mesh_ms"] > 0 and line["span"] > 1 for line in lines)
+    phases = {f"{c} axes, {done} iterations" for c in (1, 2, 3) for done in (20, 60)}
+    assert record["evaluations"].keys() == record["crossing"].keys() == phases
+    for phase, lines in record["evaluations"].items():
+        assert [line["n"] for line in lines] == [100, 300]
+        for line in lines:
+            assert line["threads"].keys() == record["crossing"][phase].keys() == {"1", "2"}
+            assert all(t["exact_ms"] > 0 and t["mesh_ms"] > 0 for t in line["threads"].values())
+            assert line["pairs_per_node"] > 0
+            assert (line["span"] > 1) == ("60" in phase)
 
 
 def test_relabel(tmp_path: Path):
