@@ -170,4 +170,4 @@ def as_column(points: Any) -> Any:
         return points
     if array.ndim == 1 and not (array.dtype.kind == "O" and array.size and np.ndim(array[0])):
         return array[:, None]
-    return array
+    return points if getattr(points, "feature_names", None) else array  # names, which are read

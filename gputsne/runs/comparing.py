@@ -30,7 +30,7 @@ __all__ = ["Comparison", "Side", "compare_sides", "side_of_files", "side_of_run"
 
 F64 = npt.NDArray[np.float64]
 INPUT: Final = "input"  # the stem of the inputs that are stored with a run
-COLUMNS: Final = 5  # of a cohort that are named
+COLUMNS: Final = 5  # that are named, of a cohort and of all rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +150,9 @@ class Comparison:
             moved = (f"{c['column']} ({c['moved']:.2g} sd)" for c in self.cohort["columns"])
             lines.append(f"{'columns':<10}{', '.join(moved)}")
         if self.drift is not None:
-            lines += ["", str(self.drift.measures), "", str(self.drift.columns)]
+            lines += ["", str(self.drift.measures)]
+            if changed := [row for row in self.drift.columns if row["ks"] > 0]:
+                lines += ["", str(self.drift.columns[: min(len(changed), COLUMNS)])]
         return "\n".join(lines)
 
 
@@ -244,6 +246,10 @@ def _table(paths: Sequence[Path], want: Selection, keep: Sequence[str], stack: E
 
 
 def _checked(side: Side) -> Side:
+    if side.data is not None and hasattr(side.data.X, "tocsr"):
+        raise BadInput(
+            f"{side.name}: its data are sparse; map and compare dense columns, say of PCA"
+        )
     if side.data is not None and len(side.data.X) != len(side.map):
         raise BadInput(
             f"{side.name}: the map has {len(side.map)} rows, its data {len(side.data.X)}: name the "
@@ -348,8 +354,7 @@ def _named(side: Side) -> Any:
     from gputsne.data.named import with_names
 
     assert side.data is not None
-    X = side.data.X
-    return with_names(np.asarray(X.todense()) if hasattr(X, "todense") else X, side.data.names)
+    return with_names(side.data.X, side.data.names)
 
 
 def _names(table: Data | None) -> list[str]:
@@ -366,6 +371,7 @@ def _cohort(old: Side, new: Side, found: Drift, ids: Mapping[str, Any]) -> dict[
     first = grown[0]
     rows = np.asarray(first["examples"])
     told = rows if new.ids is None else np.asarray(new.ids)[rows]
+    told = told.astype(np.str_) if told.dtype.kind in "mM" else told  # dates as dates
     return {
         "rule": first["rule"], "excess": first["excess"], "examples": told.tolist(),
         "rows": rows.tolist(), "columns": _moved(old, new, rows, ids),
@@ -388,7 +394,12 @@ def _moved(
         np.asarray(side.data.X[:, which], dtype=np.float64)  # type: ignore[union-attr]
         for side, which in zip((old, new), columns, strict=True)
     )
-    spread = np.nanstd(A, axis=0)
+    # what is missing counts as the old column's median, as in drift
+    middle = np.array(
+        [np.median(c) if (c := column[~np.isnan(column)]).size else 0 for column in A.T]
+    )
+    A, B = (np.where(np.isnan(X), middle, X) for X in (A, B))
+    spread = A.std(axis=0)
     units = np.where(spread > 0, spread, 1.0)
     then, now = matched(len(A), len(B), ids.get("old_ids"), ids.get("new_ids"))
     was = dict(zip(now.tolist(), then.tolist(), strict=True))
@@ -396,8 +407,8 @@ def _moved(
     for row in rows.tolist():
         own = was.get(row)
         if own is None:
-            own = int(np.argmin(np.nansum(((A - B[row]) / units) ** 2, axis=1)))
+            own = int(np.argmin((((A - B[row]) / units) ** 2).sum(axis=1)))
         away.append(np.abs(B[row] - A[own]) / units)
-    moved = np.nan_to_num(np.nanmean(away, axis=0))
+    moved = np.mean(away, axis=0)
     order = np.argsort(-moved, kind="stable")[:COLUMNS]
     return [{"column": both[j], "moved": float(moved[j])} for j in order if moved[j] > 0]

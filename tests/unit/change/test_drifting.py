@@ -12,6 +12,7 @@ from scipy.stats import ks_2samp, norm
 
 import gputsne
 from gputsne.change import distributions
+from gputsne.data.named import with_names
 
 DIGITS = gputsne.datasets.load_digits().X
 RNG = np.random.default_rng(5)
@@ -87,6 +88,12 @@ def test_columns_are_matched_by_name_and_those_of_one_side_named():
     assert found.evidence["drift_features"] == 0.0
     assert (found.evidence["columns_lost"], found.evidence["columns_new"]) == (1.0, 1.0)
     assert "columns lost: c; new: e" in str(found.measures)
+
+
+def test_columns_of_files_keep_their_names():
+    named = with_names(table(), ["a", "b", "c", "d"])
+    other = with_names(table()[:, ::-1], ["d", "c", "b", "a"])
+    assert drift(named, other).evidence["drift_features"] == 0.0
 
 
 def test_missing_values_are_counted():

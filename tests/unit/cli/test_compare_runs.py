@@ -98,6 +98,8 @@ def test_the_corrupted_cohort_is_the_top_group_and_its_columns_are_named(store):
     got = {c["column"]: c["moved"] for c in told["cohort"]["columns"]}
     assert got["p11"] == pytest.approx(want, rel=1e-9)
     assert told["cause"] == "other data"
+    assert {row["column"] for row in told["columns"]["rows"][:3]} == {"p10", "p11", "p12"}
+    assert "p1" in told["cohort"]["rule"]
     said = call("production", new, "--store", store.uri).stdout
     for word in ("cohort", "row-", "aligned", "classifier"):
         assert word in said
@@ -123,13 +125,23 @@ def test_maps_that_can_not_be_aligned_get_no_score(store):
     old = put(store, 0)
     other = put(store, 1, corrupted(), MAP, [f"other-{i}" for i in range(900)])
     bare = put(store, 2, DIGITS[:800], MAP[:800], None)
+    told = facts(old, other, "--store", store.uri)  # columns beside the most similar old rows
+    assert told["cohort"]["columns"][0]["column"] in ("p10", "p11", "p12")
     for new, why in ((other, "they share 0 ids"), (bare, "has no ids")):
-        result = call(old, new, "--store", store.uri)
+        result = call(old, new, "--store", store.uri, "--json")
         assert "the maps are not compared, since" in result.stderr
         assert why in result.stderr
-        told = facts(old, new, "--store", store.uri)
+        told = json.loads(result.stdout)
         assert "drift_map" not in told["evidence"]
         assert "drift_data" in told["evidence"]
+
+
+def test_a_column_that_went_missing_is_named(store):
+    Z = DIGITS.copy()
+    Z[BAD, 20] = np.nan
+    told = facts(put(store, 0), put(store, 1, Z), "--store", store.uri)
+    assert told["columns"]["rows"][0]["column"] == "p20"
+    assert {c["column"] for c in told["cohort"].get("columns", [])} <= {"p20"}
 
 
 def test_few_shared_ids_are_warned_of(store):
