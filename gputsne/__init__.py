@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gputsne.runs.store import Store
     from gputsne.sampling import Reservoir, sample
     from gputsne.sweeps import sweep
+    from gputsne.updating import update
 
 __all__ = [
     "TSNE",
@@ -52,6 +53,7 @@ __all__ = [
     "sample",
     "sweep",
     "types",
+    "update",
     "watch",
 ]
 
@@ -74,6 +76,7 @@ _HOME = {
     "reproducibility": "gputsne.change",
     "sample": "gputsne.sampling",
     "sweep": "gputsne.sweeps",
+    "update": "gputsne.updating",
     "watch": "gputsne.judging",
 }
 _MODULES = {

@@ -180,6 +180,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     palette_ : dict of str to str
         Colours of labels, ``#rrggbb``, once ``gputsne.plot`` has drawn this model with categories:
         later pictures keep them.
+    ids_ : array, shape (n,)
+        What the rows are, where ``gputsne.update`` or ``embed --id`` has told; kept by ``save``.
 
     References
     ----------
@@ -434,6 +436,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
             affinities=affinities,
             palette=vars(self).get("palette_"),
             run=getattr(self, "run_", None),
+            ids=vars(self).get("ids_"),
         )
 
     @classmethod
@@ -460,13 +463,15 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         OSError
             There is no such file, or it can't be read.
         """
-        parameters, fit, palette, run = persistence.read(path, device)
+        parameters, fit, palette, run, ids = persistence.read(path, device)
         model = cls._with(parameters)
         model._keep(fit)
         if run is not None:
             model._run = run
         if palette:
             model.palette_ = palette
+        if ids is not None:
+            model.ids_ = ids
         return model
 
     @classmethod

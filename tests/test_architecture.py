@@ -27,7 +27,7 @@ LEVELS: list[set[str]] = [
     {"model"},
     {"estimator"},
     {"plotting", "runs", "tiles", "judging"},
-    {"reporting", "telemetry", "sweeps", "callbacks"},
+    {"reporting", "telemetry", "sweeps", "callbacks", "updating"},
     {"serve"},
     {"__init__"},
     {"cli"},

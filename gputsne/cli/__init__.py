@@ -20,6 +20,7 @@ from gputsne.cli.commands.runs import runs
 from gputsne.cli.commands.sample import sample
 from gputsne.cli.commands.sweep import sweep
 from gputsne.cli.commands.transform import transform
+from gputsne.cli.commands.update import update
 from gputsne.cli.errors import EXIT_CODES, ErrorGroup
 
 __all__ = ["main"]
@@ -30,6 +31,7 @@ Examples:
   gputsne embed points.csv -o map.parquet --labels kind --plot map.html
   gputsne embed points.npy -o map.npy --pca 50 --model model.npz
   gputsne transform model.npz new.npy -o new.csv
+  gputsne update model.npz tomorrow.csv -o tomorrow-map.csv --id name
   gputsne sample big.parquet -n 100000 -o some.parquet
   gputsne metrics points.npy map.npy --json > evidence.json
   gputsne check evidence.json --profile diagnose
@@ -60,8 +62,8 @@ def main() -> None:
 
 
 COMMANDS = (
-    demo, embed, transform, sample, metrics, compare, sweep, check, report, runs, info, plan,
-    advise,
+    demo, embed, transform, update, sample, metrics, compare, sweep, check, report, runs, info,
+    plan, advise,
 )  # fmt: skip
 for command in COMMANDS:
     main.add_command(command)

@@ -50,10 +50,11 @@ def write(
     palette: Mapping[str, str] | None = None,
     run: Run | None = None,
     more: Mapping[str, Any] | None = None,
+    ids: Array | None = None,
 ) -> None:
     """Write a fit that has a map, its record, and the colours of labels; see ``TSNE.save``.
 
-    ``more`` is kept for whoever reads the file by ``opened``.
+    ``more`` is kept for whoever reads the file by ``opened``; ``ids`` may be left out.
     """
     path = path_of(path)
     result, prepared = fit.result, fit.prepared
@@ -82,6 +83,8 @@ def write(
     if prepared.rows is not None and prepared.preparation is not None:
         arrays["rows"] = prepared.rows
         arrays |= {f"preparation.{k}": v for k, v in prepared.preparation.arrays().items()}
+    if ids is not None:
+        arrays["ids"] = ids
     if affinities and fit.P is not None:
         arrays |= {f"P.{name}": getattr(fit.P, name) for name in EDGES}
         meta["unreached"] = fit.P.unreached
@@ -153,12 +156,15 @@ class Saved(NamedTuple):
         Colours that labels had in pictures of the map, ``#rrggbb``; empty where there were none.
     run : Run or None
         Record of the fit; None in files that were written before there were any.
+    ids : array, shape (n,), or None
+        What the rows are: whole numbers or text.
     """
 
     parameters: dict[str, Any]
     fit: Fit
     palette: dict[str, str]
     run: Run | None
+    ids: Array | None = None
 
 
 def read(path: str | Path, device: str | None = None) -> Saved:
@@ -200,7 +206,10 @@ def _restored(meta: dict[str, Any], arrays: dict[str, Array], device: str | None
     run = None if told is None else Run.from_dict(told)
     about = {} if run is None else About.of_record(run)
     fit = Fit(params, choice.device, choice.reason, timings, prepared, P, result, about)
-    return Saved(given, fit, _palette(meta.get("palette", [])), run)
+    ids = arrays.get("ids")
+    if ids is not None and (ids.shape != (n,) or ids.dtype.kind not in "biuU"):
+        raise ValueError(f"ids is {ids.dtype} of shape {ids.shape}")
+    return Saved(given, fit, _palette(meta.get("palette", [])), run, ids)
 
 
 def _palette(told: Any) -> dict[str, str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gputsne.base import deadline
 from gputsne.base.errors import DeadlineExceeded
 from gputsne.base.files import replacing
+from gputsne.change.identity import read_ids
 from gputsne.data import Data, Selection
 from gputsne.data.named import with_names
 from gputsne.data.writing import check_copy
@@ -348,11 +349,21 @@ class Job:
         """Save the model, then draw; what fails is noted in `failures` and takes nothing along."""
         if self.request.model is not None:
             path = self.request.model
+            self._name_rows()
             with self._collecting(failures, shown(path), "saved"), replacing(path) as part:
                 self.model.save(part)
         for view in self.request.views:
             with self._collecting(failures, shown(view.path), "drawn"):
                 view.draw(view.path, self.model, self.points)
+
+    def _name_rows(self) -> None:
+        """Leave the ids in the model, for later tables to be matched with."""
+        ids = self.points.table.ids
+        if ids is not None and len(ids) == len(self.map):
+            try:
+                self.model.ids_ = read_ids(ids, len(ids), "ids")
+            except ValueError as error:
+                self.note(f"the model keeps no ids: {error}")
 
     @contextmanager
     def _collecting(self, failures: list[str], name: str, done: str) -> Iterator[None]:

@@ -78,7 +78,7 @@ def transform(
     check_targets([output], [*sources, *also_read])
     check_threads(given["n_jobs"])
     began = time.perf_counter()
-    fitted = _load(model, given["device"], given["n_jobs"])
+    fitted = load_model(model, given["device"], given["n_jobs"])
     names = getattr(fitted, "feature_names_in_", None)
     with ExitStack() as stack:
         form = given["input_format"]
@@ -91,10 +91,10 @@ def transform(
         if map_suffix(output, given["output_format"]) == ".h5ad":
             check_copy(inputs[0].path, len(points.table.X), inputs[0].name)
         name = " and ".join(source.name for source in inputs)
-        _check_width(points.table.X.shape[1], fitted, name)
+        check_width(points.table.X.shape[1], fitted, name)
         imputed = fitted.impute is not None
         with nonfinite_as_bad_input(name, points.table, imputed=imputed, remedy=REMEDY):
-            Y = fitted.transform(_as_fitted(points.table.X, names))
+            Y = fitted.transform(as_fitted(points.table.X, names))
         for said in write_points(output, Y, points, given["output_format"], source=inputs[0]):
             shell.note(said)
     took = time.perf_counter() - began
@@ -113,7 +113,7 @@ def columns_of_fit(names: Any, inputs: list[Source], want: Selection) -> Selecti
     return replace(want, columns=tuple(map(str, names)))
 
 
-def _check_width(d: int, fitted: Any, name: str) -> None:
+def check_width(d: int, fitted: Any, name: str) -> None:
     """Raise BadInput unless there are as many features as the model was fitted to."""
     if d != fitted.n_features_in_:
         want = counted(fitted.n_features_in_, "feature")
@@ -125,12 +125,12 @@ def _check_width(d: int, fitted: Any, name: str) -> None:
         )
 
 
-def _as_fitted(X: Any, names: Any) -> Any:
+def as_fitted(X: Any, names: Any) -> Any:
     """Return X under the names of the fit: found by them, chosen by the user, or by their order."""
     return X if names is None or len(names) != X.shape[1] else with_names(X, list(names))
 
 
-def _load(path: Path, device: str | None, n_jobs: int | None) -> Any:
+def load_model(path: Path, device: str | None, n_jobs: int | None) -> Any:
     """Return the fitted model; whatever is wrong with the file is bad input."""
     from gputsne import backends
     from gputsne.estimator import TSNE
