@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from gputsne.change import align, clusters_kept, drift, reproducibility
     from gputsne.data import datasets, read
     from gputsne.estimator import TSNE, load
-    from gputsne.judging import advise, check, watch
+    from gputsne.gates import check, run_evidence
+    from gputsne.judging import advise, watch
     from gputsne.neighbors import knn
     from gputsne.planning.memory import plan
     from gputsne.plotting import plot
@@ -50,6 +51,7 @@ __all__ = [
     "read",
     "report",
     "reproducibility",
+    "run_evidence",
     "sample",
     "sweep",
     "types",
@@ -64,7 +66,7 @@ _HOME = {
     "TSNE": "gputsne.estimator",
     "advise": "gputsne.judging",
     "align": "gputsne.change",
-    "check": "gputsne.judging",
+    "check": "gputsne.gates",
     "clusters_kept": "gputsne.change",
     "drift": "gputsne.change",
     "knn": "gputsne.neighbors",
@@ -74,6 +76,7 @@ _HOME = {
     "read": "gputsne.data",
     "report": "gputsne.reporting",
     "reproducibility": "gputsne.change",
+    "run_evidence": "gputsne.gates",
     "sample": "gputsne.sampling",
     "sweep": "gputsne.sweeps",
     "update": "gputsne.updating",

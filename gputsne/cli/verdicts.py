@@ -18,7 +18,8 @@ rule_options: Final = (
         "--profile",
         default="go-no-go",
         metavar="NAME",
-        help="go-no-go, diagnose, clusters, neighbors, models, spaces, or your own. [go-no-go]",
+        help="go-no-go, diagnose, clusters, neighbors, models, spaces; for runs ci, preprod, prod, "
+        "incident; or your own. [go-no-go]",
     ),
     option("--rules", type=PATH, metavar="FILE", help="TOML: rules to add, or to put over ours."),
     option(

@@ -1,4 +1,4 @@
-"""Checklist: the rows of a verdict, what they say together, and its text, JSON, JUnit and HTML."""
+"""Checklist: the rows of a verdict, what they say together, and its text and files."""
 
 from __future__ import annotations
 
@@ -132,6 +132,22 @@ class Checklist:
         from gputsne.judging.views import junit
 
         return _written(junit(self), path)
+
+    def to_markdown(self, path: str | Path | None = None) -> str:
+        """Return the rows as Markdown, and write it where a path is given.
+
+        Parameters
+        ----------
+        path : str, Path or None
+            The file to make or replace.
+
+        Returns
+        -------
+        str
+        """
+        from gputsne.judging.views import markdown
+
+        return _written(markdown(self), path)
 
     def to_html(self, path: str | Path | None = None) -> str:
         """Return the verdict as an HTML page that loads nothing; write it where a path is given.

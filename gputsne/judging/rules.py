@@ -21,7 +21,7 @@ SEVERITIES = ("gate", "warning", "note")
 TEXTS = ("title", "metric", "pass", "fault", "severity", "ask", "symptom", "cause", "why",
          "action", "bring", "source")  # fmt: skip
 WORDS = ("ask", "symptom", "cause", "why", "action", "bring", "source")
-KEYS = (*TEXTS, "profiles", "bands", "required")
+KEYS = (*TEXTS, "profiles", "bands", "required", "needs")
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ class Rule:
         Words, in which ``{name}`` stands for evidence.
     bring : str
         What gives the evidence where it is missing.
+    needs : tuple of str
+        Evidence without which the row says nothing, whatever its condition makes of the rest.
     """
 
     id: str
@@ -70,6 +72,7 @@ class Rule:
     action: str = ""
     bring: str = ""
     source: str = ""
+    needs: tuple[str, ...] = ()
 
     @property
     def condition(self) -> str:
@@ -179,6 +182,9 @@ def _rule(name: str, row: Mapping[str, Any], where: str) -> Rule:
     profiles = row.get("profiles")
     if not isinstance(profiles, list) or not all(isinstance(p, str) for p in profiles):
         raise BadInput(f"{place} profiles = {profiles!r} must be a list of names, [] for none")
+    needs = row.get("needs", [])
+    if not isinstance(needs, list) or not all(isinstance(name, str) for name in needs):
+        raise BadInput(f"{place} needs = {needs!r} must be a list of names of evidence")
     if "pass" in row and "fault" in row:
         raise BadInput(f"{place} has both pass and fault: a rule has one of them")
     if "ask" in row and "pass" in row:
@@ -199,6 +205,7 @@ def _rule(name: str, row: Mapping[str, Any], where: str) -> Rule:
         required,
         _bands(row.get("bands", []), metric, place),
         **{key: row.get(key, "") for key in WORDS},
+        needs=tuple(needs),
     )
 
 

@@ -32,7 +32,8 @@ def check(
         Flat, from ``metrics.evaluate`` and the ``evidence`` of what ``inspect`` finds, joined by
         ``|``, and whatever else a rule names. None and NaN are missing.
     profile : str, default "go-no-go"
-        "go-no-go", "diagnose", "clusters", "neighbors", "models", or one of your own rules.
+        "go-no-go", "diagnose", "clusters", "neighbors", "models", "spaces", "ci", "preprod",
+        "prod", "incident", or one of your own rules.
     rules : path, mapping or None
         A TOML file whose tables are added to the rules of the package or put over them.
     acks : mapping of str to str, or sequence of str
@@ -78,6 +79,7 @@ def _compared(rule: Rule) -> list[str]:
     """Return the names of evidence that a rule compares or shows."""
     conditions = [rule.passes, rule.fault, *(band for band, _ in rule.bands)]
     names = [name for held in conditions if held is not None for name in held.names]
+    names += rule.needs
     return [*names, rule.metric] if rule.metric else names
 
 
@@ -165,6 +167,8 @@ def _status(rule: Rule, evidence: Evidence, answer: str | None) -> tuple[str, tu
         flagged = rule.fault is not None and rule.fault.holds(evidence) is True
         return (wrong if flagged else "needs review"), ()
     condition = rule.passes or rule.fault
+    if lacking := tuple(name for name in rule.needs if name not in evidence):
+        return "n/a", lacking
     if condition is None:
         return ("note", ()) if rule.metric in evidence else ("n/a", (rule.metric,))
     holds = condition.holds(evidence)

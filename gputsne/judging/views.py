@@ -1,4 +1,4 @@
-"""A checklist as JUnit XML for continuous integration, and as an HTML page for people."""
+"""A checklist as JUnit XML and Markdown for continuous integration, and as an HTML page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 from gputsne.base.pages import NOT_XML, rendered, template_of
 from gputsne.judging.checklist import MARKS, OPEN, Checklist, Row
 
-__all__ = ["ROOM", "junit", "page", "table"]
+__all__ = ["ROOM", "junit", "markdown", "page", "table"]
 
 ROOM = "gputsne.judging"  # whose templates these are
 
@@ -89,6 +89,40 @@ def table(checklist: Checklist) -> str:
     """
     lists = template_of("checklist.html.j2", [ROOM]).module
     return str(lists.table(checklist, checklist.rows, MARKS))
+
+
+def markdown(checklist: Checklist) -> str:
+    """Return a checklist as Markdown, for the page of a CI job or of a merge request.
+
+    Parameters
+    ----------
+    checklist : Checklist
+        Any.
+
+    Returns
+    -------
+    str
+        A heading with the verdict, a table of all rows, and below it what to do about those that
+        failed, warn or wait. Texts are escaped: none makes a row, a link or HTML.
+    """
+    lines = [f"## {_md(f'{checklist.profile}: {checklist.verdict}')}", ""]
+    lines += ["| | Check | Value | Wanted | Status |", "|---|---|---:|---|---|"]
+    for row in checklist.rows:
+        value = "" if row.value is None else f"{row.value:.4g}"
+        cells = [MARKS[row.status], _md(row.title), value, _md(row.condition), row.status]
+        lines.append(f"| {' | '.join(cells)} |")
+    for row in checklist.rows:
+        if row.status in ("fail", "warn") or (row.required and row.status in OPEN):
+            told = " ".join(_words(row).split())
+            lines += ["", f"**{_md(row.title)}** ({row.status}): {_md(told)}"]
+    return "\n".join([*lines, ""])
+
+
+def _md(text: str) -> str:
+    """Return text of which Markdown makes nothing."""
+    plain = NOT_XML.sub("\ufffd", " ".join(text.split()))
+    safe = "".join(f"\\{letter}" if letter in "\\`*_[]|~#" else letter for letter in plain)
+    return safe.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _headline(row: Row) -> str:

@@ -37,6 +37,7 @@ from gputsne.runs.naming import (
     moment_of_id,
     since_of,
 )  # fmt: skip
+from gputsne.runs.probing import probe
 from gputsne.runs.pruning import Pruned, pinned, prune
 from gputsne.runs.refs import READERS, RefEntry, Refs, stack_of
 from gputsne.runs.sealing import STORE, is_torn, seal, unseal
@@ -464,6 +465,16 @@ class Store:
         return prune(
             self._storage, self._refs, RUNS, before=before, keep=keep, history=history, dry=dry_run
         )
+
+    def probe(self) -> str:
+        """Try whether the store can be written, read, listed and rolled back.
+
+        Returns
+        -------
+        str
+            What keeps it from that, in one line; "" where nothing does.
+        """
+        return probe(self._storage)
 
     def begin(self, run: Any) -> None:
         """Note that a run has begun, until `put` stores it; see `unfinished`.

@@ -18,7 +18,7 @@ from gputsne.provenance import Run
 from gputsne.runs.naming import check_file
 from gputsne.runs.storage import BLOCK, Content, Storage
 
-__all__ = ["StoredRun"]
+__all__ = ["StoredRun", "coordinates_of"]
 
 MODEL: Final = "model.npz"
 
@@ -144,11 +144,7 @@ class StoredRun:
             Its bytes are others.
         """
         with self._fetched(self._named("map")) as path:
-            whole = read(path)
-            names = whole.names or ()
-            axes = tuple(axis for axis in AXES if axis in names)
-            named = "id" in (*names, *whole.left_out)
-            return read(path, columns=axes, ids="id" if named else None) if axes else whole
+            return coordinates_of(path)
 
     def load_model(self) -> Any:
         """Return the fitted model.
@@ -189,3 +185,27 @@ class StoredRun:
             held = ", ".join(self.files) or "no files"
             raise BadInput(f"run {self.id} has no file {name!r}; it has {held}")
         return f"{self.folder}/{name}"
+
+
+def coordinates_of(path: Path) -> Data:
+    """Return the map that a file holds: its axes alone, and ids where it has the column id.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    Data
+
+    Raises
+    ------
+    BadInput
+        It can't be read.
+    """
+    whole = read(path)
+    names = whole.names or ()
+    axes = tuple(axis for axis in AXES if axis in names)
+    named = "id" in (*names, *whole.left_out)
+    return read(path, columns=axes, ids="id" if named else None) if axes else whole

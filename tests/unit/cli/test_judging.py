@@ -137,7 +137,7 @@ def test_several_files_are_joined_the_later_counting():
         (["none.json"], 3, "none.json: no such file"),
         (["list.json"], 3, "list.json holds a list; evidence is an object"),
         (["x.csv"], 3, "x.csv is no JSON"),
-        (["good.json", "--profile", "prod"], 2, "'prod' is none of go-no-go, "),
+        (["good.json", "--profile", "nightly"], 2, "'nightly' is none of go-no-go, "),
         (["good.json", "--ack", "ann"], 2, "must say who and why"),
         (["good.json", "--ack", "colour=ann: ok"], 2, "no such row"),
         (["good.json", "--set", "latency_ms"], 2, "is no NAME=VALUE"),
