@@ -86,12 +86,12 @@ def evidence_given(names: Sequence[str], given: Mapping[str, Any]) -> Asked:
 def _of_run(run: Any, flat: dict[str, Any], given: Mapping[str, Any], store: Any) -> Asked:
     from gputsne.gates import run_evidence
 
-    evidence = run_evidence(
-        run, given["baseline"] or None, repeats=given["repeats"], store=store,
-        input=given["input"], published=given["published"],
-    )  # fmt: skip
     id = run.id
     kept = store is not None and (not isinstance(run, Run) or _holds(store, id))
+    evidence = run_evidence(
+        store.get(id) if kept else run, given["baseline"] or None, repeats=given["repeats"], store=store,
+        input=given["input"], published=given["published"],
+    )  # fmt: skip
     return Asked(evidence | flat, store, id if kept else None)
 
 

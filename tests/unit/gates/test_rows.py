@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import gputsne
@@ -134,3 +136,9 @@ def test_chance_is_no_drift_of_the_data():
     assert (
         gputsne.check({"drift_mmd": 0.2, "drift_mmd_p": 0.4}, "ci")["drift_data"].status == "pass"
     )
+
+
+def test_the_page_names_every_row():
+    page = (Path(__file__).parents[3] / "docs" / "gates.md").read_text(encoding="utf-8")
+    for name in [*(row[0] for row in ROWS), *QUESTIONS]:
+        assert f"`{name}`" in page
