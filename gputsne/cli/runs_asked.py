@@ -89,8 +89,8 @@ def _of_run(run: Any, flat: dict[str, Any], given: Mapping[str, Any], store: Any
     id = run.id
     kept = store is not None and (not isinstance(run, Run) or _holds(store, id))
     evidence = run_evidence(
-        store.get(id) if kept else run, given["baseline"] or None, repeats=given["repeats"], store=store,
-        input=given["input"], published=given["published"],
+        store.get(id) if kept else run, given["baseline"] or None, repeats=given["repeats"],
+        store=store, input=given["input"], published=given["published"],
     )  # fmt: skip
     return Asked(evidence | flat, store, id if kept else None)
 
