@@ -108,7 +108,7 @@ def _wait_for_iterations(child):
 def test_deadlines_and_other_threads(path, how):
     """As often as it takes, each time with another number of threads."""
     settings = QUICK | how
-    want, parts, seconds = TSNE(**settings).fit(X), 0, 0.05
+    want, parts, seconds = TSNE(**settings).fit(X), 0, 0.001
     while True:
         kept = Checkpoint(path, resume=True)
         model = TSNE(callbacks=kept, n_jobs=1 + parts % 3, **settings)
