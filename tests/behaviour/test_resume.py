@@ -49,8 +49,11 @@ def whole():
 def test_signals(device, tmp_path, monkeypatch):
     """SIGTERM, kill -9 amid frequent writing and SIGINT, one after the other, at random times."""
     monkeypatch.chdir(tmp_path)
-    rows, iterations = (900, 2500) if device == "cpu" else (400, 900)
-    Z = load_digits().X[:rows]
+    Z = load_digits().X[: 900 if device == "cpu" else 400]
+    begun = time.monotonic()
+    TSNE(device=device, max_iter=400, random_state=0).fit(Z)
+    # as many as last for six seconds here, long enough to be ended three times on the way
+    iterations = max(1000, int(400 * 6.0 / (time.monotonic() - begun)))
     np.save("x.npy", Z)
     want = TSNE(device=device, max_iter=iterations, random_state=0).fit_transform(Z)
     rng = np.random.default_rng(DEVICES.index(device))
