@@ -94,19 +94,6 @@ def test_determinism(tmp_path: Path):
     assert record["equal"] is True
 
 
-def test_crossing(tmp_path: Path):
-    record = quick("crossing", tmp_path)
-    phases = {f"{c} axes, {done} iterations" for c in (1, 2, 3) for done in (20, 60)}
-    assert record["evaluations"].keys() == record["crossing"].keys() == phases
-    for phase, lines in record["evaluations"].items():
-        assert [line["n"] for line in lines] == [100, 300]
-        for line in lines:
-            assert line["threads"].keys() == record["crossing"][phase].keys() == {"1", "2"}
-            assert all(t["exact_ms"] > 0 and t["mesh_ms"] > 0 for t in line["threads"].values())
-            assert line["pairs_per_node"] > 0
-            assert (line["span"] > 1) == ("60" in phase)
-
-
 def test_relabel(tmp_path: Path):
     record = quick("relabel", tmp_path)
     (line,) = record["steps"]
@@ -264,15 +251,6 @@ def test_gpu_page_has_a_row_for_each_call():
     assert "| 10M x 50 | 13 |  |  |  |" in text
     assert "- cuml: cuml is not installed" in text
     assert "- kernels, 10000000: needs 90 GB" in text
-
-
-def test_crossing_is_where_the_mesh_stays_quicker():
-    from bench.cases.crossing import crossing
-
-    line = [{"n": n, "exact_ms": n * n, "mesh_ms": 1e6} for n in (100, 500, 2000, 8000)]
-    assert crossing(line) == pytest.approx(1000)  # both are power laws: log-log is exact
-    assert crossing(line[:2]) is None
-    assert crossing(line[2:]) == pytest.approx(2000)
 
 
 def test_the_judge_goes_by_definition():
