@@ -30,6 +30,7 @@ from gputsne.data.table import (
 __all__ = ["SUFFIXES", "Blocks", "blocks_of", "write_rows"]
 
 ROWS: Final = 8192  # of a block; of 1,000 columns of float64 it takes 64 MB
+READ_AHEAD: Final = 1 << 18  # bytes per column of parquet
 SUFFIXES: Final = (".csv", ".tsv", ".parquet", ".npy")
 
 
@@ -98,7 +99,9 @@ class _Parquet(Blocks):
     def _file(path: Path) -> Any:
         from pyarrow import parquet
 
-        return parquet.ParquetFile(os.fsencode(path).decode("utf-8", "surrogateescape"))
+        name = os.fsencode(path).decode("utf-8", "surrogateescape")
+        # as it comes a file is read ahead to its end, and column chunks as one piece
+        return parquet.ParquetFile(name, pre_buffer=False, buffer_size=READ_AHEAD)
 
     def walk(self, columns: Sequence[str]) -> Iterator[tuple[int, list[Array]]]:
         names = [self.names[self.position(column)] for column in columns]
