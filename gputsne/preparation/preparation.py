@@ -94,10 +94,10 @@ class Preparation:
         """
         there = None if ops is None or not self._goes_there else ops.given_rows(X)
         if there is not None and there.finite():
-            self._check_columns(Table(there, None, sparse=False))
+            self.check_columns(Table(there, None, sparse=False))
             return self.transform_there(there)
         table = read(X)
-        self._check_columns(table)
+        self.check_columns(table)
         complain_if_not_finite(table, nan_allowed=self.fill is not None)
         sent = self._transform_sent(table, ops) if self.sent and ops is not None else None
         return self.transform_table(table) if sent is None else sent
@@ -110,10 +110,14 @@ class Preparation:
         if plain and not table.sparse and self.factor == 1.0 and values.dtype == np.float32:
             return np.ascontiguousarray(values)
         out = np.empty((n, self.n_features_out), dtype=np.float32)
+        centred = self.mean is not None or self.pca_mean is not None
         done = self._sparse_block if table.sparse else self.dense_block
+        if table.sparse and centred:  # learned of dense rows: zeros are values like others
+            done = self._filled_block
         blocks = row_blocks(n, self.n_features_in)
         if self.components is not None:  # of a fixed number of rows, whatever they hold
-            blocks = row_blocks(n, 1, SPARSE_ROWS if table.sparse else PROJECTION_ROWS)
+            whole = table.sparse and not centred
+            blocks = row_blocks(n, 1, SPARSE_ROWS if whole else PROJECTION_ROWS)
 
         def put(rows: slice) -> None:
             out[rows] = done(values[rows])
@@ -196,13 +200,18 @@ class Preparation:
             X -= self.mean
         if self.scale is not None:
             X /= self.scale
-        if self.components is not None and self.pca_mean is not None:
+        if self.components is not None:
             padded = np.zeros((PROJECTION_ROWS, X.shape[1]))
-            np.subtract(X, self.pca_mean, out=padded[: X.shape[0]])
+            centre = 0.0 if self.pca_mean is None else self.pca_mean  # None: of sparse rows
+            np.subtract(X, centre, out=padded[: X.shape[0]])
             padded *= self.factor  # before the products, which could overflow
             return (padded @ self.components.T)[: X.shape[0]]
         X *= self.factor
         return X
+
+    def _filled_block(self, block: Any) -> Array:
+        """Return some sparse rows prepared as dense ones."""
+        return self.dense_block(block.toarray())
 
     def _sparse_block(self, block: Any) -> Array:
         X = block.astype(np.float64)  # a copy: what follows changes it in place
@@ -216,8 +225,24 @@ class Preparation:
         dense = X.toarray() if self.components is None else X @ self.components.T
         return np.asarray(dense)
 
-    def _check_columns(self, table: Table) -> None:
-        """Compare names and number of columns with the fitted ones, in scikit-learn's words."""
+    def check_columns(self, table: Table) -> None:
+        """Compare names and number of columns with the fitted ones, in scikit-learn's words.
+
+        Parameters
+        ----------
+        table : Table
+            New rows.
+
+        Raises
+        ------
+        ValueError
+            For other names, another order of them, and another number of columns.
+
+        Warns
+        -----
+        UserWarning
+            Where one of the two tables has no names.
+        """
         seen, new = self.feature_names, table.names
         if seen is not None and new is not None and seen != new:
             raise ValueError(_names_differ(seen, new))

@@ -314,3 +314,15 @@ def test_warnings_name_the_callers_file():
     with pytest.warns(UserWarning, match="are equal") as through_the_estimator:
         gputsne.TSNE(perplexity=1, max_iter=5).fit(np.ones((5, 2)))
     assert {w.filename for w in [*here, *through_the_estimator]} == {__file__}
+
+
+@pytest.mark.parametrize("options", [{}, {"pca": 4}, {"scale": True}, {"scale": True, "pca": 4}])
+@pytest.mark.parametrize("fitted_sparse", [True, False])
+def test_rows_may_be_sparse_or_dense_whatever_was_fitted(options, fitted_sparse):
+    """The same rows have the same place, stored with their zeros or without."""
+    X = np.where(data() > 4.0, data(), 0.0)
+    there = sparse.csr_matrix(X) if fitted_sparse else X
+    learned = prepare(there, random_state=0, **options)[1]
+    dense, thin = learned.apply(X[:7]), learned.apply(sparse.csr_matrix(X[:7]))
+    assert dense.shape == thin.shape
+    assert close(dense, thin)
