@@ -12,6 +12,7 @@ import numpy.typing as npt
 from gputsne.base.arrays import host
 from gputsne.base.messages import warn_user
 from gputsne.base.parameter_table import Whole
+from gputsne.base.tables import admitted, read
 from gputsne.base.types import FloatArray
 from gputsne.change import Alignment, align
 from gputsne.change.alignment import FEW
@@ -121,9 +122,10 @@ def update(
     """
     Whole(0).check("refine", refine)
     model, fitted, known = _earlier(previous)
+    ids, previous_ids = _listed("ids", ids), _listed("previous_ids", previous_ids)
     if known is not None and previous_ids is None and ids is not None:
         previous_ids = known
-    X = matrix_of(X)
+    X = admitted(matrix_of(X))
     m, d = _shape(X)
     old = fitted.Y
     if d is not None and d != fitted.preparation.n_features_in:
@@ -138,6 +140,8 @@ def update(
     start[new_rows] = old[old_rows]
     if len(added):
         start[added] = fitted.transform(_rows(X, added), n_jobs=settings.get("n_jobs"))
+    elif m:  # transform would refuse columns of other names, or in another order
+        fitted.preparation.check_columns(read(_rows(X, np.zeros(1, np.int64))))
     if len(new_rows) < FEW:
         warn_user(
             f"the tables share {len(new_rows)} rows: with fewer than {FEW} the map is a new one; "
@@ -179,10 +183,24 @@ def _earlier(previous: Any) -> tuple[TSNE | None, FittedMap, Any]:
     return previous, previous.fitted_map_, getattr(previous, "ids_", None)
 
 
+def _listed(name: str, ids: Any) -> Any:
+    """Return ids as a list, since they are read more than once."""
+    if ids is None:
+        return None
+    try:
+        return list(ids)
+    except TypeError as error:
+        raise TypeError(
+            f"{name} is of type {type(ids).__name__}: give one id per row, in a list"
+        ) from error
+
+
 def _shape(X: Any) -> tuple[int, int | None]:
     shape = getattr(X, "shape", None)
     if shape is None:
         shape = np.shape(X)
+    if not shape:
+        raise TypeError(f"X={X!r} is no table: give rows and columns")
     return int(shape[0]), int(shape[1]) if len(shape) == 2 else None
 
 
@@ -200,7 +218,6 @@ def _matched(n: int, m: int, previous_ids: Any, ids: Any) -> tuple[I64, I64]:
             "the same order; give ids and previous_ids"
         )
     if ids is not None:
-        ids, previous_ids = list(ids), list(previous_ids)
         read_ids(previous_ids, n, "previous_ids")
         read_ids(ids, m, "ids")
     return matched(n, m, previous_ids, ids)

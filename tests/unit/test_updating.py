@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.neighbors import NearestNeighbors
 
 import gputsne
@@ -126,3 +128,37 @@ def test_few_shared_rows(monday, shared):
         found = gputsne.update(monday, X[ids], ids=ids, previous_ids=OLD, refine=2)
     assert len(found.moved) == shared
     assert (found.alignment is None) == (shared < 2)
+
+
+def test_columns_of_other_names_or_order_are_refused_without_new_rows_too():
+    frame = pd.DataFrame(X[:60]).add_prefix("c")
+    model = TSNE(random_state=0, perplexity=5.0, max_iter=60, early_exaggeration_iter=20).fit(frame)
+    for other, told in (
+        (frame[frame.columns[::-1]], "must be in the same order"),
+        (frame.add_prefix("z"), "unseen at fit time"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            gputsne.update(model, other, refine=5)
+    same = gputsne.update(model, frame, refine=0)
+    np.testing.assert_allclose(same.map, model.embedding_, atol=1e-5)
+
+
+def test_ids_that_can_be_read_once_and_what_is_no_table(monday):
+    once = gputsne.update(monday, X[NOW], ids=iter(NOW), previous_ids=iter(OLD), refine=0)
+    np.testing.assert_array_equal(OLD[once.old_rows], NOW[once.new_rows])
+    with pytest.raises(TypeError, match="ids is of type int: give one id per row"):
+        gputsne.update(monday, X[NOW], ids=5, previous_ids=OLD)
+    for bad in (None, "points.csv", {"a": 1}, 5):
+        with pytest.raises(TypeError, match="X"):
+            gputsne.update(monday, bad)
+
+
+def test_dense_rows_on_a_map_of_sparse_ones():
+    settings = {"random_state": 0, "perplexity": 5.0, "max_iter": 60, "early_exaggeration_iter": 20}
+    model = TSNE(**settings, pca=10).fit(sparse.csr_matrix(X[:60]))
+    ids = np.arange(70)
+    found = [
+        gputsne.update(model, table, ids=ids[10:], previous_ids=ids[:60], refine=0).map
+        for table in (X[10:70], sparse.csr_matrix(X[10:70]))
+    ]
+    np.testing.assert_allclose(*found, atol=1e-4)
