@@ -104,6 +104,9 @@ class Checkpoint(Keeper):
         self.path = path_of(path)
         if is_stream(self.path):
             raise ValueError(f"path={str(path)!r} is a device or a pipe: a checkpoint needs a file")
+        # Both files stay where they are when a callback changes the working directory, and beside
+        # each other when FILE is a link.
+        self.path = self.path.resolve()
         Real().check("minutes", minutes)
         for name, value in (("resume", resume), ("keep", keep)):
             if not isinstance(value, bool | np.bool_):

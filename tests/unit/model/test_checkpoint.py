@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from interrupted import QUICK, X, interrupted, pressed, same
@@ -244,3 +246,31 @@ def test_an_estimator_with_one_can_be_cloned(path):
 
     model = clone(TSNE(callbacks=Checkpoint(path, 5, keep=True)))
     assert repr(model.callbacks) == f"Checkpoint({str(path)!r}, minutes=5, resume=False, keep=True)"
+
+
+def test_a_callback_may_change_the_working_directory(tmp_path, whole, monkeypatch):
+    """Both files lie where the path led when the checkpoint was made."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    def leave(progress):
+        os.chdir(elsewhere)
+        pressed(150)(progress)
+
+    with pytest.raises(FitInterrupted):
+        TSNE(callbacks=[leave, Checkpoint("run.ckpt")], **QUICK).fit(X)
+    assert list(elsewhere.iterdir()) == []
+    assert {file.name for file in tmp_path.glob("run*")} == {"run.ckpt", "run.ckpt.state"}
+    same(TSNE.resume(tmp_path / "run.ckpt"), whole)
+
+
+def test_a_link_leads_to_both_files(tmp_path, path, whole):
+    """The map so far is gone on from, and nothing of a finished fit stays."""
+    interrupted(path)
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    assert Checkpoint(link).state_path == Checkpoint(path).state_path
+    same(TSNE.resume(link), whole)
+    assert not path.exists()
+    assert not Checkpoint(path).state_path.exists()
