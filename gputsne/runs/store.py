@@ -197,8 +197,8 @@ class Store:
         return entry.id
 
     def list(
-        self, *, since: datetime | timedelta | str | None = None, status: str | None = None,
-        **tags: str,
+        self, /, *, since: datetime | timedelta | str | None = None, status: str | None = None,
+        tagged: Mapping[str, str] | None = None, **tags: str,
     ) -> tuple[Run, ...]:  # fmt: skip
         """Return the records of runs, oldest first.
 
@@ -208,8 +208,10 @@ class Store:
             Only runs that began since then: a moment, an age such as "30d" or "12h", or a date.
         status : str, optional
             Only runs that ended so: "done", "failed", "deadline".
+        tagged : mapping of str to str, optional
+            Only runs with these tags, whatever they are called: ``status`` may be one.
         **tags : str
-            Only runs with these tags.
+            The same, for names that are words of Python and none of the above.
 
         Returns
         -------
@@ -225,6 +227,7 @@ class Store:
         if since is not None:
             start = since_of(since).replace(microsecond=0)  # ids tell the second
             ids = tuple(id for id in ids if moment_of_id(id) >= start)
+        asked = {**(tagged or {}), **tags}.items()
         found = []
         for id, read in zip(ids, self._each(self._try_read, ids), strict=True):
             if isinstance(read, Damaged):
@@ -234,7 +237,7 @@ class Store:
         return tuple(
             run
             for run in found
-            if (status is None or run.status == status) and tags.items() <= run.tags.items()
+            if (status is None or run.status == status) and asked <= run.tags.items()
         )
 
     def refs(self) -> dict[str, str]:

@@ -148,7 +148,7 @@ def storage_of(uri: Any, filesystem: Any, retry: Retry) -> tuple[Storage, str]:
     Raises
     ------
     ValueError
-        The URI has a scheme that is none of these.
+        The URI has a scheme that is none of these, or names no bucket.
     DependencyMissing
         It needs pyarrow, which isn't installed.
     """
@@ -164,6 +164,8 @@ def storage_of(uri: Any, filesystem: Any, retry: Retry) -> tuple[Storage, str]:
     if scheme not in ("", "file", *CLOUDS):
         known = ", ".join(f"{name}://" for name in CLOUDS)
         raise ValueError(f"uri={text!r}: {scheme}:// is none of {known}; or name a folder")
+    if scheme in CLOUDS and not host:  # else the first folder would be taken for a bucket's name
+        raise ValueError(f"uri={text!r} names no bucket: write {scheme}://bucket/path")
     require("pyarrow", f"a store at {scheme}://" if scheme else "a store on a filesystem=")
     from gputsne.runs.storage.objects import ObjectStorage, filesystem_at
 

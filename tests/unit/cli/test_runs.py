@@ -272,3 +272,12 @@ def test_a_bundle_holds_what_a_post_mortem_needs(store, tmp_path):
     assert json.loads(held["drift.json"]) == {"drift_map": 0.9}
     alone = facts("bundle", first, "-o", "first.zip")["files"]
     assert alone == ["run.json", "kl.csv", "diff.json", "cost.json", "checks.json"]
+
+
+@pytest.mark.parametrize("name", ["status", "since", "self", "tagged", "a b"])
+def test_a_tag_may_have_the_name_of_an_option(store, name):
+    id = store.put(Run(tags={name: "gold"}, started="2026-11-27T06:35:18.000Z", seconds=1.0))
+    store.put(Run(tags={name: "tin"}))
+    assert [run["id"] for run in facts("ls", "--tag", f"{name}=gold")["runs"]] == [id]
+    for command in (("summary",), ("cost", "--by", "status")):
+        call(*command, "--tag", f"{name}=gold")

@@ -272,3 +272,19 @@ def test_a_slow_storage_is_told_and_a_quick_one_is_not(local, recwarn):
     with pytest.warns(UserWarning, match=r"the storage is slow: .* took 30 s"):
         id = slow.put(run_of(1, 1))
     assert local.verify(id) == ()
+
+
+def test_tags_are_asked_for_by_any_name(store):
+    tags = {"status": "gold", "since": "monday", "self": "me", "tagged": "yes", "a b": "c d"}
+    id = store.put(Run(tags=tags))
+    store.put(Run(tags={"status": "tin"}))
+    for name, value in tags.items():
+        assert [run.id for run in store.list(tagged={name: value})] == [id]
+    assert [run.id for run in store.list(self="me", status="done")] == [id]
+    assert store.list(tagged={"status": "gold"}, status="failed") == ()
+
+
+@pytest.mark.parametrize("uri", ["s3://", "gs://", "abfs://", "s3:///runs"])
+def test_a_uri_without_a_bucket_reaches_none(uri):
+    with pytest.raises(ValueError, match="names no bucket"):
+        gputsne.Store(uri)

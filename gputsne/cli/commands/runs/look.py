@@ -40,7 +40,7 @@ def ls(ctx: click.Context, /, **given: Any) -> None:
     """List runs, oldest first, with the refs that stand for them."""
     shell = output_of(ctx, given, needed=True)
     store, tags, since = store_of(given), given["tags"], given["since"]
-    found = store.list(since=since, status=given["status"], **tags)
+    found = store.list(since=since, status=given["status"], tagged=tags)
     named: dict[str, list[str]] = {}
     for ref, id in store.refs().items():
         named.setdefault(id, []).append(ref)

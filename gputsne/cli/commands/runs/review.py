@@ -44,7 +44,7 @@ def summary(ctx: click.Context, /, **given: Any) -> None:
     store, tags = store_of(given), given["tags"]
     from gputsne.runs import review
 
-    found = store.list(since=given["since"], **tags)
+    found = store.list(since=given["since"], tagged=tags)
     attempts = attempts_of(store, given["since"], tags)
     drifts = {run.id: review.drift_of(run, store.checks(run.id)) for run in found}
     told = review.summary(found, attempts, drifts)
@@ -102,7 +102,7 @@ def cost(ctx: click.Context, /, **given: Any) -> None:
     store, tags = store_of(given), given["tags"]
     from gputsne.runs.review import cost_by
 
-    found = store.list(since=given["since"], **tags)
+    found = store.list(since=given["since"], tagged=tags)
     try:
         told = cost_by(found, given["by"])
     except ValueError as error:
