@@ -56,6 +56,7 @@ class Number(click.FloatRange):
 
 
 ABOVE_0: Final = Number(min=0, min_open=True)
+MOST_REPLICAS: Final = 10**9  # more machines than there are; a float of the cost holds it
 
 
 def rate(text: str) -> str | float:
@@ -246,7 +247,7 @@ record_options: Final = (
     ),
     option(
         "--replicas",
-        type=WholeNumber(1),
+        type=WholeNumber(1, MOST_REPLICAS),
         metavar="M",
         help="Machines that do the same at once, for the run's cost. [1]",
     ),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import secrets
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from datetime import UTC, datetime
@@ -22,7 +24,8 @@ __all__ = ["SCHEMA", "Run", "new_id"]
 
 SCHEMA: Final = "gputsne.run/2"
 FORMER: Final = "gputsne.run/1"  # without id, hashes of values, columns, memory of the device, cost
-ID: Final = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
+ID: Final = re.compile(r"([0-9]{8}T[0-9]{6}Z)-[0-9a-f]{8}")
+ID_TIME: Final = "%Y%m%dT%H%M%SZ"
 HOUR: Final = 3600.0  # seconds
 TABLES: Final = (
     "input", "sample", "output", "parameters", "timings", "mesh", "metrics", "versions", "machine",
@@ -58,7 +61,7 @@ def new_id(started: datetime | None = None) -> str:
 
 
 def _id(started: datetime, digits: str) -> str:
-    return f"{started.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digits}"
+    return f"{started.astimezone(UTC):{ID_TIME}}-{digits}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -192,11 +195,14 @@ class Run:
     def cost(self) -> float | None:
         """``price_per_hour`` times hours times ``replicas``; None without a price.
 
+        None, too, for a product that no float can hold.
+
         36 seconds at 10 per hour cost 0.10.
         """
         if self.price_per_hour is None or self.seconds is None:
             return None
-        return self.seconds / HOUR * self.price_per_hour * self.replicas
+        cost = self.seconds / HOUR * self.price_per_hour * self.replicas
+        return cost if math.isfinite(cost) else None
 
     @property
     def evidence(self) -> dict[str, float | str]:
@@ -404,7 +410,7 @@ def _of_former(told: dict[str, Any]) -> dict[str, Any]:
 
 def _check(run: Run) -> None:
     """Raise where an entry is of another kind than a run's."""
-    if not isinstance(run.id, str) or not ID.fullmatch(run.id):
+    if not _is_id(run.id):
         raise ValueError(f"id={run.id!r} is no id of a run, such as 20261127T063518Z-3f2a9c1b")
     kinds: list[tuple[tuple[str, ...], tuple[type, ...], str]] = [
         (TABLES, (dict,), "a table"),
@@ -421,6 +427,12 @@ def _check(run: Run) -> None:
                 continue
             if not isinstance(value, types) or isinstance(value, bool):
                 raise TypeError(f"{name}={value!r} must be {what}")
+    for name in (*NUMBERS, "replicas"):
+        value = getattr(run, name)
+        if isinstance(value, int) and abs(value) > sys.float_info.max:
+            raise ValueError(
+                f"{name} has {len(str(abs(value)))} digits: more than a float can hold"
+            )
     for name in ("further_inputs", "columns"):
         for row in getattr(run, name):
             if not isinstance(row, dict):
@@ -440,6 +452,15 @@ def _check(run: Run) -> None:
         raise ValueError(f"price_per_hour={run.price_per_hour} must be at least 0")
 
 
+def _is_id(id: Any) -> bool:
+    """Tell whether a text is the id of a run, on a day that there is."""
+    found = ID.fullmatch(id) if isinstance(id, str) else None
+    try:
+        return found is not None and bool(datetime.strptime(found[1], ID_TIME))
+    except ValueError:
+        return False
+
+
 def _are_numbers(values: Any) -> bool:
     return all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
 
@@ -449,7 +470,7 @@ def _lines(run: Run) -> list[tuple[str, str]]:
     ended = run.status if run.error is None else f"{run.status}: {run.error}"
     found: list[tuple[str, Any]] = [("run", run.id), ("status", ended), ("started", run.started)]
     shape = run.input.get("shape")
-    if shape:
+    if isinstance(shape, tuple) and shape and _are_numbers(shape):
         of = f" of {run.input['path']}" if run.input.get("path") else ""
         found.append(("input", f"{' x '.join(f'{m:,}' for m in shape)}{of}"))
     if run.map:
@@ -459,7 +480,7 @@ def _lines(run: Run) -> list[tuple[str, str]]:
         found.append(("KL", f"{run.kl_divergence:.4f}{after}"))
     found += [(name, f"{v:.4g}" if isinstance(v, float) else v) for name, v in run.metrics.items()]
     found.append(("device", run.device))
-    stages = ", ".join(f"{k} {v:.2f} s" for k, v in run.timings.items() if v is not None)
+    stages = ", ".join(f"{k} {v:.2f} s" for k, v in run.timings.items() if _are_numbers((v,)))
     found.append(("time", stages or (f"{run.seconds:.2f} s" if run.seconds is not None else None)))
     held = [(run.peak_memory_bytes, ""), (run.peak_device_bytes, " on the device")]
     memory = ", ".join(f"{size / 1e9:.2f} GB{where}" for size, where in held if size is not None)

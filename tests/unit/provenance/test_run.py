@@ -292,3 +292,42 @@ def test_metrics_may_be_of_numpy_and_undefined():
     assert run.to_dict()["metrics"] == {"rnx": 0.5, "silhouette": None}
     assert run.evidence["rnx"] == 0.5
     assert "silhouette" not in run.evidence
+
+
+@pytest.mark.parametrize(
+    "id",
+    [
+        "\N{FULLWIDTH DIGIT TWO}0261127T063518Z-3f2a9c1b",
+        "20261399T063518Z-3f2a9c1b",
+        "20260101T250000Z-00000000",
+    ],
+)  # fmt: skip
+def test_an_id_that_a_store_would_refuse_is_none(id):
+    with pytest.raises(ValueError, match="is no id of a run"):
+        gputsne.Run(id=id)
+
+
+@pytest.mark.parametrize("name", ["price_per_hour", "seconds", "replicas", "peak_memory_bytes"])
+def test_a_number_that_no_float_holds_is_refused(name):
+    with pytest.raises(ValueError, match=f"{name} has 401 digits"):
+        gputsne.Run(**{name: 10**400})
+
+
+def test_a_cost_beyond_floats_is_unknown_and_the_record_is_json(tmp_path):
+    run = gputsne.Run(seconds=7200.0, price_per_hour=1e308, replicas=10**9)
+    assert run.cost is None
+    run.write(tmp_path / "run.json")
+    assert gputsne.Run.read(tmp_path / "run.json") == run
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"input": {"shape": 5}}, {"input": {"shape": ["a", None]}}, {"input": {"shape": "2x2"}},
+        {"timings": {"total": "long"}}, {"timings": {"total": {"of": 1}}},
+    ],
+)  # fmt: skip
+def test_every_record_that_can_be_read_can_be_shown(odd):
+    run = gputsne.Run(**odd)
+    assert run.id in str(run)
+    assert run.id in run._repr_html_()
