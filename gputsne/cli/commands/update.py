@@ -130,18 +130,23 @@ def _updated(earlier: Any, X: Any, ids: Any, given: dict[str, Any]) -> Any:
 def _tell(shell: Any, found: Any, output: Path, took: float) -> None:
     import numpy as np
 
-    moved = float(np.median(found.moved)) if len(found.moved) else float("nan")
+    moved = float(np.median(found.moved)) if len(found.moved) else None
+    how_far = (
+        "no row is an old one"
+        if moved is None
+        else f"{moved:.1%} of the map's median radius, in the median of the old rows"
+    )
     where = "standard output" if is_standard_output(output) else shown(output)
     shell.result(
         f"written       {where}\n"
         f"map           {counted(len(found.map), 'point')}, {seconds(took)}\n"
         f"rows          {len(found.new_rows)} as before, {len(found.added)} new, "
         f"{len(found.removed)} gone\n"
-        f"moved         {moved:.1%} of the map's median radius, in the median of the old rows",
+        f"moved         {how_far}",
         {
             "output": where, "map": list(found.map.shape), "seconds": took,
             "shared": len(found.new_rows), "added": len(found.added),
-            "removed": len(found.removed), "moved": None if moved != moved else moved,
+            "removed": len(found.removed), "moved": moved,
             "kl_divergence": found.model.kl_divergence_, "device": found.model.device_,
         },
     )  # fmt: skip

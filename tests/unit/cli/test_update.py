@@ -81,3 +81,13 @@ def test_without_ids(run, tmp_path):
     code, told = run("update", "monday.csv", "tuesday.csv", "-o", "map.csv")
     assert code == 3
     assert not (tmp_path / "map.csv").exists()
+
+
+def test_a_table_of_new_rows_alone(run, tmp_path):
+    table(tmp_path / "others.csv", range(40), [f"z{i}" for i in range(40)])
+    code, told = run(
+        "update", "monday.npz", "others.csv", "-o", "map.csv", "--id", "name", "--refine", "3"
+    )
+    assert code == 0
+    assert "moved         no row is an old one" in told
+    assert "the tables share 0 rows" in " ".join(told.split())
