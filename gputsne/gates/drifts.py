@@ -61,7 +61,8 @@ def data_drift(baseline: Subject, run: Subject, same: bool | None, random_state:
         return {}
     if np.array_equal(A, B, equal_nan=True):
         return dict(NONE)
-    pair = blurred(A, B, scaled=_scaled(baseline, run), random_state=random_state)
+    scaled = _scaled(baseline, run)
+    pair = blurred(A, B, scaled=scaled, random_state=random_state)
     ids = _ids(baseline, run, len(A), len(B))
     if ids["old_ids"] is None and len(A) == len(B):  # the same rows, by their order
         ids = dict.fromkeys(ids, np.arange(len(A)))
@@ -81,7 +82,7 @@ def data_drift(baseline: Subject, run: Subject, same: bool | None, random_state:
         evidence.pop(name, None)  # of blurred values; the records tell of columns, maps of rows
     parts = ("drift_classifier", "drift_features", "drift_mmd")
     evidence["drift_data"] = max(float(evidence[name]) for name in parts)
-    shifts = column_shifts(A, B)
+    shifts = column_shifts(A, B, scaled=scaled)
     order = np.argsort(-shifts, kind="stable")
     evidence["drift_shift"] = float(shifts[order[0]])
     evidence["drift_shift_column"] = names[order[0]] if shifts[order[0]] > 0 else "none"
