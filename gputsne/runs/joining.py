@@ -6,6 +6,7 @@ table; what it names nowhere is kept beside the map.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,9 @@ from gputsne.data.table import counted, format_of
 from gputsne.provenance.outcome import shown
 
 __all__ = ["Joined"]
+
+# A csv holds 7 as 7.0 where whoever wrote it had a gap in the column.
+_WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +145,9 @@ def _text(value: Any) -> str:
     """Return an id as it is compared: 7, 7.0 and "7" are one, "007" is another."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return str(value).strip()
+    text = str(value).strip()
+    whole = _WHOLE.fullmatch(text)
+    return whole[1] if whole else text
 
 
 def _typed(values: list[Any], decimal: str) -> Array:
