@@ -49,6 +49,7 @@ class Reservoir:
         self.seen = 0
         self._rng = generator(random_state)
         self._rows: npt.NDArray[Any] | None = None
+        self._columns: tuple[str, ...] | None = None
         self._places = np.empty(0, dtype=np.int64)
         self._ids: list[Any] = []
         self._keys = np.empty(0)
@@ -89,8 +90,8 @@ class Reservoir:
         TypeError
             For a sparse batch.
         ValueError
-            For another number of columns than before, of ids or weights than rows, and weights that
-            are negative or not finite. The reservoir is as it was.
+            For other columns than before, another number of ids or weights than rows, and weights
+            that are negative or not finite. The reservoir is as it was.
         """
         if hasattr(batch, "tocsr"):
             raise TypeError("batch is sparse; make it dense, batch.toarray()")
@@ -101,11 +102,19 @@ class Reservoir:
                 f"batch has shape {batch.shape}: rows x columns are needed; batch[None] is one "
                 "row, batch[:, None] one column"
             )
-        values = np.asarray(read(as_column(batch), "batch").values)
+        table = read(as_column(batch), "batch")
+        values, columns = np.asarray(table.values), table.names or None
         m = len(values)
         if self._rows is not None and values.shape[1] != self._rows.shape[1]:
             raise ValueError(
                 f"batch has {values.shape[1]} columns, those before had {self._rows.shape[1]}"
+            )
+        if columns and self._columns and columns != self._columns:
+            pairs = zip(columns, self._columns, strict=True)
+            now, before = next(pair for pair in pairs if pair[0] != pair[1])
+            raise ValueError(
+                f"batch has column {now!r} where those before had {before!r}: give every batch the "
+                "same columns in the same order"
             )
         if ids is not None and len(ids) != m:
             raise ValueError(f"ids has {len(ids)} entries for {m} rows")
@@ -114,6 +123,7 @@ class Reservoir:
             raise ValueError(f"this reservoir {given}")
         if self._rows is None:
             self._rows = np.empty((0, values.shape[1]), values.dtype)
+        self._columns = self._columns or columns
         names = np.arange(self.seen, self.seen + m).tolist() if ids is None else list(ids)
         if weights is None:
             self._skip(values, names)

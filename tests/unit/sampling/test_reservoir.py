@@ -128,3 +128,18 @@ def test_the_least_weights_have_no_chance_beside_the_largest():
     kept = Reservoir(3, weighted=True, random_state=0)
     kept.add(np.eye(6), weights=[5e-324, 1e300, 5e-324, 1e300, 5e-324, 1e300])
     assert kept.places.tolist() == [1, 3, 5]
+
+
+def test_batches_whose_columns_have_another_order_are_refused():
+    import pandas as pd
+
+    X = np.arange(40.0).reshape(10, 4)
+    kept = Reservoir(5, random_state=0)
+    kept.add(pd.DataFrame(X, columns=list("abcd")))
+    before = kept.rows
+    with pytest.raises(ValueError, match="column 'b' where those before had 'a'"):
+        kept.add(pd.DataFrame(X, columns=list("bacd")))
+    assert kept.seen == 10
+    np.testing.assert_array_equal(kept.rows, before)
+    kept.add(X)  # an array has no names
+    assert kept.seen == 20
