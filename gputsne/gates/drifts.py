@@ -172,6 +172,9 @@ def _scaled(*subjects: Subject) -> bool:
 def _ids(baseline: Subject, run: Subject, n: int, m: int) -> dict[str, Any]:
     """Return the ids of both; those of one side alone tell only that the rows are others."""
     old, new = baseline.ids, run.ids
+    for name, given, rows in (("baseline_ids", old, n), ("ids", new, m)):
+        if given is not None and len(given) != rows:
+            raise ValueError(f"{name} has {len(given)} entries for {rows} rows: give one per row")
     if (old is None) != (new is None):
         old, new = (np.arange(n), n + np.arange(m)) if n == m else (None, None)
     return {"old_ids": old, "new_ids": new}

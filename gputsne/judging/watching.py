@@ -59,6 +59,7 @@ def watch(
     0.0
     """
     Whole(0, optional=True).check("onset", onset)
+    check({}, profile, rules=rules)  # a stream may be long, or empty, before a window is judged
     rows: list[dict[str, Any]] = []
     for number, window in enumerate(windows):
         n, m = len(reference), len(window)

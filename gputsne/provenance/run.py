@@ -437,6 +437,12 @@ def _check(run: Run) -> None:
         for row in getattr(run, name):
             if not isinstance(row, dict):
                 raise TypeError(f"{name} holds {row!r}: each must be a table")
+            _check_shape(name, row)
+    _check_shape("input", run.input)
+    for row in run.columns:
+        rate = row.get("null_rate")
+        if rate is not None and not (_are_numbers([rate]) and 0 <= rate <= 1):
+            raise ValueError(f"columns: null_rate={rate!r} must be a share between 0 and 1")
     for pair in run.kl_history or ():
         if not (isinstance(pair, tuple) and len(pair) == 2 and _are_numbers(pair[:1])
                 and (pair[1] is None or _are_numbers(pair[1:]))):  # fmt: skip
@@ -459,6 +465,15 @@ def _is_id(id: Any) -> bool:
         return found is not None and bool(datetime.strptime(found[1], ID_TIME))
     except ValueError:
         return False
+
+
+def _check_shape(name: str, table: dict[str, Any]) -> None:
+    shape = table.get("shape")
+    if shape is None:
+        return
+    listed = isinstance(shape, list | tuple)
+    if not listed or not all(type(n) is int and n >= 0 for n in shape):
+        raise ValueError(f"{name}: shape={shape!r} must be a list of whole numbers")
 
 
 def _are_numbers(values: Any) -> bool:

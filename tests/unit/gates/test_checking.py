@@ -225,3 +225,26 @@ def test_a_record_is_read_from_file_and_dict(tmp_path):
     assert run_evidence(tmp_path / "run.json", str(tmp_path / "run.json")) == want
     assert run_evidence(run.to_dict(), run.to_dict()) == want
     assert "reproduced" not in want  # a run does not repeat itself
+
+
+@pytest.mark.parametrize("side", ["ids", "baseline_ids"])
+def test_ids_of_other_lengths_than_the_data_are_refused(side):
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    ids = {"ids": np.arange(40), "baseline_ids": np.arange(40)} | {side: np.arange(3)}
+    with pytest.raises(ValueError, match=f"^{side} has 3 entries for 40 rows"):
+        gputsne.check(Run(), "ci", baseline=Run(), X=X + 1, baseline_X=X, **ids)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"columns": [{"name": "a", "null_rate": "x"}]}, "null_rate='x'"),
+        ({"columns": [{"name": "a", "null_rate": 1.5}]}, "null_rate=1.5"),
+        ({"input": {"shape": ["a", "b"]}}, r"input: shape=\('a', 'b'\)"),
+        ({"input": {"shape": 5}}, "input: shape=5"),
+        ({"further_inputs": [{"shape": [2.5, 1]}]}, r"further_inputs: shape=\(2.5, 1\)"),
+    ],
+)
+def test_a_record_edited_by_hand_is_refused_by_its_entry(entry, said):
+    with pytest.raises(ValueError, match=said):
+        gputsne.check({**Run().to_dict(), **entry}, "ci", baseline=Run())

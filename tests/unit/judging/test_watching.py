@@ -89,3 +89,8 @@ def test_a_stream_is_what_it_says():
         for X, rows in zip(stream.windows[3:], stream.drifting[3:], strict=True)
     ]
     assert np.diff(far) == pytest.approx([5.0, 5.0], abs=4.0)  # 10 sqrt(2 / 20) of the centres
+
+
+def test_an_unknown_profile_is_refused_before_the_stream_begins():
+    with pytest.raises(ValueError, match="profile='nope'"):
+        gputsne.watch(np.zeros((20, 2)), [], profile="nope")
