@@ -55,24 +55,38 @@ def changed_groups(
     is_new = np.repeat([0, 1], [len(old), len(new)])
     least = max(LEAST, int(SMALLEST * len(rows)))
     # Counted among rows that the tree has not seen, or it would find change where there is none.
-    seen = np.random.default_rng(seed).permutation(int(twins.max()) + 1)[twins] % 2 == 0
-    if len(np.unique(is_new[seen])) < 2 or len(np.unique(is_new[~seen])) < 2:
-        seen = np.ones(len(rows), dtype=bool)
-    tree = DecisionTreeClassifier(
-        max_leaf_nodes=GROUPS, min_samples_leaf=least, min_impurity_decrease=1e-12,
-        class_weight="balanced", random_state=seed,
-    ).fit(rows[seen], is_new[seen])  # fmt: skip
-    leaf = tree.apply(rows)
+    # The halves are drawn by a stream of their own: by the one that ordered the rows asked they
+    # would be even and odd rows, and a change of every second row would lie in one half alone.
+    halves = np.random.default_rng([seed, 1]).permutation(int(twins.max()) + 1)[twins] % 2 == 0
+    if len(np.unique(is_new[halves])) < 2 or len(np.unique(is_new[~halves])) < 2:
+        ways = [(np.ones(len(rows), dtype=bool),) * 2]
+    else:
+        ways = [(halves, ~halves), (~halves, halves)]
+    trees = []
+    for seen, counted in ways:
+        tree = DecisionTreeClassifier(
+            max_leaf_nodes=GROUPS, min_samples_leaf=least, min_impurity_decrease=1e-12,
+            class_weight="balanced", random_state=seed,
+        ).fit(rows[seen], is_new[seen])  # fmt: skip
+        leaf = tree.apply(rows)
+        nodes = tree.tree_.node_count
+        counts = np.array(
+            [np.bincount(leaf[counted & (is_new == s)], minlength=nodes) for s in (0, 1)]
+        )
+        told = sum(map(_divergence, *(counts / counts.sum(axis=1, keepdims=True))))
+        trees.append((told, tree, leaf, counts))
+    # By chance a small cohort may be too rare in the half that one tree sees: the tree counts that
+    # tells more of the other half.
+    _, tree, leaf, counts = max(trees, key=lambda found: found[0])
     rules = _rules(tree.tree_, names, middle, units)
     found: list[dict[str, Any]] = []
-    counted = ~seen if (~seen).any() else seen
-    whole = [int((counted & (is_new == side)).sum()) for side in (0, 1)]
+    whole = counts.sum(axis=1)
     for group in np.unique(leaf):
-        had, has = (int((counted & (leaf == group) & (is_new == s)).sum()) for s in (0, 1))
+        had, has = map(int, counts[:, group])
         mine = leaf[len(old) :] == group
         row: dict[str, Any] = {
             "rule": rules[int(group)], "old": had, "new": has,
-            "excess": has / whole[1] - had / whole[0],
+            "excess": float(has / whole[1] - had / whole[0]),
             "change": _divergence(had / whole[0], has / whole[1]),
         }  # fmt: skip
         if mine.any():

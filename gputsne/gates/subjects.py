@@ -176,4 +176,6 @@ def subject_of(
 
 def is_record(what: Any) -> bool:
     """Tell whether a mapping is the record of a run, and no flat evidence."""
-    return isinstance(what, Mapping) and str(what.get("schema", "")).startswith(RECORD)
+    # Evidence of a run has the schema, too, but no tables within.
+    told = isinstance(what, Mapping) and isinstance(what.get("parameters"), Mapping)
+    return told and str(what.get("schema", "")).startswith(RECORD)

@@ -467,7 +467,7 @@ def _is_id(id: Any) -> bool:
         return False
 
 
-def _check_shape(name: str, table: dict[str, Any]) -> None:
+def _check_shape(name: str, table: Mapping[str, Any]) -> None:
     shape = table.get("shape")
     if shape is None:
         return

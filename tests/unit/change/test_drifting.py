@@ -124,6 +124,18 @@ def test_a_corrupted_cohort_is_the_first_group_and_its_rows_are_named(paired):
     assert np.isin(rows[found.rows.column("row")], bad).mean() > 0.9
 
 
+@pytest.mark.parametrize("step", [2, 20])
+def test_a_cohort_of_every_so_many_rows_is_found(step):
+    ids, Z = np.arange(len(DIGITS)), DIGITS.copy()
+    bad = ids[::step]
+    Z[bad] = Z[bad][:, np.random.default_rng(0).permutation(64)]
+    first = gputsne.drift(DIGITS, Z, old_ids=ids, new_ids=ids).groups[0]
+    assert first["old"] == 0
+    # half of the cohort at least: a leaf needs not hold all of it
+    assert first["excess"] > 0.5 / step
+    assert np.isin(first["examples"], bad).all()
+
+
 def test_the_map_drifts_by_what_its_points_moved():
     X, Y = table(), table(d=2, seed=1)
     other = 2 * Y @ [[0, 1], [1, 0]] + 3

@@ -95,6 +95,15 @@ def test_a_corrupted_cohort_of_one_in_twenty_fails_by_group_and_columns():
     assert found["drift_data"].status == "pass"  # rows as wholes are mostly what they were
 
 
+def test_evidence_of_a_run_is_judged_as_it_is_and_names_the_owner():
+    old, new = fitted("digits"), fitted("shuffled")
+    owned = replace(new.run_, tags={"owner": "maps"})
+    evidence = run_evidence(owned, old, X=data("shuffled"), baseline_X=data("digits"))
+    found = gputsne.check(evidence | {"budget_cost": 1.0}, "ci")
+    assert found["drift_columns"].status == "fail"
+    assert "Escalate to maps." in found["drift_columns"].action
+
+
 def test_a_stuck_sensor_is_named():
     X = digits().copy()
     X[:, 20] = X[:, 20].mean()
