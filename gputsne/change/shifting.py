@@ -40,7 +40,7 @@ def column_shifts(old: F64, new: F64, *, scaled: bool = False) -> F64:
     Examples
     --------
     >>> X = np.arange(1000.0)[:, None] % 10
-    >>> column_shifts(X, X), column_shifts(X, X + 100)[0] > 30
+    >>> column_shifts(X, X), bool(column_shifts(X, X + 100)[0] > 30)
     (array([0.]), True)
     """
     from scipy.stats import norm
