@@ -320,14 +320,8 @@ def test_a_cost_beyond_floats_is_unknown_and_the_record_is_json(tmp_path):
     assert gputsne.Run.read(tmp_path / "run.json") == run
 
 
-@pytest.mark.parametrize(
-    "odd",
-    [
-        {"input": {"shape": 5}}, {"input": {"shape": ["a", None]}}, {"input": {"shape": "2x2"}},
-        {"timings": {"total": "long"}}, {"timings": {"total": {"of": 1}}},
-    ],
-)  # fmt: skip
-def test_every_record_that_can_be_read_can_be_shown(odd):
-    run = gputsne.Run(**odd)
+@pytest.mark.parametrize("total", ["long", {"of": 1}])
+def test_every_record_that_can_be_read_can_be_shown(total):
+    run = gputsne.Run(timings={"total": total})
     assert run.id in str(run)
     assert run.id in run._repr_html_()
