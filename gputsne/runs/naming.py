@@ -55,6 +55,11 @@ def check_ref(name: Any) -> str:
     return name
 
 
+def is_ref(name: str) -> bool:
+    """Tell whether a name can be a ref's; a file browser leaves folders of other names."""
+    return _WORD.fullmatch(name) is not None and not is_id(name)
+
+
 def check_word(name: Any, what: str) -> str:
     """Return the name of a profile or the like; ValueError for one that could leave the store."""
     if not isinstance(name, str) or _WORD.fullmatch(name) is None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from gputsne.base.errors import BadInput, Damaged
 from gputsne.base.messages import warn_user
-from gputsne.runs.naming import check_ref, entry_name, is_id
+from gputsne.runs.naming import check_ref, entry_name, is_id, is_ref
 from gputsne.runs.sealing import seal, unseal
 from gputsne.runs.storage import Storage
 
@@ -94,7 +94,8 @@ class Refs:
 
     def names(self) -> list[str]:
         """Return the names of refs that were ever set."""
-        return [e.name for e in self.storage.entries(FOLDER) if e.kind == "folder"]
+        found = self.storage.entries(FOLDER)
+        return [e.name for e in found if e.kind == "folder" and is_ref(e.name)]
 
     def files(self, ref: str) -> list[str]:
         """Return the names of a ref's entries, oldest first."""

@@ -288,3 +288,13 @@ def test_tags_are_asked_for_by_any_name(store):
 def test_a_uri_without_a_bucket_reaches_none(uri):
     with pytest.raises(ValueError, match="names no bucket"):
         gputsne.Store(uri)
+
+
+@pytest.mark.parametrize("stray", [".Trash-0", "ref\N{LATIN SMALL LETTER E WITH ACUTE}", "a b"])
+def test_a_folder_that_is_no_ref_is_passed_by(tmp_path, stray):
+    store = gputsne.Store(tmp_path / "store")
+    id = store.put({"status": "done"})
+    store.promote(id)
+    (tmp_path / "store" / "refs" / stray).mkdir()
+    assert store.refs() == {"production": id}
+    assert store.prune(older_than="0s", keep=0).removed == ()
