@@ -36,6 +36,7 @@ I64 = npt.NDArray[np.int64]
 MMD_ROWS = 1000  # of each side: all pairs of them are taken
 MAP_ROWS = 2000  # a bootstrap of the alignment draws from
 FAR = 1e15  # standard deviations beyond which a value is no farther: squares fit into float32
+LEVEL = 0.05  # of all columns together: that a share of missing values is another by chance
 LISTED = 20  # rows and columns, at most
 
 
@@ -50,7 +51,8 @@ class Drift:
         95 % interval. Evidence: ``drift_data``, the largest of the measures of the data,
         ``drift_map`` where maps were given, every measure as ``drift_NAME``, ``drift_mmd_p``,
         ``drift_novel_low``, the least that chance leaves of it, ``rows_shared``,
-        ``columns_lost``, ``columns_new``.
+        ``columns_lost``, ``columns_new``, and ``null_rate_change`` of ``null_rate_column``, the
+        largest change of a share of missing values beyond what chance gives.
     columns : Findings
         Rows of ``column, ks, psi, old_mean, new_mean, old_nulls, new_nulls``, most changed first.
     rows : Findings
@@ -182,6 +184,7 @@ def drift(
     evidence: dict[str, float | str] = {"drift_data": data}
     evidence |= {f"drift_{name}": found.value for name, (found, _) in measures.items()}
     evidence["drift_novel_low"] = measures["novel"][0].low
+    evidence |= _nulls(one, two, names)
     evidence |= {
         "drift_mmd_p": p, "rows_shared": float(len(shared[0])), "columns_lost": float(len(lost)),
         "columns_new": float(len(gained)),
@@ -318,6 +321,20 @@ def _columns(one: F64, two: F64, names: tuple[str, ...]) -> tuple[Findings, Meas
     whole = Measured(0.0, 0.0, 0.0) if np.array_equal(one, two, equal_nan=True) else None
     found = whole or column_drift(*most, columns=len(names))
     return Findings(tuple(rows[:LISTED]), {}, "Columns, most changed first"), found
+
+
+def _nulls(one: F64, two: F64, names: tuple[str, ...]) -> dict[str, float | str]:
+    """Return the largest change of a column's share of missing values, beyond what chance gives."""
+    from scipy.stats import norm
+
+    n, m = len(one), len(two)
+    had, has = np.isnan(one).mean(axis=0), np.isnan(two).mean(axis=0)
+    share = (n * had + m * has) / (n + m)
+    z = float(norm.ppf(1 - LEVEL / (2 * len(names))))
+    beyond = np.abs(has - had) - z * np.sqrt(share * (1 - share) * (1 / n + 1 / m))
+    most = int(np.argmax(beyond))
+    change = max(0.0, float(beyond[most]))
+    return {"null_rate_change": change, "null_rate_column": names[most] if change else "none"}
 
 
 def _sampled(

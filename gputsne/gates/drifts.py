@@ -78,16 +78,18 @@ def data_drift(baseline: Subject, run: Subject, same: bool | None, random_state:
         **ids, sample=ROWS, random_state=random_state,
     )  # fmt: skip
     evidence = dict(found.evidence)
-    for name in ("columns_lost", "columns_new", "rows_shared", "drift_neighbors"):
-        evidence.pop(name, None)  # of blurred values; the records tell of columns, maps of rows
+    # of blurred values; the records tell of columns, maps of rows
+    told = ("columns_lost", "columns_new", "null_rate_change", "null_rate_column", "rows_shared")
+    for name in (*told, "drift_neighbors"):
+        evidence.pop(name, None)
     parts = ("drift_classifier", "drift_features", "drift_mmd")
     evidence["drift_data"] = max(float(evidence[name]) for name in parts)
     shifts = column_shifts(A, B, scaled=scaled)
     order = np.argsort(-shifts, kind="stable")
     evidence["drift_shift"] = float(shifts[order[0]])
     evidence["drift_shift_column"] = names[order[0]] if shifts[order[0]] > 0 else "none"
-    told = [f"{names[j]} by {shifts[j]:.2g}" for j in order[:LISTED] if shifts[j] > 0]
-    evidence["drift_shift_columns"] = ", ".join(told) or "none"
+    shifted = [f"{names[j]} by {shifts[j]:.2g}" for j in order[:LISTED] if shifts[j] > 0]
+    evidence["drift_shift_columns"] = ", ".join(shifted) or "none"
     return evidence | _group(found.groups.rows)
 
 

@@ -94,3 +94,18 @@ def test_a_stream_is_what_it_says():
 def test_an_unknown_profile_is_refused_before_the_stream_begins():
     with pytest.raises(ValueError, match="profile='nope'"):
         gputsne.watch(np.zeros((20, 2)), [], profile="nope")
+
+
+def test_a_column_that_goes_missing_raises_an_alarm_and_chance_does_not():
+    X = np.random.default_rng(0).normal(size=(300, 4))
+    X[::20, 2] = np.nan  # one of twenty, as always
+    usual, gone = X[:100] + 0.0, X[100:200] + 0.0
+    gone[::2, 1] = np.nan
+    found = gputsne.watch(X, [usual, gone])
+    assert [row["alarm"] for row in found] == [False, True]
+    assert found[1]["rules"] == "null_rates"
+    told = gputsne.drift(X, gone).evidence
+    assert told["null_rate_column"] == "1"
+    # half of 100 rows, less the error of chance: z = 2.50 of 0.05 among four columns
+    error = 2.4977 * (0.125 * 0.875 * (1 / 300 + 1 / 100)) ** 0.5
+    assert told["null_rate_change"] == pytest.approx(0.5 - error, abs=1e-4)
