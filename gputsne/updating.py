@@ -115,7 +115,7 @@ def update(
     --------
     >>> import gputsne, numpy as np
     >>> X = gputsne.datasets.load_digits().X
-    >>> monday = gputsne.TSNE(random_state=0, max_iter=300).fit(X[:400])
+    >>> monday = gputsne.TSNE(random_state=0).fit(X[:400])
     >>> found = gputsne.update(monday, X[50:450], ids=range(50, 450), previous_ids=range(400))
     >>> len(found.added), len(found.removed), bool(np.median(found.moved) < 0.2)
     (50, 50, True)
