@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, Self
 
 from gputsne.base.files import path_of, replacing
+from gputsne.base.sizes import size_text
 from gputsne.provenance.evidence import derived, flat
 from gputsne.provenance.plain import plain
 from gputsne.provenance.tags import checked_tags
@@ -498,7 +499,7 @@ def _lines(run: Run) -> list[tuple[str, str]]:
     stages = ", ".join(f"{k} {v:.2f} s" for k, v in run.timings.items() if _are_numbers((v,)))
     found.append(("time", stages or (f"{run.seconds:.2f} s" if run.seconds is not None else None)))
     held = [(run.peak_memory_bytes, ""), (run.peak_device_bytes, " on the device")]
-    memory = ", ".join(f"{size / 1e9:.2f} GB{where}" for size, where in held if size is not None)
+    memory = ", ".join(f"{size_text(size)}{where}" for size, where in held if size is not None)
     found.append(("memory", memory or None))
     found.append(("cost", None if run.cost is None else f"{run.cost:.4g}"))
     found.append(("tags", ", ".join(f"{k}={v}" for k, v in run.tags.items()) or None))

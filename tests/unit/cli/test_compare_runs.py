@@ -125,7 +125,9 @@ def test_maps_that_can_not_be_aligned_get_no_score(store):
     old = put(store, 0)
     other = put(store, 1, corrupted(), MAP, [f"other-{i}" for i in range(900)])
     bare = put(store, 2, DIGITS[:800], MAP[:800], None)
-    told = facts(old, other, "--store", store.uri)  # columns beside the most similar old rows
+    # All rows: of a sample of 200 five of the cohort would lie in each half that is asked;
+    # columns are told beside the most similar old rows.
+    told = facts(old, other, "--store", store.uri, "--sample", 900)
     assert told["cohort"]["columns"][0]["column"] in ("p10", "p11", "p12")
     for new, why in ((other, "they share 0 ids"), (bare, "has no ids")):
         result = call(old, new, "--store", store.uri, "--json")

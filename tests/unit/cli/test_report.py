@@ -110,7 +110,7 @@ def test_the_record_of_the_run_is_told(without_pictures):
         (["x.npy", "-"], 2, "only IN and OUT may be -"),
         (["x.npy", "y.npy", "--run", "x.csv"], 3, "x.csv is no JSON"),
         (["x.npy", "y.npy", "--evidence", "none.json"], 3, "none.json: no such file"),
-        (["x.npy", "y.npy", "--profile", "prod"], 2, "'prod' is none of go-no-go, "),
+        (["x.npy", "y.npy", "--profile", "nightly"], 2, "'nightly' is none of go-no-go, "),
         (["x.npy", "y.npy", "--ack", "ann"], 2, "must say who and why"),
         (["x.npy", "y.npy", "--set", "latency_ms"], 2, "is no NAME=VALUE"),
         (["x.npy", "y.npy", "--critical", "status"], 3, "no effect without records"),
