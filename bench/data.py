@@ -69,6 +69,9 @@ def newsgroups() -> tuple[Any, Any]:
 SOURCES = {
     "digits": Source("digits", ("digits.npz",), digits, reduce=False),
     "mnist": Source("MNIST", ("mnist70k.npz", "mnist.npz"), openml("mnist_784")),
+    "raw": Source(
+        "MNIST, unreduced", ("mnist70k.npz", "mnist.npz"), openml("mnist_784"), reduce=False
+    ),
     "fashion": Source("Fashion-MNIST", ("fashion70k.npz", "fashion.npz"), openml("Fashion-MNIST")),
     "text": Source(
         "text embeddings, unit rows",

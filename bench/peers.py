@@ -66,6 +66,8 @@ class Peer:
         Whether a first, small fit in the process is left out of the time: it compiles then.
     gpu : bool
         Whether it runs on a GPU only.
+    by_name : bool
+        Whether it is tried only where it is asked for by name.
     largest : int
         Rows beyond which it isn't tried unless it is asked for by name.
     optimise : callable or None
@@ -84,6 +86,7 @@ class Peer:
     quick: int = 30
     compiles: bool = False
     gpu: bool = False
+    by_name: bool = False
     largest: int = NEVER
     optimise: Callable[..., Fitted] | None = None
     place: Callable[..., Any] | None = None
@@ -320,6 +323,10 @@ PEERS: dict[str, Peer] = {
         partial(gputsne_fit, schedule="short"), (50, 100, 200, 300),
         optimise=partial(gputsne_optimise, schedule="short"),
         note='schedule="short", 430 iterations',
+    ),
+    "pca": Peer(
+        "gputsne, pca=50", OURS, "gputsne.model.pipeline", partial(gputsne_fit, pca=50),
+        (100, 250, 500, 2000), by_name=True, note="50 principal components first",
     ),
     "openTSNE": Peer(
         "openTSNE", "openTSNE", "openTSNE", opentsne_fit, (250, 500),

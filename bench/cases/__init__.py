@@ -31,6 +31,7 @@ def compared(question: str, minutes: int, rows: int | None = None) -> Case:
 CASES = {
     "digits": compared("1,797 digits: every engine on small data", 5),
     "mnist": compared("MNIST, 70,000 x 50: every engine, time and quality", 90),
+    "raw": compared("MNIST's 60,000 pictures of 784 pixels to fit on", 90, rows=60_000),
     "fashion": compared("Fashion-MNIST, 70,000 x 50: the same", 90),
     "text": compared("Embedded texts, unit rows, unreduced: the same", 120),
     "million": compared("A million rows: every engine that can", 240, rows=MILLION),

@@ -95,7 +95,9 @@ class Work(ABC):
         for name in self.asked.peers if able is None else able:
             peer = PEERS[name]
             engine = self.engines[name] = {"label": peer.label, "note": peer.note}
-            if n > peer.largest and not self.asked.named:
+            if peer.by_name and not self.asked.named:
+                engine["left_out"] = "tried only where it is asked for by name"
+            elif n > peer.largest and not self.asked.named:
                 engine["left_out"] = f"not tried on more than {peer.largest:,} rows unless named"
             else:
                 try:
