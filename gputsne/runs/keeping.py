@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -81,17 +82,25 @@ class Keeping:
         OSError
             The store can't be written to; nothing of the run is in it.
         """
-        with tempfile.TemporaryDirectory(prefix="gputsne-") as folder:
-            files: dict[str, Path] = {}
-            if job.map is not None:
-                files["map.parquet"] = _map(Path(folder, "map.parquet"), job)
-                if run.status in ("done", "failed", "deadline"):
-                    files |= self._others(Path(folder), job)
-            if self.inputs and job.map is not None:
-                files |= _inputs(job.sources)
-            self.stored = self.store.put(run, files=files)
-        if self.begun is not None:
-            self.store.end(self.begun)
+        try:
+            with tempfile.TemporaryDirectory(prefix="gputsne-") as folder:
+                files = self._files(Path(folder), run, job)
+                self.stored = self.store.put(run, files=files)
+        finally:  # a run that can't be stored says so itself: it was not killed
+            if self.begun is not None:
+                with suppress(OSError):
+                    self.store.end(self.begun)
+
+    def _files(self, folder: Path, run: Run, job: Job) -> dict[str, Path]:
+        """Return what is stored beside the record."""
+        if job.map is None:
+            return {}
+        files = {"map.parquet": _map(folder / "map.parquet", job)}
+        if run.status in ("done", "failed", "deadline"):
+            files |= self._others(folder, job)
+        if self.inputs:
+            files |= _inputs(job.sources)
+        return files
 
     def _others(self, folder: Path, job: Job) -> dict[str, Path]:
         """Return what else there is of a map; what fails is left out, and said."""

@@ -23,6 +23,7 @@ from typing import Any, Final, TypeVar
 from gputsne.base.errors import BadInput, Damaged, PromotionRefused
 from gputsne.base.files import path_of
 from gputsne.base.messages import warn_user
+from gputsne.base.parameter_table import Whole
 from gputsne.provenance import Run
 from gputsne.provenance.run import SCHEMA
 from gputsne.runs.attempts import Attempt, Attempts
@@ -128,6 +129,8 @@ class Store:
         ------
         FileExistsError
             There is a run with this id.
+        TypeError
+            ``files`` maps no names to bytes or paths.
         ValueError
             The id or a file's name could lead out of the store, or a file changed meanwhile.
         OSError
@@ -135,7 +138,7 @@ class Store:
         """
         record = _record_of(run)
         id = check_id(record["id"])
-        sources = {check_file(name): _source(source) for name, source in (files or {}).items()}
+        sources = _sources({} if files is None else files)
         if len({name.lower() for name in sources}) < len(sources):
             raise ValueError(f"files: two of {', '.join(sorted(sources))} differ by case alone")
         contents = {name: content_of(source) for name, source in sources.items()}
@@ -294,11 +297,11 @@ class Store:
             The run did not end well, or the latest check of one of its profiles did not pass.
         BadInput
             There is no such run.
-        ValueError
-            `force` without a reason.
+        TypeError, ValueError
+            A reason that is no text, and `force` without one.
         """
         check_ref(ref)
-        if force and not (reason or "").strip():
+        if not (reason := _reason(reason)) and force:
             raise ValueError("force=True needs a reason, which the history of the ref keeps")
         found = self.get(id_or_ref)
         against = self._against(found)
@@ -337,7 +340,10 @@ class Store:
         ------
         BadInput
             There is no run before, or it was pruned.
+        TypeError
+            A reason that is no text.
         """
+        reason = _reason(reason)
         stack = stack_of(self._refs.history(check_ref(ref)))
         if len(stack) < 2:
             held = f"stands for {stack[0]}, the first" if stack else "was never set"
@@ -457,13 +463,11 @@ class Store:
 
         Raises
         ------
-        ValueError
-            A number is too small.
+        TypeError, ValueError
+            A number is none or too small: a rollback needs a history of 2.
         """
-        if keep < 0:
-            raise ValueError(f"keep={keep} must be at least 0")
-        if history < 2:
-            raise ValueError(f"history={history} must be at least 2: the run a rollback comes to")
+        Whole(0).check("keep", keep)
+        Whole(2).check("history", history)
         before = since_of(older_than, "older_than")
         return prune(
             self._storage, self._refs, RUNS, before=before, keep=keep, history=history, dry=dry_run
@@ -574,5 +578,21 @@ def _record_of(run: Any) -> dict[str, Any]:
     return {name: value for name, value in run.to_dict().items() if name != STORE}
 
 
-def _source(source: Any) -> Source:
-    return source if isinstance(source, bytes) else path_of(source, "files")
+def _sources(files: Any) -> dict[str, Source]:
+    """Return what is to be stored, by name."""
+    if not isinstance(files, Mapping):
+        raise TypeError(
+            f"files={files!r} must map names to bytes or paths, such as "
+            '{"map.parquet": "out/map.parquet"}'
+        )
+    return {
+        check_file(name): source if isinstance(source, bytes) else path_of(source, "files")
+        for name, source in files.items()
+    }
+
+
+def _reason(reason: Any) -> str | None:
+    """Return why a ref is moved, None for no reason."""
+    if reason is not None and not isinstance(reason, str):
+        raise TypeError(f"reason={reason!r} must be text")
+    return (reason or "").strip() or None

@@ -109,6 +109,7 @@ def test_a_store_that_fails_at_the_end_takes_nothing_else_along(monkeypatch):
     said = call("x.csv", "-o", "map.npy", "--store", "s", *SHORT, code=1)
     assert "the run was not stored: s: No space left on device" in said
     assert Path("map.npy").exists()
+    assert gputsne.Store("s").unfinished() == ()  # it was not killed
 
 
 def test_a_picture_that_fails_is_left_out_with_a_remark(monkeypatch):

@@ -137,6 +137,22 @@ def test_prune_refuses_numbers_that_would_take_the_run_a_rollback_needs(local):
         local.prune(keep=-1)
     with pytest.raises(ValueError, match="older_than='soon'"):
         local.prune(older_than="soon")
+    for number in (1.5, "3", True, None):
+        with pytest.raises(TypeError, match=r"keep=.* must be an integer"):
+            local.prune(keep=number)
+
+
+def test_what_is_given_is_of_the_kind_that_is_asked_for(local):
+    for files in (["map.parquet"], "map.parquet", 3):
+        with pytest.raises(TypeError, match=r"files=.* must map names to bytes or paths"):
+            local.put({"status": "done"}, files=files)
+    assert local.list() == ()
+    id = local.put({"status": "done"}, files={})
+    with pytest.raises(TypeError, match="reason=3 must be text"):
+        local.promote(id, reason=3)
+    with pytest.raises(TypeError, match="reason=3 must be text"):
+        local.rollback(reason=3)
+    assert local.refs() == {}
 
 
 def test_prune_takes_away_what_killed_writers_left_after_a_day(local, tmp_path):
