@@ -16,9 +16,9 @@ from gputsne.base.parameter_table import TABLE, check
 from gputsne.base.tables import admitted
 from gputsne.base.types import Affinities, FloatArray
 from gputsne.engine import placement
-from gputsne.engine.mesh import ORDER
 from gputsne.engine.optimize import Result
 from gputsne.model import persistence, pipeline
+from gputsne.model.about import mesh_facts
 from gputsne.model.callbacks import told_of_fit
 from gputsne.model.checkpoint import Checkpoint, peek
 from gputsne.model.fitted import FittedMap
@@ -27,6 +27,7 @@ from gputsne.model.input import matrix_of
 from gputsne.model.parameters import Parameters
 from gputsne.model.records import Fit
 from gputsne.provenance import Run
+from gputsne.provenance.card import card_of_model
 from gputsne.provenance.facts import describe, map_sha256
 
 __all__ = ["TSNE", "load"]
@@ -653,19 +654,6 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         """Return the attributes that a map has."""
         back = vars(self).get("_returns")
         Y = result.state.Y.copy()
-        mesh = result.mesh
-        facts: dict[str, Any] = {
-            "method": "exact" if result.exact else "mesh",
-            "rebuilds": 0 if mesh is None else mesh.rebuilds,
-            "coarsened": mesh is not None and mesh.ever_coarsened,
-        }
-        if mesh is not None and not result.exact:
-            facts |= {
-                "h": mesh.h,
-                "order": ORDER,
-                "nodes": tuple(m // 2 for m in mesh.fft_shape),
-                "pair": mesh.pair,
-            }
         return {
             "_map": FittedMap.of(fit, vars(self).get("_map")),
             "embedding_": Y if back is None else back(Y),
@@ -673,8 +661,18 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
             "kl_divergence_": result.kl_divergence,
             "kl_history_": np.asarray(result.history, dtype=np.float64).reshape(-1, 2),
             "learning_rate_": result.learning_rate,
-            "mesh_": facts,
+            "mesh_": mesh_facts(result),
         }
+
+    def _repr_html_inner(self) -> str:  # of scikit-learn's ``_repr_html_``
+        shown: str = super()._repr_html_inner()
+        return shown + (card_of_model(self) or "")
+
+    def _repr_mimebundle_(self, **wanted: Any) -> dict[str, Any]:
+        bundle: dict[str, Any] = super()._repr_mimebundle_(**wanted)
+        if "text/html" in bundle:
+            bundle["text/html"] += card_of_model(self) or ""
+        return bundle
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

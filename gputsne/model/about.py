@@ -8,9 +8,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Self
 
+from gputsne.base.messages import heard
 from gputsne.base.sparse import checked_csr
 from gputsne.base.tables import Table
 from gputsne.base.types import Affinities
+from gputsne.engine.mesh import ORDER
+from gputsne.engine.optimize import Result
 from gputsne.model.records import Fit
 from gputsne.provenance.facts import circumstances
 from gputsne.provenance.machine import versions
@@ -18,7 +21,7 @@ from gputsne.provenance.outcome import DONE_OUTCOME, FAILED, Outcome, described,
 from gputsne.provenance.run import Run, new_id
 from gputsne.provenance.values import read_values
 
-__all__ = ["About"]
+__all__ = ["About", "mesh_facts"]
 
 
 @dataclass
@@ -106,13 +109,15 @@ class About:
             Gets it, with all that its record says.
         """
         outcome = DONE_OUTCOME
-        try:
-            yield
-        except BaseException as error:
-            outcome = outcome_of(error) or Outcome(FAILED, described(error))
-            raise
-        finally:
-            keep(replace(so_far(), about=self.ended(outcome)))
+        with heard() as said:
+            try:
+                yield
+            except BaseException as error:
+                outcome = outcome_of(error) or Outcome(FAILED, described(error))
+                raise
+            finally:
+                self.told["warnings"] = list(dict.fromkeys(said))
+                keep(replace(so_far(), about=self.ended(outcome)))
 
     def ended(self, outcome: Outcome) -> dict[str, Any]:
         """Return all entries of a fit that ends now."""
@@ -124,6 +129,35 @@ class About:
             "exit_code": outcome.exit_code,
             "error": outcome.message or None,
         }
+
+
+def mesh_facts(result: Result) -> dict[str, Any]:
+    """Return how the repulsion of a map was computed, as ``TSNE.mesh_`` has it.
+
+    Parameters
+    ----------
+    result : Result
+        Of the optimiser.
+
+    Returns
+    -------
+    dict
+        ``method, rebuilds, coarsened``; of a mesh ``h, order, nodes, pair``, too.
+    """
+    mesh = result.mesh
+    facts: dict[str, Any] = {
+        "method": "exact" if result.exact else "mesh",
+        "rebuilds": 0 if mesh is None else mesh.rebuilds,
+        "coarsened": mesh is not None and mesh.ever_coarsened,
+    }
+    if mesh is not None and not result.exact:
+        facts |= {
+            "h": mesh.h,
+            "order": ORDER,
+            "nodes": tuple(m // 2 for m in mesh.fft_shape),
+            "pair": mesh.pair,
+        }
+    return facts
 
 
 def _dtypes(X: Any, d: int) -> list[str] | None:

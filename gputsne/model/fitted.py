@@ -26,6 +26,7 @@ from gputsne.model.records import Fit
 from gputsne.neighbors import ReferenceIndex
 from gputsne.planning.memory import mesh_nodes
 from gputsne.preparation import Preparation
+from gputsne.provenance.card import card
 
 __all__ = ["FittedMap", "max_nodes", "rechoose"]
 
@@ -123,6 +124,15 @@ class FittedMap:
                 made._lazy.index = before._lazy.index
                 made._lazy.searched |= before._lazy.searched
         return made
+
+    def _repr_html_(self) -> str | None:
+        (n, c), d = self.Y.shape, self.rows.shape[1]
+        facts = [("map", f"{n:,} points on {c} {'axis' if c == 1 else 'axes'}, frozen")]
+        facts += [
+            ("rows", f"of {d:,} columns, as they were prepared"),
+            ("metric", str(self.metric)),
+        ]
+        return card([*facts, ("places new rows on", self.device)], (), self.Y)
 
     def transform(
         self,

@@ -26,7 +26,7 @@ __all__ = ["assemble", "circumstances", "describe", "describe_input", "map_sha25
 OF_FIT: Final = (
     "id", "columns", "parameters", "seed", "device", "device_reason", "timings", "n_iter",
     "learning_rate", "kl_divergence", "kl_history", "neighbors_recall", "mesh", "map", "map_sha256",
-    "peak_device_bytes", "previous",
+    "peak_device_bytes", "previous", "warnings",
 )  # fmt: skip
 
 

@@ -11,12 +11,12 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 from typing import Any, Final, NoReturn, Self
 
 from gputsne.base.files import path_of, replacing
 from gputsne.base.sizes import size_text
+from gputsne.provenance.card import card
 from gputsne.provenance.evidence import derived, flat
 from gputsne.provenance.plain import plain
 from gputsne.provenance.tags import checked_tags
@@ -32,7 +32,7 @@ TABLES: Final = (
     "input", "sample", "output", "parameters", "timings", "mesh", "metrics", "versions", "machine",
     "more",
 )  # fmt: skip
-ROWS: Final = ("further_inputs", "columns", "kl_history", "map")
+ROWS: Final = ("further_inputs", "columns", "kl_history", "map", "warnings")
 NUMBERS: Final = (
     "seconds", "kl_divergence", "neighbors_recall", "peak_memory_bytes", "peak_device_bytes",
     "price_per_hour", "n_iter", "learning_rate",
@@ -126,6 +126,8 @@ class Run:
         SHA-256 of the map's bytes, float32, low byte first.
     metrics : dict
         Measures of the map, by name.
+    warnings : tuple of str
+        What the fit warned of, each text once, in order.
     versions : dict
         Of Python, gputsne and every library that took part.
     machine : dict
@@ -174,6 +176,7 @@ class Run:
     map: tuple[int, int] | None = None
     map_sha256: str | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
     versions: Mapping[str, str | None] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
     host: str | None = None
@@ -348,17 +351,12 @@ class Run:
         return f"<Run {self.id}: {self.status}>"
 
     def __str__(self) -> str:
-        lines = _lines(self)
+        lines = _lines(self) + [("warning", text) for text in self.warnings]
         width = max(len(name) for name, _ in lines) + 3
         return "\n".join(f"{name:<{width}}{text}" for name, text in lines)
 
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{escape(name)}</th>"
-            f"<td style='text-align:left'>{escape(text)}</td></tr>"
-            for name, text in _lines(self)
-        )
-        return f"<table>{rows}</table>"
+    def _repr_html_(self) -> str | None:
+        return card(_lines(self), self.warnings)
 
 
 NAMES: Final = tuple(f.name for f in fields(Run))
@@ -444,6 +442,9 @@ def _check(run: Run) -> None:
         rate = row.get("null_rate")
         if rate is not None and not (_are_numbers([rate]) and 0 <= rate <= 1):
             raise ValueError(f"columns: null_rate={rate!r} must be a share between 0 and 1")
+    for said in run.warnings:
+        if not isinstance(said, str):
+            raise TypeError(f"warnings holds {said!r}: each must be text")
     for pair in run.kl_history or ():
         if not (isinstance(pair, tuple) and len(pair) == 2 and _are_numbers(pair[:1])
                 and (pair[1] is None or _are_numbers(pair[1:]))):  # fmt: skip

@@ -44,6 +44,9 @@ class StoredRun:
     storage: Storage = field(repr=False)
     folder: str = field(repr=False)
 
+    def _repr_html_(self) -> str | None:
+        return self.run._repr_html_()
+
     @property
     def id(self) -> str:
         """The run's id."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 
 import gputsne
 from gputsne import TSNE
-from gputsne.base.messages import warn_user
+from gputsne.base.messages import heard, warn_user
 
 X = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
 WIDE = np.random.default_rng(1).normal(size=(60, 2)).astype(np.float32) * 300
@@ -90,3 +91,22 @@ def test_there_is_one_way_to_warn():
         if path.name != "messages.py" and re.search(r"\bwarnings\.warn\(", path.read_text("utf-8"))
     ]
     assert not found
+
+
+def test_what_is_said_is_heard_whatever_filters_show():
+    with warnings.catch_warnings(), heard() as outer:
+        warnings.simplefilter("ignore")
+        warn_user("one")
+        with heard() as inner:
+            warn_user("two")
+        assert (outer, inner) == (["one", "two"], ["two"])
+    with pytest.warns(UserWarning, match="three"):
+        warn_user("three")
+    assert outer == ["one", "two"]
+
+
+def test_a_listener_hears_its_own_thread_alone():
+    with heard() as said, ThreadPoolExecutor(1) as pool:
+        with pytest.warns(UserWarning, match="elsewhere"):
+            pool.submit(warn_user, "elsewhere").result()
+        assert said == []
