@@ -7,6 +7,7 @@ a column of pandas or polars, a frame of one column.
 from __future__ import annotations
 
 import numbers
+import re
 import reprlib
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
@@ -19,7 +20,11 @@ import numpy.typing as npt
 from gputsne.base.arrays import host
 from gputsne.base.types import Array
 
-__all__ = ["LabelColumn", "is_missing", "read_column", "text_of"]
+__all__ = ["LabelColumn", "is_missing", "printable", "read_column", "text_of"]
+
+# What no file format or font can show: control characters, which make an svg ill-formed XML, and
+# halves of surrogate pairs, which UTF-8 can't write.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +120,11 @@ def text_of(label: Any) -> str:
     if isinstance(label, float | np.floating) and float(label).is_integer():
         return str(int(label))
     return str(label)
+
+
+def printable(text: str) -> str:
+    """Return a text with what no file format can hold replaced by U+FFFD."""
+    return _UNPRINTABLE.sub("\ufffd", text)
 
 
 def read_column(

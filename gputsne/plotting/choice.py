@@ -6,18 +6,23 @@ written as ``#rrggbb``, need no matplotlib.
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
 from typing import Any
 
 import numpy as np
 
-from gputsne.base.labels import text_of
+from gputsne.base.colours import PALETTE, colour_of
+from gputsne.base.colours import palette as distinct
+from gputsne.base.files import path_of
+from gputsne.base.labels import printable, text_of
 from gputsne.data import require
-from gputsne.plotting.colours import PALETTE, colour_of
-from gputsne.plotting.colours import palette as distinct
 
-__all__ = ["OWN", "SCALES", "choose_colours", "choose_scale", "colour"]
+__all__ = ["FILES", "OWN", "SCALES", "choose_colours", "choose_scale", "colour", "read_colours"]
 
 SCALES = ("viridis", "cividis", "inferno", "magma", "plasma")
 """Perceptually even colour scales that both matplotlib and plotly have."""
@@ -25,6 +30,10 @@ SCALES = ("viridis", "cividis", "inferno", "magma", "plasma")
 OWN = ("distinct", "stable")
 """Names of the project's own ways to give categories their colours."""
 
+FILES = (".json", ".csv")
+"""Suffixes of files of label and colour."""
+
+HEAD, HEAD_US = ["label", "colour"], ["label", "color"]
 _STEPS = 64  # colours that a scale is written down with; between them, renderers interpolate
 
 
@@ -39,10 +48,11 @@ def choose_colours(
         The categories in natural order.
     shown : sequence of str
         Those that the legend names: they get the colours that differ most.
-    palette : None, "distinct", "stable", mapping, sequence, or colormap or its name
+    palette : None, "distinct", "stable", mapping, path, sequence, or colormap or its name
         None and "distinct": different colours, ``known`` ones kept. "stable": what follows from
-        each name alone. A mapping: its colours, "distinct" for names it leaves out. A sequence:
-        one colour after the other. A colormap: its colours, spread evenly if it is continuous.
+        each name alone. A mapping, or a file of one: its colours, "distinct" for names it leaves
+        out. A sequence: one colour after the other. A colormap: its colours, spread evenly
+        if it is continuous.
     known : mapping of str to str
         Colours from an earlier picture.
 
@@ -58,8 +68,10 @@ def choose_colours(
     """
     if isinstance(palette, str) and palette == "stable":
         return {name: colour_of(name) for name in names}
+    if isinstance(palette, PathLike) or (isinstance(palette, str) and palette.endswith(FILES)):
+        palette = read_colours(palette)
     if isinstance(palette, Mapping):
-        own = {text_of(k): colour(v, f"palette[{k!r}]") for k, v in palette.items()}
+        own = {printable(text_of(k)): colour(v, f"palette[{k!r}]") for k, v in palette.items()}
         return _distinct(names, shown, {**known, **own})
     if palette is None or (isinstance(palette, str) and palette == "distinct"):
         return _distinct(names, shown, known)
@@ -98,6 +110,44 @@ def choose_scale(palette: Any) -> tuple[str, ...]:
         if len(colours) > 1:
             return colours
     raise ValueError(f"palette={palette!r} must be a colormap, or two or more colours to blend")
+
+
+def read_colours(path: str | PathLike[str]) -> dict[str, str]:
+    """Return colours of labels from a file.
+
+    Parameters
+    ----------
+    path : path-like
+        ``.json``: an object of label to colour; ``.csv``: two columns, label and colour, with or
+        without a first line that says so.
+
+    Returns
+    -------
+    dict of str to str
+        Label as text to ``#rrggbb``.
+
+    Raises
+    ------
+    OSError
+        It can't be read.
+    ValueError
+        It holds something else.
+    """
+    file = path_of(path, "palette")
+    text = file.read_text(encoding="utf-8-sig")
+    try:
+        if file.suffix.lower() == ".csv":
+            rows = [row for row in csv.reader(io.StringIO(text), strict=True) if row]
+            if rows and [cell.strip().lower() for cell in rows[0]] in (HEAD, HEAD_US):
+                del rows[0]
+            found = {label: given.strip() for label, given in rows}
+        else:
+            found = json.loads(text)
+    except (ValueError, csv.Error) as error:
+        raise ValueError(f"{str(file)!r} has no colours of labels: {error}") from error
+    if not isinstance(found, Mapping):
+        raise ValueError(f"{str(file)!r} must hold one object of label to colour")
+    return {text_of(k): colour(v, f"{file.name}: {k!r}") for k, v in found.items()}
 
 
 def colour(given: Any, what: str) -> str:

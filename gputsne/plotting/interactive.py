@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from gputsne.base.files import replacing
+from gputsne.base.labels import printable
 from gputsne.base.types import Array
 from gputsne.data import require
-from gputsne.plotting.labels import date_ticks, distinguishable, printable
+from gputsne.plotting.labels import date_ticks, distinguishable
 from gputsne.plotting.scene import Scene, hover_columns, read_map
 from gputsne.plotting.theme import Theme
 

@@ -6,7 +6,6 @@ choice.py.
 
 from __future__ import annotations
 
-import re
 import reprlib
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,10 +16,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gputsne.base.labels import LabelColumn, read_column, text_of
+from gputsne.base.colours import natural_order
+from gputsne.base.labels import LabelColumn, printable, read_column, text_of
 from gputsne.base.types import Array
 from gputsne.plotting.choice import SCALES, choose_colours, choose_scale
-from gputsne.plotting.colours import natural_order
 
 __all__ = [
     "KINDS",
@@ -40,9 +39,6 @@ LEGEND = 20
 
 # More whole numbers than this are taken for a quantity, not for names.
 _MAX_NUMBERS = 100
-# What no file format or font can show: control characters, which make an svg ill-formed XML, and
-# halves of surrogate pairs, which UTF-8 can't write.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +98,9 @@ class Labels:
         found = np.isfinite(self.values) if self.kind == "values" else self.codes >= 0
         return ~found if self.kind != "none" else np.zeros(len(self.codes), dtype=bool)
 
-    def in_legend(self) -> list[int]:
-        """Return the categories a legend names, in natural order: the ``LEGEND`` largest."""
-        return largest(self.counts(), LEGEND)
+    def in_legend(self, most: int = LEGEND) -> list[int]:
+        """Return the categories a legend names, in natural order: the ``most`` largest."""
+        return largest(self.counts(), most)
 
     def colour_per_point(self) -> Array:
         """Return the colour of each point's category, shape (n,); missing ones are not coloured."""
@@ -119,11 +115,6 @@ def largest(counts: Array, most: int) -> list[int]:
     """Return the places of the ``most`` largest counts above 0, in ascending order."""
     present = np.flatnonzero(counts)
     return sorted(present[np.argsort(-counts[present], kind="stable")][:most].tolist())
-
-
-def printable(text: str) -> str:
-    """Return a text with what no file format can hold replaced by U+FFFD."""
-    return _UNPRINTABLE.sub("\ufffd", text)
 
 
 def read_labels(

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gputsne.base.colours import PALETTE
 from gputsne.base.labels import text_of
 from gputsne.plotting.asked import points_asked
 from gputsne.plotting.chart import Axis, Chart, Density, Dots, Line, Rule, thinned
 from gputsne.plotting.choice import choose_scale
-from gputsne.plotting.colours import PALETTE
 from gputsne.plotting.sheet import output_of, show
 from gputsne.plotting.theme import LIGHT
 

@@ -15,10 +15,13 @@ from gputsne.base.messages import warn_user
 from gputsne.base.parameter_table import Whole
 from gputsne.plotting.asked import ALL_PAIRS, points_asked
 from gputsne.plotting.caption import caption_of, number
+from gputsne.plotting.layers import Asked
 from gputsne.plotting.scene import Scene, Style, read_map, scene_of
 from gputsne.plotting.sheet import Output, output_of, show
 
-__all__ = ["beside", "by_norm", "by_quality", "panels", "plot"]
+__all__ = [
+    "ACROSS", "beside", "by_norm", "by_quality", "check_annotate", "panel_of", "panels", "plot",
+]  # fmt: skip
 
 ACROSS = 4  # maps side by side, where the caller leaves it open
 METHODS = ("PCA", "UMAP")
@@ -45,6 +48,13 @@ def plot(
     opacity: float | None = None,
     annotate: bool | None = None,
     max_points: int | None = None,
+    style: str = "default",
+    density: str | bool | None = None,
+    edges: Any = None,
+    highlight: Any = None,
+    ids: Any = None,
+    note: bool | None = None,
+    alt: str | None = None,
     renderer: str | None = None,
     dpi: float | None = None,
     theme: str = "light",
@@ -65,15 +75,17 @@ def plot(
     title : str, optional
         Text above the map.
     caption : str, optional
-        Text below the map instead of n, perplexity, seed, KL and version; "" for none. If not all
-        points are drawn the caption says so in any case.
+        Text below the map instead of what it takes to make it again: n, parameters that are not as
+        by default, seed, KL, hash of the data and version; "" for none. If not all points are
+        drawn the caption says so in any case.
     hover : column, mapping of columns, or table, optional
         What an interactive map shows beside label and row when the pointer is over a point.
     palette : mapping, sequence of colours, colormap or its name, "distinct" or "stable", optional
         Colours of categories. By default distinct ones, to colour-blind eyes too; of more than 20
         categories the 20 largest get them. A model keeps them in ``palette_``: a label has the same
         colour in every picture of it. For other maps pass a mapping of label to colour, for
-        instance what :func:`gputsne.plotting.palette` gives for all labels there are. A sequence is
+        instance what ``Store.colours()`` keeps or :func:`gputsne.plotting.palette` gives for all
+        labels there are, or a file of one (``.json``, ``.csv``). A sequence is
         dealt out in natural order of the labels. "stable": a colour that follows from each label's
         text alone. Colours are whatever matplotlib knows: "#rrggbb", "teal", "tab:blue", tuples.
         For values: a colormap such as "viridis" (default), or two or more colours to blend.
@@ -86,12 +98,35 @@ def plot(
     opacity : float in (0, 1], optional
         Follows n by default.
     annotate : bool, optional
-        Whether to write the names of the 20 largest categories onto the map (not for html); by
-        default with 2 or more short names that hold most points, on a 2-D map of 300 or more.
+        Whether to write the names of the 20 largest categories onto the map (not for html), each
+        where it is by itself, or beside it with a line; none over another. By default with 2 or
+        more short names that hold most points, on a 2-D map of 300 or more.
     max_points : int, optional
         Draw a sample of at most this many points, each category by its share. Default: all; for
         html, what keeps the file below about 15 MB (250,000 points without ``hover`` columns) and,
         in 3-D, fluid (100,000 points); a warning says so.
+    style : {"default", "print", "thumbnail"}, default "default"
+        "print": for a page or a slide: names off the points, with lines to their clusters, up to 40
+        and up to three of one category where it lies in islands; a legend only of what has none; a
+        glow; a bold title. "thumbnail": 320 pixels, short names alone.
+    density : {"shade", "contours", "glow"}, False or None, optional
+        "shade": each pixel shows how many points there are by its opacity, and of which labels by
+        the mean of their colours. "contours": outlines over the points that enclose nine tenths and
+        one half of each category. "glow": light under the points. By default "shade" above 200,000
+        points, else "glow" in print; False for none.
+    edges : True, sparse matrix of shape (n, n), or array of shape (m, 2), optional
+        A graph to draw faintly under the points; True for that of the model. Of more than 50,000
+        edges a sample, in which all have the same chance; the caption says so.
+    highlight : array-like, optional
+        What stands out, all else being grey: a mask of shape (n,), numbers of rows, ids (of
+        ``ids``, or the model's ``ids_``), or labels.
+    ids : array-like, shape (n,), optional
+        What ``highlight`` names rows by.
+    note : bool, optional
+        Whether the caption says that distances between clusters mean little; by default in print,
+        unless ``caption`` is given.
+    alt : str, optional
+        Alternative text instead of the figure's own, which counts and places the categories.
     renderer : {"matplotlib", "plotly"}, optional
         Follows from the suffix of ``path``; matplotlib without one.
     dpi : float, optional
@@ -107,7 +142,8 @@ def plot(
     Returns
     -------
     matplotlib.figure.Figure or plotly.graph_objects.Figure
-        Also when it was written.
+        Also when it was written. matplotlib's has ``alt``, the alternative text, which is in the
+        file, too: a png's Description, an svg's desc, a pdf's Subject.
 
     Raises
     ------
@@ -130,27 +166,38 @@ def plot(
     """
     output = output_of(path, renderer, dpi, theme)
     reading: dict[str, Any] = {"kind": kind, "palette": palette, "limits": (vmin, vmax)}
-    style = Style(title, caption, point_size, opacity, annotate, dpi, output.theme)
+    looks = Style(
+        title, caption, point_size, opacity, annotate, dpi, output.theme, style, note, alt
+    )
+    asked = Asked(density, edges, highlight, ids)
     if output.renderer == "plotly":
         from gputsne.plotting import interactive
 
-        for name, value in (("ax", ax), ("annotate", annotate)):
+        idle = {"ax": ax, "annotate": annotate, "density": density, "edges": edges, "alt": alt}
+        idle["style"] = None if style == "default" else style
+        for name, value in idle.items():
             if value is not None:
                 raise ValueError(f"{name} has no effect on an interactive map; leave it out")
+        asked = replace(asked, density=False)
         n, cap = interactive.point_limit(map_or_model, hover)
         if max_points is None and cap < n:
             _warn_of_sample(n, cap)
         most = cap if max_points is None else max_points
-        scene = scene_of(map_or_model, labels, style, hover=hover, max_points=most, **reading)
+        scene = scene_of(
+            map_or_model, labels, looks, hover=hover, max_points=most, asked=asked, **reading
+        )
         return interactive.draw(scene, output.path)
     from gputsne.plotting import static
+    from gputsne.plotting.static_text import theme_on
 
     if hover is not None:
         raise ValueError("hover has no effect on a static map; write an .html file or leave it out")
     if hasattr(ax, "figure"):
-        style = replace(style, theme=static.theme_on(ax))
-    scene = scene_of(map_or_model, labels, style, hover=None, max_points=max_points, **reading)
-    return static.draw(scene, style, output.path, ax)
+        looks = replace(looks, theme=theme_on(ax))
+    scene = scene_of(
+        map_or_model, labels, looks, hover=None, max_points=max_points, asked=asked, **reading
+    )
+    return static.draw(scene, looks, output.path, ax)
 
 
 def _warn_of_sample(n: int, cap: int) -> None:
@@ -224,12 +271,12 @@ def panels(
         )
     Whole(1, optional=True).check("columns", columns)
     output = output_of(path, renderer, dpi, theme, title, caption)
-    _check_annotate(annotate, output)
+    check_annotate(annotate, output)
     style = Style(None, "", point_size, opacity, annotate, dpi, output.theme)
     reading: dict[str, Any] = {"kind": kind, "palette": palette, "limits": (vmin, vmax)}
     scenes = [
         # As an array: a model's own colours would differ from panel to panel.
-        _scene(read_map(Y)[0], labels, replace(style, title=str(name)), output, max_points,
+        panel_of(read_map(Y)[0], labels, replace(style, title=str(name)), output, max_points,
                panels=len(maps), **reading)
         for name, Y in maps.items()
     ]  # fmt: skip
@@ -304,7 +351,7 @@ def by_norm(
     from gputsne.base.rows import finite_points
 
     output = output_of(path, renderer, dpi, theme, title, caption)
-    _check_annotate(annotate, output)
+    check_annotate(annotate, output)
     Y, model = read_map(map_or_model)
     lengths = np.linalg.norm(finite_points("X", X, len(Y)), axis=1)
     mean, spread = float(lengths.mean()), float(lengths.std())
@@ -314,10 +361,10 @@ def by_norm(
     style = Style(None, "", point_size, opacity, annotate, dpi, output.theme)
     how: dict[str, Any] = {"panels": 2, "limits": (None, None)}
     left, right = (replace(style, title=name) for name in ("by label", "by length of the vector"))
-    first = _scene(
+    first = panel_of(
         map_or_model, labels, left, output, max_points, kind="auto", palette=palette, **how
     )
-    second = _scene(Y, lengths, right, output, max_points, kind="values", palette=None, **how)
+    second = panel_of(Y, lengths, right, output, max_points, kind="values", palette=None, **how)
     second = replace(second, labels=replace(second.labels, title="L2 norm"))
     facts = f"{caption_of(model, len(Y))} · {said}" if caption is None else caption
     return show([first, second], output, title=title or "", caption=facts, annotate=annotate)
@@ -427,7 +474,7 @@ def by_quality(
         from gputsne.plotting.choice import choose_scale
 
         shade = output.theme.scale(choose_scale(palette))
-    scene = _scene(
+    scene = panel_of(
         Y, scores, style, output, None, kind="values", palette=shade, limits=(vmin, vmax)
     )
     said = replace(scene.labels, title=name, missing_name="no value")
@@ -535,11 +582,23 @@ def _made(method: str, X: Any, seed: int | None) -> Any:
     return UMAP(**threads).fit_transform(X)
 
 
-def _scene(
+def panel_of(
     map_or_model: Any, labels: Any, style: Style, output: Output, max_points: int | None, *,
     panels: int = 1, **reading: Any,
 ) -> Scene:  # fmt: skip
-    """Return a panel's scene; a page has as many points in all as one map would."""
+    """Return the scene of one of several panels.
+
+    Parameters
+    ----------
+    map_or_model, labels, style, max_points : object
+        As ``scene_of`` takes them.
+    output : Output
+        Who draws: a page has as many points in all as one map would.
+    panels : int
+        How many there are.
+    **reading : object
+        What else ``scene_of`` takes.
+    """
     most = max_points
     if output.renderer == "plotly":
         from gputsne.plotting import interactive
@@ -552,7 +611,7 @@ def _scene(
     return scene_of(map_or_model, labels, style, hover=None, max_points=most, **reading)
 
 
-def _check_annotate(annotate: bool | None, output: Output) -> None:
+def check_annotate(annotate: bool | None, output: Output) -> None:
     """Refuse names on a page's map, before anything is computed."""
     Style(annotate=annotate)
     if annotate is not None and output.renderer == "plotly":

@@ -1,4 +1,7 @@
-"""Places for category names on a map: where a category is by itself, and densest."""
+"""Places for category names on a map: where a category is by itself, and densest.
+
+A category that lies in several islands can have a name at each.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,16 @@ import numpy as np
 
 from gputsne.base.types import Array, FloatArray
 
-__all__ = ["purest_spots"]
+__all__ = ["island_spots", "purest_spots"]
 
 AROUND = 50  # nearest points that say whose a place is
 TRIED = 200  # points of a category that are tried as its place
 POINTS = 200_000  # of more than this, a sample stands for the map
 OWN = 0.5  # least share of the points around that must be of the category
 CLOSE = 0.9  # places this near to the best share compete by their density
+CELLS = 48  # along each side of the map, of the grid on which islands are told apart
+ISLAND = 0.2  # least share of a category's points that makes an island worth a name
+ISLANDS = 3  # names of one category at most
 
 
 def purest_spots(
@@ -61,3 +67,55 @@ def purest_spots(
         x, y = Y[around].astype(np.float64).mean(axis=0)
         spots[code] = (float(x), float(y))
     return spots
+
+
+def island_spots(
+    Y: FloatArray, codes: Array, categories: Sequence[int]
+) -> list[tuple[int, tuple[float, float]]]:
+    """Return the places for names, one for each large island of a category.
+
+    Parameters
+    ----------
+    Y : array, shape (n, 2), float32
+        The map.
+    codes : array, shape (n,), int
+        Each point's category, -1 for none.
+    categories : sequence of int
+        Those to be named, in the order in which they are.
+
+    Returns
+    -------
+    list of (int, (float, float))
+        Category and map position. An island is what hangs together on a grid of 48 by 48 cells and
+        holds a fifth of the category's points at least; of the three largest, each has the place
+        that :func:`purest_spots` finds among its points.
+    """
+    found = []
+    parts = np.full(len(Y), -1, dtype=np.int64)
+    names: list[int] = []
+    for code in categories:
+        for rows in _islands(Y, np.flatnonzero(codes == code)):
+            parts[rows] = len(names)
+            names.append(code)
+    spots = purest_spots(Y, parts, range(len(names)))
+    for part, at in spots.items():
+        found.append((names[part], at))
+    return found
+
+
+def _islands(Y: FloatArray, own: Array) -> list[Array]:
+    """Return the rows of a category's largest islands; all its rows where it has but one."""
+    from scipy import ndimage
+
+    low, span = Y.min(axis=0), np.maximum(np.ptp(Y, axis=0).max(), 1e-12)
+    cell = np.clip(((Y[own] - low) / span * CELLS).astype(np.int64), 0, CELLS - 1)
+    counts = np.zeros((CELLS, CELLS), dtype=np.int64)
+    np.add.at(counts, (cell[:, 0], cell[:, 1]), 1)
+    held = counts > 0.02 * counts.max()  # a lone point is no bridge
+    labels, _ = ndimage.label(held, structure=np.ones((3, 3)))
+    island = labels[cell[:, 0], cell[:, 1]]
+    sizes = np.bincount(island)
+    sizes[0] = 0
+    largest = np.argsort(-sizes, kind="stable")[:ISLANDS]
+    several = [i for i in largest.tolist() if sizes[i] >= ISLAND * len(own)]
+    return [own[island == i] for i in several] if len(several) > 1 else [own]

@@ -4,23 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from os import PathLike
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from gputsne.base.arrays import host
-from gputsne.base.labels import text_of
+from gputsne.base.colours import OURS
+from gputsne.base.labels import printable, text_of
 from gputsne.base.parameter_table import Real, Whole
 from gputsne.base.rows import as_column
 from gputsne.base.tables import read
 from gputsne.base.types import Array, FloatArray
-from gputsne.plotting.caption import caption_of
+from gputsne.plotting.caption import DISTANCES, caption_of, recipe_of
 from gputsne.plotting.choice import OWN, colour
-from gputsne.plotting.labels import Labels, printable, read_labels
+from gputsne.plotting.labels import Labels, read_labels
+from gputsne.plotting.layers import SHADED_FROM, Asked, highlighted, marked, segments
 from gputsne.plotting.theme import LIGHT, Theme
 
-__all__ = ["Scene", "Style", "hover_columns", "on_paper", "read_map", "scene_of", "stratified"]
+__all__ = [
+    "STYLES",
+    "Scene",
+    "Style",
+    "hover_columns",
+    "on_paper",
+    "read_map",
+    "scene_of",
+    "stratified",
+]
+
+
+STYLES = ("default", "print", "thumbnail")
+"""What a picture is for: any use, a page of a paper or a slide, a small picture in a list."""
+
+EMPHASIS = 1.6
+"""How much larger than others highlighted points are drawn."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +58,12 @@ class Style:
         Dots per inch of what is drawn as an image.
     theme : Theme
         Colours of paper and text.
+    purpose : {"default", "print", "thumbnail"}
+        What the picture is for.
+    note : bool or None
+        Whether the caption says that distances between clusters mean little.
+    alt : str or None
+        Alternative text; None for what the figure says of itself.
     """
 
     title: str | None = None
@@ -48,17 +73,23 @@ class Style:
     annotate: bool | None = None
     dpi: float | None = None
     theme: Theme = LIGHT
+    purpose: str = "default"
+    note: bool | None = None
+    alt: str | None = None
 
     def __post_init__(self) -> None:
         """Raise TypeError or ValueError for what is no text, number or switch."""
-        for name, text in (("title", self.title), ("caption", self.caption)):
+        if not isinstance(self.purpose, str) or self.purpose not in STYLES:
+            raise ValueError(f"style={self.purpose!r} is none of {', '.join(map(repr, STYLES))}")
+        for name, text in (("title", self.title), ("caption", self.caption), ("alt", self.alt)):
             if not isinstance(text, str | None):
                 raise TypeError(f"{name}={text!r} must be text or None")
         Real(other=(None,)).check("point_size", self.point_size)
         Real(0.0, 1.0, other=(None,)).check("opacity", self.opacity)
         Real(other=(None,)).check("dpi", self.dpi)
-        if not isinstance(self.annotate, bool | np.bool_ | None):
-            raise TypeError(f"annotate={self.annotate!r} must be True, False or None")
+        for name, switch in (("annotate", self.annotate), ("note", self.note)):
+            if not isinstance(switch, bool | np.bool_ | None):
+                raise TypeError(f"{name}={switch!r} must be True, False or None")
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +116,18 @@ class Scene:
         Whether the second column was made up.
     theme : Theme
         Colours of paper and text, where the renderer makes the paper.
+    density : {"", "shade", "contours", "glow"}
+        How densities are drawn: instead of the points, over them, or under them.
+    edges : array, shape (e, 2, 2), float32, or None
+        Lines under the points, by both ends.
+    emphasis : float
+        How much larger labelled points are than those without a label.
+    purpose : {"default", "print", "thumbnail"}
+        What the picture is for.
+    alt : str or None
+        The caller's alternative text.
+    recipe : str
+        How to make the map again, or "".
     """
 
     Y: FloatArray
@@ -97,6 +140,12 @@ class Scene:
     opacity: float
     one_dimensional: bool = False
     theme: Theme = LIGHT
+    density: str = ""
+    edges: FloatArray | None = None
+    emphasis: float = 1.0
+    purpose: str = "default"
+    alt: str | None = None
+    recipe: str = ""
 
 
 def read_map(map_or_model: Any) -> tuple[FloatArray, Any]:
@@ -141,41 +190,79 @@ def scene_of(
     limits: tuple[float | None, float | None],
     hover: Any,
     max_points: int | None,
+    asked: Asked | None = None,
 ) -> Scene:
     """Read everything the user gave and settle what is drawn; see :func:`gputsne.plot`."""
+    asked = asked or Asked(density=False)
     Y, model = read_map(map_or_model)
-    n = Y.shape[0]
+    n, one, flat = Y.shape[0], Y.shape[1] == 1, Y.shape[1] == 2
+    for name in () if flat else ("density", "edges"):
+        if getattr(asked, name):
+            raise ValueError(f"{name} needs a map of two dimensions; this one has {Y.shape[1]}")
     known = _kept_colours(model)
     marks = read_labels(labels, n, kind=kind, palette=palette, limits=limits, known=known)
     if model is not None and marks.kind == "categories":
         # kept by the model, so that the next picture of it gives a label the same colour
         model.palette_ = {**known, **marks.palette()}
+    marks = on_paper(marks, style.theme, palette)
+    facts = [caption_of(model, n) if style.caption is None else style.caption]
+    mask = marked(asked, n, marks, model)
+    if mask is not None:
+        marks = highlighted(marks, mask, style.theme)
+        facts.append(f"{int(mask.sum()):,} points highlighted")
     columns = hover_columns(hover, n)
     Whole(1, optional=True).check("max_points", max_points)
-    caption = caption_of(model, n) if style.caption is None else style.caption
     rows = np.arange(n, dtype=np.int32)
     if max_points is not None and n > max_points:
-        rows = stratified(marks, n, max_points)
+        rows = _sample(marks, n, max_points, mask)
         how = ", the same share of each label" if marks.kind == "categories" else ", at random"
-        caption = " · ".join(x for x in (caption, f"{len(rows):,} of {n:,} points drawn{how}") if x)
+        facts.append(f"{len(rows):,} of {n:,} points drawn{how}")
     m = len(rows)
-    one = Y.shape[1] == 1
+    lines, said = segments(asked.edges, Y, model) if flat else (None, "")
+    note = style.purpose == "print" if style.note is None else style.note
+    facts += [said, DISTANCES if note and (style.caption is None or style.note) else ""]
+    density = asked.density or ""
+    if asked.density is None and flat:
+        density = "shade" if m > SHADED_FROM else "glow" if style.purpose == "print" else ""
     return Scene(
         Y=_strip(Y)[rows] if one else Y[rows],
         rows=rows,
-        labels=on_paper(marks, style.theme, palette).take(rows),
+        labels=marks.take(rows),
         hover=tuple((name, column[rows]) for name, column in columns),
         title=printable(style.title or ""),
-        caption=printable(caption),
+        caption=printable(" · ".join(filter(None, facts))),
         point_size=_given(style.point_size, _point_size(m)),
         opacity=_given(style.opacity, _opacity(m)),
         one_dimensional=one,
         theme=style.theme,
+        density=density,
+        edges=lines,
+        emphasis=1.0 if mask is None else EMPHASIS,
+        purpose=style.purpose,
+        alt=None if style.alt is None else printable(style.alt),
+        recipe=recipe_of(model),
     )
+
+
+def _sample(
+    labels: Labels, n: int, size: int, mask: npt.NDArray[np.bool_] | None
+) -> npt.NDArray[np.int32]:
+    """Choose rows by the share of each category; those that are highlighted before all others."""
+    if mask is None or not 0 < mask.sum() < size:
+        return stratified(labels, n, size)
+    others = np.flatnonzero(~mask)
+    rest = np.random.default_rng(0).choice(others, size - int(mask.sum()), replace=False)
+    return np.sort(np.concatenate([np.flatnonzero(mask), rest])).astype(np.int32)
 
 
 def on_paper(labels: Labels, theme: Theme, palette: Any) -> Labels:
     """Return the labels in colours that the paper lets see; colours that were chosen stay."""
+    if isinstance(palette, Mapping | PathLike):  # what a store or palette() gave was not chosen
+        seen = theme.visible(labels.colours)
+        lifted = (
+            new if old in OURS else old for old, new in zip(labels.colours, seen, strict=True)
+        )
+        return replace(labels, colours=tuple(lifted))
     if not (palette is None or (isinstance(palette, str) and palette in OWN)):
         return labels
     return replace(labels, colours=theme.visible(labels.colours), scale=theme.scale(labels.scale))
@@ -238,22 +325,41 @@ def _strip(Y: FloatArray) -> FloatArray:
 
 def hover_columns(hover: Any, n: int) -> list[tuple[str, Array]]:
     """Read ``hover``: a mapping or table of columns, or one column."""
-    if hover is None:
+    return [(name, np.asarray(column)) for name, column in named_columns(hover, n, "hover")]
+
+
+def named_columns(given: Any, n: int, what: str) -> list[tuple[str, Any]]:
+    """Return the columns of a mapping or a table, or one column, with their names.
+
+    Parameters
+    ----------
+    given : mapping, table, column or None
+        Of mappings, pandas, polars and pyarrow.
+    n : int
+        Rows that each must have.
+    what : str
+        The argument's name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        It is none of these, or of another length.
+    """
+    if given is None:
         return []
-    if isinstance(hover, Mapping):
-        columns = [(str(name), hover[name]) for name in hover]
-    elif hasattr(hover, "columns") and hasattr(hover, "__getitem__"):
-        names = getattr(hover, "column_names", hover.columns)  # pyarrow's
-        columns = [(str(name), hover[name]) for name in names]
-    elif isinstance(hover, Iterable) and not isinstance(hover, str):
-        name = getattr(hover, "name", None)
-        columns = [(name if isinstance(name, str) else "text", hover)]
+    if isinstance(given, Mapping):
+        columns = [(str(name), given[name]) for name in given]
+    elif hasattr(given, "columns") and hasattr(given, "__getitem__"):
+        names = getattr(given, "column_names", given.columns)  # pyarrow's
+        columns = [(str(name), given[name]) for name in names]
+    elif isinstance(given, Iterable) and not isinstance(given, str):
+        name = getattr(given, "name", None)
+        columns = [(name if isinstance(name, str) else "text", given)]
     else:
-        raise TypeError(f"hover must be a column, a table or a mapping, got {type(hover).__name__}")
-    read = [(name, np.asarray(column)) for name, column in columns]
-    for name, column in read:
-        if column.shape != (n,):
-            raise ValueError(
-                f"hover[{name!r}] has shape {column.shape}, but the map has {n} points"
-            )
-    return read
+        kind = type(given).__name__
+        raise TypeError(f"{what} must be a column, a table or a mapping, got {kind}")
+    for name, column in columns:
+        shape = np.asarray(column).shape
+        if shape != (n,):
+            raise ValueError(f"{what}[{name!r}] has shape {shape}, but the map has {n} points")
+    return columns

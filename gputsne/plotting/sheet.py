@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from gputsne.base.files import check_writable, path_of
+from gputsne.base.labels import printable
 from gputsne.base.parameter_table import Real
 from gputsne.plotting.chart import Chart
-from gputsne.plotting.labels import printable
 from gputsne.plotting.scene import Scene, Style
 from gputsne.plotting.theme import Theme, theme_named
 
@@ -38,6 +38,8 @@ class Sheet:
         Texts above and below all panels, "" for none.
     one_key : bool
         Whether all panels colour by the same labels, so that one legend is enough.
+    shared : bool
+        Whether all panels are one map, and move together where they can be moved.
     """
 
     panels: tuple[Scene | Chart, ...]
@@ -46,6 +48,7 @@ class Sheet:
     title: str = ""
     caption: str = ""
     one_key: bool = False
+    shared: bool = False
 
     @property
     def rows(self) -> int:
@@ -134,7 +137,8 @@ def _renderer(path: Path | None, renderer: str | None) -> str:
 
 def show(
     panels: Sequence[Scene | Chart], output: Output, *, columns: int | None = None,
-    title: str = "", caption: str = "", one_key: bool = False, annotate: bool | None = None,
+    title: str = "", caption: str = "", one_key: bool = False, shared: bool = False,
+    annotate: bool | None = None,
 ) -> Any:  # fmt: skip
     """Draw panels in one figure, write it if there is a path, return it.
 
@@ -150,6 +154,8 @@ def show(
         Texts above and below all panels.
     one_key : bool
         Whether one legend is enough for all.
+    shared : bool
+        Whether all panels are one map.
     annotate : bool or None
         Whether category names stand on maps; None where they have room.
 
@@ -162,7 +168,7 @@ def show(
         return _map(panels[0], output, annotate)
     across = min(len(panels), columns or len(panels))
     sheet = Sheet(
-        tuple(panels), across, output.theme, printable(title), printable(caption), one_key
+        tuple(panels), across, output.theme, printable(title), printable(caption), one_key, shared
     )
     if output.renderer == "plotly":
         from gputsne.plotting import interactive_sheet

@@ -13,12 +13,16 @@ from typing import Any
 import numpy as np
 
 from gputsne.data import require
+from gputsne.plotting.alt import alt_of
 from gputsne.plotting.chart import Axis, Chart, Density, Dots, Line, Region, Rule
+from gputsne.plotting.files import DPI, described, encoded, written
 from gputsne.plotting.fonts import families
 from gputsne.plotting.labels import distinguishable
 from gputsne.plotting.scene import Scene, Style
 from gputsne.plotting.sheet import Sheet
-from gputsne.plotting.static import DPI, LEGEND_TEXT, draw, encoded, literal, written
+from gputsne.plotting.static import LEGEND_TEXT, draw
+from gputsne.plotting.static_names import draw_names, wants_names
+from gputsne.plotting.static_text import literal
 
 __all__ = ["draw_sheet"]
 
@@ -54,10 +58,16 @@ def draw_sheet(sheet: Sheet, path: Path | None, dpi: float | None, annotate: boo
             ax = figure.add_subplot(sheet.rows, sheet.columns, at + 1, **how)
             axes.append(ax)
             if isinstance(panel, Scene):
-                draw(panel, Style(annotate=annotate, theme=sheet.theme), None, ax)
+                style = Style(annotate=annotate, theme=sheet.theme, dpi=dpi)
+                draw(panel, style, None, ax, names=False)
                 ax.set_anchor("NW")  # flat maps begin where high ones do
             else:
                 _chart(ax, panel, say)
+                described(figure, [alt_of(panel)])
+        if sheet.shared:
+            for ax in axes[1:]:
+                ax.sharex(axes[0])
+                ax.sharey(axes[0])
         if sheet.one_key:
             for ax in axes:
                 legend = ax.get_legend()
@@ -68,9 +78,22 @@ def draw_sheet(sheet: Sheet, path: Path | None, dpi: float | None, annotate: boo
         if sheet.caption:
             lines = "\n".join(textwrap.wrap(sheet.caption, int(17 * width)))
             figure.supxlabel(say(lines), x=0.01, ha="left", fontsize=8, color=sheet.theme.faint)
+        layout = figure.get_layout_engine()
+        assert layout is not None
+        layout.execute(figure)  # names are placed at the size that maps have
+        for ax, panel in zip(axes, sheet.panels, strict=True):
+            if isinstance(panel, Scene) and wants_names(panel, annotate):
+                draw_names(ax, panel)
+    described(figure, [], sheet.title, _recipe(sheet))
     if path is not None:
         written(figure, path, dpi)
     return figure
+
+
+def _recipe(sheet: Sheet) -> str:
+    """Return how to make the maps of a sheet again, each once."""
+    found = {panel.recipe: None for panel in sheet.panels if isinstance(panel, Scene)}
+    return "; ".join(filter(None, found))
 
 
 def _size(sheet: Sheet) -> tuple[float, float]:

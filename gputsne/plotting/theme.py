@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gputsne.plotting.colours import MISSING, oklab, with_lightness
+from gputsne.base.colours import MISSING, oklab, with_lightness
 
 __all__ = ["DARK", "LIGHT", "THEMES", "Theme", "theme_named"]
 

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gputsne.base.labels import text_of
-from gputsne.plotting.colours import (
+from gputsne.base.colours import (
     MISSING,
     PALETTE,
     colour_of,
@@ -20,6 +19,7 @@ from gputsne.plotting.colours import (
     oklab,
     palette,
 )
+from gputsne.base.labels import text_of
 from gputsne.plotting.labels import LEGEND, date_ticks, distinguishable, read_labels
 
 # Machado, Oliveira & Fernandes (2009), severity 1.0: what eyes without green (deutan) or red
@@ -114,7 +114,7 @@ def test_every_text_has_a_colour(name):
 
 
 def test_colours_do_not_depend_on_the_process():
-    code = "from gputsne.plotting.colours import colour_of; print(colour_of('naïve B'))"
+    code = "from gputsne.base.colours import colour_of; print(colour_of('naïve B'))"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert other.stdout.strip() == colour_of("naïve B")
 

@@ -13,9 +13,9 @@ import pytest
 from artists import RENDERERS, texts
 
 import gputsne
+from gputsne.base.colours import PALETTE, oklab
 from gputsne.base.errors import DependencyMissing
 from gputsne.plotting import beside, by_norm, by_quality, panels, plot
-from gputsne.plotting.colours import PALETTE, oklab
 from gputsne.plotting.theme import DARK, LIGHT
 
 

@@ -16,11 +16,15 @@ import numpy.typing as npt
 
 __all__ = [
     "MISSING",
+    "OURS",
     "PALETTE",
     "colour_of",
+    "look_alikes",
+    "mixable",
     "natural_order",
     "oklab",
     "palette",
+    "unmixed",
     "with_lightness",
 ]
 
@@ -38,6 +42,7 @@ MISSING = "#cbcbcb"
 
 # Lightness added to a palette colour on its second and third round (labels 20-39 and 40-59).
 _ROUNDS = (0.0, -0.13, 0.11)
+_ALL = len(PALETTE) * len(_ROUNDS)
 
 # Ottosson (2020), "A perceptual color space for image processing": OKLab from linear sRGB.
 _LMS = np.array(
@@ -56,12 +61,22 @@ _LAB = np.array(
 )
 
 
-def oklab(colours: Sequence[str]) -> npt.NDArray[np.float64]:
-    """Return OKLab coordinates, shape (len(colours), 3), of colours written ``#rrggbb``."""
+def mixable(colours: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Return linear light, shape (len(colours), 3), of colours written ``#rrggbb``."""
     srgb = np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in colours])
     srgb = srgb.reshape(-1, 3)
-    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-    lab: npt.NDArray[np.float64] = np.cbrt(linear @ _LMS.T) @ _LAB.T
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+
+
+def unmixed(light: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return sRGB values in [0, 1] of linear light: the inverse of :func:`mixable`."""
+    linear = np.clip(light, 0, 1)
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def oklab(colours: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Return OKLab coordinates, shape (len(colours), 3), of colours written ``#rrggbb``."""
+    lab: npt.NDArray[np.float64] = np.cbrt(mixable(colours) @ _LMS.T) @ _LAB.T
     return lab
 
 
@@ -73,9 +88,7 @@ def _hex(lightness: float, chroma: float, hue: float) -> str:
         if chroma <= 0.01 or (linear.min() >= -1e-3 and linear.max() <= 1 + 1e-3):
             break
         chroma -= 0.005
-    linear = np.clip(linear, 0, 1)
-    srgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return "#" + "".join(f"{round(255 * float(v)):02x}" for v in srgb)
+    return "#" + "".join(f"{round(255 * float(v)):02x}" for v in unmixed(linear))
 
 
 def _numbered(name: str) -> tuple[int, int] | None:
@@ -125,6 +138,10 @@ def with_lightness(colour: str, lightness: float) -> str:
     """
     _, a, b = (float(v) for v in oklab([colour])[0])
     return _hex(lightness, math.hypot(a, b), math.atan2(b, a))
+
+
+OURS = frozenset(_in_palette(i) for i in range(_ALL))
+"""All sixty colours that labels are given; a label of another colour has it from its user."""
 
 
 def colour_of(name: str) -> str:
@@ -194,9 +211,64 @@ def palette(labels: Iterable[object], keep: Mapping[str, str] | None = None) -> 
             return {name: given[name] for name in names}
     places = range(len(rest) + len(taken))
     free = [c for c in map(_in_palette, places) if c not in taken]
+    beside = set(known.values()) | set(free)  # of labels that no others see, colours serve twice
+    free += [c for c in map(_in_palette, range(_ALL)) if c not in beside]
     free += [_in_palette(i) for i in range(len(places), len(places) + len(rest) - len(free))]
     given = dict(zip(rest, free, strict=False)) | known
     return {name: given[name] for name in names}
+
+
+# Machado, Oliveira & Fernandes (2009), severity 1.0: what eyes without green (deutan) or red
+# (protan) cones see of linear light.
+_EYES = (
+    np.eye(3),
+    np.array(
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ]
+    ),
+    np.array(
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ]
+    ),
+)
+_ALIKE = (
+    0.06  # in OKLab: nearer ones are hard to tell apart as dots; the palette has 0.066 at least
+)
+
+
+def look_alikes(colours: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the labels whose colours some eyes can hardly tell apart.
+
+    Parameters
+    ----------
+    colours : mapping of str to str
+        Label to ``#rrggbb``.
+
+    Returns
+    -------
+    list of (str, str)
+        Pairs of labels, in the order of the mapping: to normal eyes, or to eyes without green or
+        without red cones, their colours are nearer than 0.06 in OKLab.
+
+    Examples
+    --------
+    >>> look_alikes({"ok": "#5aa02c", "late": "#a08c2c", "off": "#302d89"})
+    [('ok', 'late')]
+    """
+    from scipy.spatial import cKDTree
+
+    names, light = list(colours), mixable(list(colours.values()))
+    near: set[tuple[int, int]] = set()
+    for eyes in _EYES:
+        lab = np.cbrt(np.clip(light @ eyes.T, 0, 1) @ _LMS.T) @ _LAB.T
+        near |= cKDTree(lab).query_pairs(_ALIKE)
+    return [(names[i], names[j]) for i, j in sorted(near)]
 
 
 def natural_order(names: Iterable[str]) -> list[str]:
