@@ -4,6 +4,7 @@
     checks/<id>/<profile>-<time>   verdicts on a run, only ever added
     refs/<name>/<time>             moves of a ref, only ever added; the last one is in force
     started/<id>                   runs that have begun and have not been stored
+    colours/<number>               colours of labels, only ever added; the first one is in force
     pins, marks                    runs being promoted, and being pruned; see gputsne.runs.pruning
     tmp                            what is being written
 
@@ -12,7 +13,7 @@ No step needs a lock or a conditional write, so any object store with consistent
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ from gputsne.base.parameter_table import Whole
 from gputsne.provenance import Run
 from gputsne.provenance.run import SCHEMA
 from gputsne.runs.attempts import Attempt, Attempts
+from gputsne.runs.colouring import LabelColours
 from gputsne.runs.naming import (
     RUN_FILE,
     check_file,
@@ -103,6 +105,7 @@ class Store:
         self._storage, self.uri = storage_of(uri, filesystem, retry or Retry())
         self._refs = Refs(self._storage)
         self._attempts = Attempts(self._storage)
+        self._colours = LabelColours(self._storage)
 
     def __repr__(self) -> str:
         return f"Store({self.uri!r})"
@@ -417,13 +420,58 @@ class Store:
         ordered = sorted(names, key=lambda name: name.rsplit("-", 2)[1:])
         return tuple(self._each(read, ordered))
 
+    def colours(self) -> dict[str, str]:
+        """Return the colour of every label that has one in this store.
+
+        Returns
+        -------
+        dict of str to str
+            Label as text to ``#rrggbb``: what ``palette=`` of every picture takes.
+        """
+        return self._colours.all()
+
+    def add_colours(self, labels: Iterable[Any] | Mapping[Any, str]) -> dict[str, str]:
+        """Give labels colours that they keep in this store, whatever other labels come.
+
+        Parameters
+        ----------
+        labels : iterable, or mapping of label to str
+            Labels, of which missing ones and those that have a colour count for nothing: the others
+            get colours that differ, to colour-blind eyes too, from those of the labels beside them.
+            A mapping fixes the colours, as ``#rrggbb``.
+
+        Returns
+        -------
+        dict of str to str
+            Label as text to the colour that is in force, of the labels given.
+
+        Raises
+        ------
+        ValueError
+            A colour is none, a label has another one already, or there are more than 10,000 labels.
+        Damaged
+            A file with colours was altered, so that nobody can tell which are taken.
+        OSError
+            The storage can't be written to.
+
+        Examples
+        --------
+        >>> import tempfile, gputsne
+        >>> store = gputsne.Store(tempfile.mkdtemp())
+        >>> store.add_colours(["cat", "dog"])
+        {'cat': '#316aac', 'dog': '#fe8328'}
+        >>> store.add_colours(["ant", "dog"])
+        {'ant': '#0b865a', 'dog': '#fe8328'}
+        """
+        return self._colours.add(labels)
+
     def verify(self, id_or_ref: str | None = None) -> tuple[Problem, ...]:
         """Hold every byte of a run, or of the whole store, against the hashes taken when written.
 
         Parameters
         ----------
         id_or_ref : str, optional
-            The run; by default all runs, verdicts and refs.
+            The run; by default all runs, verdicts, refs and colours.
 
         Returns
         -------
@@ -436,7 +484,7 @@ class Store:
             There is no such ref.
         """
         if id_or_ref is None:
-            return tuple(verify_all(self._storage, self._refs, RUNS, CHECKS))
+            return tuple(verify_all(self._storage, self._refs, RUNS, CHECKS, self._colours))
         return tuple(verify_run(self._storage, f"{RUNS}/{self.resolve(id_or_ref)}"))
 
     def prune(

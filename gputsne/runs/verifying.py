@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gputsne.base.errors import Damaged
+from gputsne.runs.colouring import FOLDER, LabelColours
 from gputsne.runs.naming import RUN_FILE, is_id
 from gputsne.runs.refs import Refs
 from gputsne.runs.sealing import unseal
@@ -77,8 +78,10 @@ def verify_run(storage: Storage, folder: str) -> list[Problem]:
     ]
 
 
-def verify_all(storage: Storage, refs: Refs, runs: str, checks: str) -> list[Problem]:
-    """Return what is wrong anywhere: runs, verdicts on them, and refs.
+def verify_all(
+    storage: Storage, refs: Refs, runs: str, checks: str, colours: LabelColours
+) -> list[Problem]:
+    """Return what is wrong anywhere: runs, verdicts on them, refs, and colours of labels.
 
     Parameters
     ----------
@@ -88,6 +91,8 @@ def verify_all(storage: Storage, refs: Refs, runs: str, checks: str) -> list[Pro
         Its refs.
     runs, checks : str
         Folders.
+    colours : LabelColours
+        Its colours.
 
     Returns
     -------
@@ -117,6 +122,11 @@ def verify_all(storage: Storage, refs: Refs, runs: str, checks: str) -> list[Pro
                 found.append(Problem(f"refs/{ref}/{file}", _what(error)))
         if current is not None and current not in there:
             found.append(Problem(f"{runs}/{current}", "missing"))
+    for file in colours.files():
+        try:
+            colours.read(file)
+        except (Damaged, OSError) as error:
+            found.append(Problem(f"{FOLDER}/{file}", _what(error)))
     return found
 
 

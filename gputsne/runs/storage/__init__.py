@@ -75,6 +75,7 @@ class Storage(Protocol):
     """What a store needs of the place where it lies; names are paths below it, with "/"."""
 
     retry: Retry
+    exclusive: bool  # whether ``add`` refuses a name that another writer took a moment ago
 
     def entries(self, folder: str) -> list[Entry]:
         """Return what is in a folder, by name; nothing where there is none."""

@@ -39,6 +39,8 @@ class LocalStorage:
         How often to try again, say over NFS.
     """
 
+    exclusive = True
+
     def __init__(self, root: Path, retry: Retry) -> None:
         self.root, self.retry = resolved(root), retry
         if self.root.exists() and not self.root.is_dir():

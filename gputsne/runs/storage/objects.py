@@ -63,6 +63,8 @@ class ObjectStorage:
         How often to try again.
     """
 
+    exclusive = False
+
     def __init__(self, filesystem: Any, root: str, retry: Retry) -> None:
         self.fs, self.root, self.retry = filesystem, root, retry
         kind = str(filesystem.type_name).rpartition("::")[2]
