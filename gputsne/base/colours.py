@@ -10,6 +10,7 @@ import hashlib
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -113,8 +114,12 @@ def _digest(text: str) -> bytes:
 def _in_palette(number: int, first: int = 0) -> str:
     """Return palette colour ``number``, wrapping after twenty into darker and lighter rounds."""
     rounds, place = divmod(number, len(PALETTE))
-    place = (place + first) % len(PALETTE)
-    shift = _ROUNDS[rounds % len(_ROUNDS)]
+    return _of_round(rounds % len(_ROUNDS), (place + first) % len(PALETTE))
+
+
+@cache
+def _of_round(rounds: int, place: int) -> str:
+    shift = _ROUNDS[rounds]
     if shift == 0:
         return PALETTE[place]
     lightness = float(oklab([PALETTE[place]])[0, 0])

@@ -17,7 +17,7 @@ __all__ = ["Paper", "placed"]
 F64 = npt.NDArray[np.float64]
 ANGLES = 24  # directions that are tried around a place
 STEPS = 18  # distances that are tried, growing in proportion
-ROUNDS = 4  # times that each name is placed again, the others given
+ROUNDS = 3  # times that each name is placed again, the others given
 GAP = 2.0  # least distance of two names
 OFF = 5.0  # least length of a line
 COVERING = 25.0  # cost of covering points alone, in letter heights of distance
@@ -101,7 +101,7 @@ def placed(
         for i, (centres, costs) in enumerate(options):
             found[i] = np.nan
             if len(centres):
-                found[i] = _best(i, centres, costs, anchors, boxes, found)
+                found[i] = _best(i, centres, costs, anchors, boxes, found, on=on)
         if np.array_equal(before, found, equal_nan=True):
             break
     return found
@@ -127,11 +127,15 @@ def _options(anchor: F64, size: F64, paper: Paper, height: float, on: bool) -> t
     if on:
         cost[0] = 0.0
         cost[1:] += 2.0  # a line is worth avoiding
-    inside[0] = on  # a name on its place may reach over the edge
+    # A name on its place may reach over an edge, but to the right, where the legend stands, only
+    # where it has no other place.
+    inside[0] = on and bool(high[0, 0] <= right + GAP or not inside[1:].any())
     return centres[inside], cost[inside]
 
 
-def _best(i: int, centres: F64, costs: F64, anchors: F64, boxes: F64, found: F64) -> F64:
+def _best(
+    i: int, centres: F64, costs: F64, anchors: F64, boxes: F64, found: F64, *, on: bool
+) -> F64:
     """Return the cheapest place of a name that overlaps no other; NaN where there is none."""
     others = np.flatnonzero(~np.isnan(found[:, 0]))
     if not len(others):
@@ -141,6 +145,8 @@ def _best(i: int, centres: F64, costs: F64, anchors: F64, boxes: F64, found: F64
     if not free.any():
         return np.full(2, np.nan)
     centres, costs = centres[free], costs[free]
+    if on:  # a name on its place doesn't give way to the line of a less important one
+        others = others[others < i]
     start = np.broadcast_to(anchors[i], centres.shape)
     crossed = _crossings(start, centres, anchors[others], found[others])
     half = boxes[others] / 2

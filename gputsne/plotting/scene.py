@@ -39,7 +39,7 @@ STYLES = ("default", "print", "thumbnail")
 """What a picture is for: any use, a page of a paper or a slide, a small picture in a list."""
 
 EMPHASIS = 1.6
-"""How much larger than others highlighted points are drawn."""
+"""How much larger than others highlighted points are drawn at least; few are larger still."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def scene_of(
     Y, model = read_map(map_or_model)
     n, one, flat = Y.shape[0], Y.shape[1] == 1, Y.shape[1] == 2
     for name in () if flat else ("density", "edges"):
-        if getattr(asked, name):
+        if getattr(asked, name) is not None and getattr(asked, name) is not False:
             raise ValueError(f"{name} needs a map of two dimensions; this one has {Y.shape[1]}")
     known = _kept_colours(model)
     marks = read_labels(labels, n, kind=kind, palette=palette, limits=limits, known=known)
@@ -224,6 +224,7 @@ def scene_of(
     density = asked.density or ""
     if asked.density is None and flat:
         density = "shade" if m > SHADED_FROM else "glow" if style.purpose == "print" else ""
+    size = _given(style.point_size, _point_size(m))
     return Scene(
         Y=_strip(Y)[rows] if one else Y[rows],
         rows=rows,
@@ -231,13 +232,15 @@ def scene_of(
         hover=tuple((name, column[rows]) for name, column in columns),
         title=printable(style.title or ""),
         caption=printable(" · ".join(filter(None, facts))),
-        point_size=_given(style.point_size, _point_size(m)),
+        point_size=size,
         opacity=_given(style.opacity, _opacity(m)),
         one_dimensional=one,
         theme=style.theme,
         density=density,
         edges=lines,
-        emphasis=1.0 if mask is None else EMPHASIS,
+        emphasis=1.0
+        if mask is None
+        else max(EMPHASIS, _point_size(max(100, int(mask.sum()))) / size),
         purpose=style.purpose,
         alt=None if style.alt is None else printable(style.alt),
         recipe=recipe_of(model),

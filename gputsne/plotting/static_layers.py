@@ -169,7 +169,7 @@ def _edges(ax: Any, scene: Scene) -> None:
 
     assert scene.edges is not None
     many = len(scene.edges)
-    alpha = float(np.clip(25.0 / many**0.5, 0.06, 0.6))
+    alpha = float(np.clip(8.0 / many**0.5, 0.04, 0.5))
     ax.add_collection(
         LineCollection(
             list(scene.edges),

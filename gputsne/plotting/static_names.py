@@ -59,7 +59,7 @@ def wants_names(scene: Scene, annotate: bool | None) -> bool:
     shown, counts = scene.labels.in_legend(), scene.labels.counts()
     if not possible or not shown:
         return False
-    if scene.purpose == "print" or scene.emphasis != 1.0:
+    if scene.purpose != "default" or scene.emphasis != 1.0:
         return True
     if len(shown) < 2 or len(scene.Y) < NAMED_POINTS:
         return False
@@ -99,7 +99,7 @@ def draw_names(ax: Any, scene: Scene) -> set[int]:
     sizes = [_measured(text, scale) for text in texts]
     at = ax.transData.transform([name.at for name in names]) * scale
     paper = _paper(ax, scene, scale)
-    centres = placed(at, sizes, paper, on=scene.purpose != "print")
+    centres = placed(at, sizes, paper, on=scene.purpose != "print" and scene.emphasis == 1.0)
     done = set()
     for name, text, centre, size, place in zip(names, texts, centres, sizes, at, strict=True):
         if np.isnan(centre[0]) or (scene.purpose == "thumbnail" and (centre != place).any()):
@@ -157,7 +157,6 @@ def _text(ax: Any, scene: Scene, name: Name) -> Any:
         color=_readable(scene.labels.colours[name.code], theme), zorder=6, gid=f"{OURS}-name",
         linespacing=1.0, clip_on=False,
     )  # fmt: skip
-    text.set_in_layout(scene.purpose == "print")
     halo = "black" if theme.dark else "white"
     wide = 2.6 * max(1.0, name.size / 12)
     text.set_path_effects([patheffects.withStroke(linewidth=wide, foreground=halo, alpha=0.9)])

@@ -80,7 +80,8 @@ def draw_sheet(sheet: Sheet, path: Path | None, dpi: float | None, annotate: boo
             figure.supxlabel(say(lines), x=0.01, ha="left", fontsize=8, color=sheet.theme.faint)
         layout = figure.get_layout_engine()
         assert layout is not None
-        layout.execute(figure)  # names are placed at the size that maps have
+        layout.execute(figure)  # names are placed at the size that maps have, and keep
+        figure.set_layout_engine("none")
         for ax, panel in zip(axes, sheet.panels, strict=True):
             if isinstance(panel, Scene) and wants_names(panel, annotate):
                 draw_names(ax, panel)
