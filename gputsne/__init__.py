@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gputsne.runs.store import Store
     from gputsne.sampling import Reservoir, sample
     from gputsne.sweeps import sweep
+    from gputsne.tiling import tiles
     from gputsne.updating import update
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "run_evidence",
     "sample",
     "sweep",
+    "tiles",
     "types",
     "update",
     "watch",
@@ -79,6 +81,7 @@ _HOME = {
     "run_evidence": "gputsne.gates",
     "sample": "gputsne.sampling",
     "sweep": "gputsne.sweeps",
+    "tiles": "gputsne.tiling",
     "update": "gputsne.updating",
     "watch": "gputsne.judging",
 }

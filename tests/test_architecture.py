@@ -27,7 +27,7 @@ LEVELS: list[set[str]] = [
     {"model"},
     {"estimator"},
     {"plotting", "runs", "judging"},
-    {"tiles"},
+    {"tiling"},
     {"reporting", "telemetry", "sweeps", "callbacks", "updating", "gates"},
     {"serve", "notebook"},
     {"__init__"},

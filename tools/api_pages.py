@@ -36,6 +36,7 @@ from gputsne.runs.stored import StoredRun
 from gputsne.runs.verifying import Problem
 from gputsne.sampling import Sample
 from gputsne.sweeps import Sweep, Trial
+from gputsne.tiling import Tiles
 from gputsne.updating import Updated
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,6 +62,7 @@ RESULTS: dict[str, tuple[type, ...]] = {
         Sample,
         StoredRun,
         Sweep,
+        Tiles,
         Trial,
         Updated,
     ),
