@@ -1,0 +1,46 @@
+// A page that is a viewer: its data are in the page itself, or tiles beside it.
+
+import { mount } from "./viewer.js";
+
+/** Show what the page holds (`#gputsne-tileset`, `#gputsne-data`), or the tile set beside it. */
+export async function start() {
+  const element = document.getElementById("gputsne-map");
+  try {
+    const source = document.getElementById("gputsne-data") ? await embedded() : await beside();
+    const handle = mount(element, source, { heading: 1, theme: element.dataset.asked ?? "auto", renderer: element.dataset.renderer });
+    element.addEventListener("gputsne-stats", (event) => Object.assign(event.detail, handle.stats()));
+    await handle.ready;
+  } catch (error) {
+    element.textContent = `The map cannot be shown: ${error.message}`;
+    element.setAttribute("role", "alert");
+  }
+}
+
+async function embedded() {
+  const tileset = JSON.parse(document.getElementById("gputsne-tileset").textContent);
+  const container = await inflated(bytesOf(document.getElementById("gputsne-data").textContent.trim()));
+  return { tileset, container };
+}
+
+function bytesOf(base64) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64);
+  const text = atob(base64), bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+function inflated(bytes) {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(stream).arrayBuffer();
+}
+
+async function beside() {
+  const get = async (path) => {
+    const answer = await fetch(path);
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${answer.statusText}`);
+    return answer;
+  };
+  const tileset = await (await get("tileset.json")).json();
+  document.title = tileset.title || document.title;
+  return { tileset, fetch: async (path) => (await get(path)).arrayBuffer() };
+}
