@@ -19,7 +19,7 @@ export class Chunk {
     }
     const whole = columns.x instanceof Uint16Array; // of a tile: 0 to 65535 across its square
     const [x0, y0, side] = whole ? header.square : [0, 0, 1];
-    Object.assign(this, { x0, y0, unit: whole ? side / 65535 : 1 });
+    Object.assign(this, { x0, y0, unit: whole ? side / 65535 : 1, below: header.below });
     this.setPoints(columns.x, columns.y);
     this.rgba = new Uint8Array(4 * this.n).fill(SEEN);
     this.selected = this.hits = null; // one byte per point, or null where nothing is asked

@@ -17,7 +17,7 @@ export class Tiles {
    */
   constructor(tileset, fetch, tell, most) {
     Object.assign(this, { tileset, fetch, tell, most });
-    this.rows = tileset.tiles;
+    this.folder = tileset.path ?? "tiles";
     this.held = new Map(); // key to chunk, least recently seen first
     this.asked = new Map(); // key to number of tries
     this.busy = 0;
@@ -40,12 +40,20 @@ export class Tiles {
         for (let y = place(low, y0); y <= place(high, y0); y++) {
           const key = `${z}/${x}/${y}`;
           const dx = x0 + (x + 0.5) * width - camera.x, dy = y0 + (y + 0.5) * width - camera.y;
-          if (this.rows[key]) level.push([dx * dx + dy * dy, key]);
+          if (this._exists(z, x, y)) level.push([dx * dx + dy * dy, key]);
         }
       }
       found.push(...level.sort((a, b) => a[0] - b[0]).map(([, key]) => key));
     }
     return found;
+  }
+
+  /** Tell whether there is a tile: the index has the first levels, tiles above tell of deeper ones. */
+  _exists(z, x, y) {
+    const { tiles, listed = Infinity } = this.tileset;
+    if (z < listed) return tiles[`${z}/${x}/${y}`] > 0;
+    const above = this.held.get(`${z - 1}/${x >> 1}/${y >> 1}`);
+    return above?.below?.[(x & 1) + 2 * (y & 1)] > 0;
   }
 
   /** Ask for what the camera sees and isn't here, let go of what is too much. */
@@ -75,11 +83,11 @@ export class Tiles {
     this.asked.set(key, tries);
     this.busy++;
     try {
-      const chunk = new Chunk(key, unpack(await this.fetch(`tiles/${key}.bin`)));
+      const chunk = new Chunk(key, unpack(await this.fetch(`${this.folder}/${key}.bin`)));
       if (this.ended) return;
       this.held.set(key, chunk);
-      this.tell.add(chunk);
       this.asked.delete(key);
+      this.tell.add(chunk);
     } catch (error) {
       if (tries < RETRY && !this.ended) setTimeout(() => this._ask(key, tries + 1), 500 * 2 ** tries);
       else if (!this.ended) this.tell.failed(error); // stays in `asked`, so that it isn't asked for ever

@@ -210,7 +210,11 @@ class Viewer {
       this._done();
     } else {
       this.tiles = new Tiles(this.tileset, source.fetch, {
-        add: (chunk) => { this._add(chunk); this.redraw(); },
+        add: (chunk) => {
+          this._add(chunk);
+          if (chunk.below?.some((rows) => rows > 0)) this._lookLater();
+          this.redraw();
+        },
         remove: (chunk) => this._remove(chunk),
         settled: () => { this._refreshFound(); this._done(); },
         failed: (error) => { this.status.textContent = `Some points could not be loaded: ${error.message}`; },
@@ -375,6 +379,12 @@ class Viewer {
     this.tiles?.look(this.camera);
     this.redraw();
     if (byKey) this.announce(this._inView());
+  }
+
+  /** Look for tiles again, soon: one that came may tell of others below it. */
+  _lookLater() {
+    clearTimeout(this.later);
+    this.later = setTimeout(() => this.tiles.look(this.camera), 0);
   }
 
   _inView() {
@@ -696,7 +706,7 @@ class Viewer {
     this.sizes.disconnect();
     this.tiles?.destroy();
     this.renderer?.destroy();
-    for (const timer of [this.resting, this.typing, this.speaking]) clearTimeout(timer);
+    for (const timer of [this.resting, this.typing, this.speaking, this.later]) clearTimeout(timer);
     cancelAnimationFrame(this.frame);
     this.element.classList.remove("gts");
     this.element.replaceChildren();
