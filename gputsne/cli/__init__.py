@@ -19,6 +19,7 @@ from gputsne.cli.commands.report import report
 from gputsne.cli.commands.runs import runs
 from gputsne.cli.commands.sample import sample
 from gputsne.cli.commands.sweep import sweep
+from gputsne.cli.commands.tiles import tiles
 from gputsne.cli.commands.transform import transform
 from gputsne.cli.commands.update import update
 from gputsne.cli.errors import EXIT_CODES, ErrorGroup
@@ -40,6 +41,7 @@ Examples:
   gputsne sweep points.csv --labels kind --plot triptych.png
   gputsne advise 1000000 50 --goal explore
   gputsne runs ls --store nightly
+  gputsne tiles map.parquet -o tiles --labels kind
 
 Completion of commands and options by the tab key, in bash (zsh, fish alike):
   eval "$(_GPUTSNE_COMPLETE=bash_source gputsne)"
@@ -62,8 +64,8 @@ def main() -> None:
 
 
 COMMANDS = (
-    demo, embed, transform, update, sample, metrics, compare, sweep, check, report, runs, info,
-    plan, advise,
+    demo, embed, transform, update, sample, metrics, compare, sweep, check, report, tiles, runs,
+    info, plan, advise,
 )  # fmt: skip
 for command in COMMANDS:
     main.add_command(command)

@@ -173,14 +173,14 @@ def tiles(
     folder = check_target(out)
     Whole(0, 2**32 - 1).check("random_state", random_state)
     Whole(2, optional=True).check("min_cell", min_cell)
-    if hash_ids is not None and ids is None:
-        raise ValueError("hash_ids has no effect without ids; pass ids, or leave it out")
-    if min_cell is not None and ids is not None:
-        raise ValueError("ids name single rows, and min_cell shows none: leave one of them out")
     for name, text in (("title", title), ("caption", caption), ("alt", alt)):
         if not isinstance(text, str | None):
             raise TypeError(f"{name}={text!r} must be text or None")
     with opened_map(map_or_run, labels, columns, ids, memory_limit) as found:
+        if hash_ids is not None and found.ids is None:
+            raise ValueError("hash_ids has no effect without ids; pass ids, or leave it out")
+        if min_cell is not None and found.ids is not None:
+            raise ValueError("ids name single rows, and min_cell shows none: leave one of them out")
         Y, model = read_map(found.map)
         n = len(Y)
         if Y.shape[1] != 2:

@@ -17,11 +17,14 @@ from typing import Any, Final
 from gputsne.base.errors import BadInput
 from gputsne.base.memory import available_memory
 from gputsne.base.parameter_table import Bytes
+from gputsne.base.types import Array
 from gputsne.data import Selection
 from gputsne.data.blocks import blocks_of
-from gputsne.data.table import format_of
+from gputsne.data.formats.csv.numbers import as_labels
+from gputsne.data.table import TEXT_SUFFIXES, format_of
 from gputsne.data.writing import AXES
 from gputsne.provenance.outcome import shown
+from gputsne.runs.colouring import LabelColours
 from gputsne.runs.reading import Points, read_points
 from gputsne.runs.stored import StoredRun
 from gputsne.runs.streams import Source
@@ -106,7 +109,11 @@ def opened_map(
             path = Path(folder, name)
             source.fetch(name, path)
             found = _of_file(path, labels, columns, ids, memory_limit, f"the map of {source.id}")
-            yield replace(found, run=source.id, title=f"Run {source.id}", facts=_facts(source))
+            colours = LabelColours(source.storage).all()
+            yield replace(
+                found, run=source.id, title=f"Run {source.id}", facts=_facts(source),
+                palette=colours,
+            )  # fmt: skip
     elif isinstance(source, str | PathLike):
         path = Path(source)
         yield _of_file(path, labels, columns, ids, memory_limit, shown(path))
@@ -125,10 +132,11 @@ def _map_of(run: StoredRun) -> str:
 
 
 def _facts(run: StoredRun) -> Any:
-    """Return what a caption tells of a run: parameters, seed and KL."""
+    """Return what a caption tells of a run: parameters, seed, KL and the hash of its data."""
     record = run.run
-    parameters = {**record.parameters, "random_state": record.seed}
-    return SimpleNamespace(parameters_=parameters, kl_divergence_=record.kl_divergence)
+    parameters = {**dict(record.parameters), "random_state": record.seed}
+    kl = record.kl_divergence
+    return SimpleNamespace(parameters_=parameters, kl_divergence_=kl, run_=record)
 
 
 def _of_file(
@@ -182,7 +190,17 @@ def points_of(source: Source, want: Selection, keep: Sequence[str]) -> Points:
             f"{source.name} has {d} columns of numbers{said}, a map for tiles has two: name them "
             "x and y, or choose them by --columns"
         )
+    if suffix in TEXT_SUFFIXES:
+        kept = {name: _as_read(values, want.decimal) for name, values in points.kept.items()}
+        points = replace(points, kept=kept)
     return points
+
+
+def _as_read(values: Array, decimal: str | None) -> Array:
+    """Return a column that a reader of text kept as it stands: as numbers where it holds them."""
+    if values.dtype.kind not in "OU":
+        return values
+    return as_labels(["" if v is None else str(v) for v in values.tolist()], decimal or ".")
 
 
 def found_of(points: Points, title: str) -> Found:
