@@ -15,6 +15,7 @@ from gputsne.cli.commands.demo import demo
 from gputsne.cli.commands.embed import embed
 from gputsne.cli.commands.info import info, plan
 from gputsne.cli.commands.metrics import metrics
+from gputsne.cli.commands.plot import plot
 from gputsne.cli.commands.report import report
 from gputsne.cli.commands.runs import runs
 from gputsne.cli.commands.sample import sample
@@ -33,6 +34,7 @@ Examples:
   gputsne embed points.npy -o map.npy --pca 50 --model model.npz
   gputsne transform model.npz new.npy -o new.csv
   gputsne update model.npz tomorrow.csv -o tomorrow-map.csv --id name
+  gputsne plot map.csv --labels kind --style print --plot map.pdf
   gputsne sample big.parquet -n 100000 -o some.parquet
   gputsne metrics points.npy map.npy --json > evidence.json
   gputsne check evidence.json --profile diagnose
@@ -64,8 +66,8 @@ def main() -> None:
 
 
 COMMANDS = (
-    demo, embed, transform, update, sample, metrics, compare, sweep, check, report, tiles, runs,
-    info, plan, advise,
+    demo, embed, transform, update, plot, sample, metrics, compare, sweep, check, report, tiles,
+    runs, info, plan, advise,
 )  # fmt: skip
 for command in COMMANDS:
     main.add_command(command)

@@ -15,16 +15,17 @@ from click.core import ParameterSource
 from gputsne.base.parameter_table import BY_NAME
 from gputsne.cli.options import option
 from gputsne.cli.parameters import FLAGS
+from gputsne.cli.plots import Style, fixed_in
 from gputsne.cli.stores import store_of
 from gputsne.data import Selection, require
 from gputsne.provenance import Run
 
 if TYPE_CHECKING:
-    from gputsne.cli.plots import Style
     from gputsne.runs.keeping import Keeping
     from gputsne.runs.store import Store
 
-THUMB: Final = ("thumb.png", 50.0)  # and its dots per inch: a few hundred pixels
+THUMB: Final = "thumb.png"
+LARGE_ONLY: Final = ("dpi", "point_size", "annotate")  # what was chosen for larger pictures
 # What a run says of the machine that it ran on, and no map depends on.
 OF_THE_PLACE: Final = ("verbose", "n_jobs", "memory_limit", "callbacks", "callbacks_every")
 
@@ -50,17 +51,19 @@ def keeping_of(given: Mapping[str, Any], style: Style) -> Keeping | None:
                 raise click.BadParameter("has no effect without --store", param_hint=flag)
         return None
     require("pyarrow", "storing map.parquet")
+    store = store_of(given)
     drawn: dict[str, Callable[..., None]] = {}
     if _is_there("matplotlib"):
-        name, dpi = THUMB
-        drawn[name] = replace(style, settings={**style.settings, "dpi": dpi}).draw
+        kept = {k: v for k, v in style.settings.items() if k not in LARGE_ONLY}
+        small = replace(style, title=None, settings={**kept, "style": "thumbnail"})
+        drawn[THUMB] = fixed_in(store, small).draw
     if given["keep_report"]:
         require("jinja2", "storing report.html")
         require("matplotlib", "storing report.html")
         drawn["report.html"] = _report
     from gputsne.runs.keeping import Keeping
 
-    return Keeping(store_of(given), given["keep_input"], drawn)
+    return Keeping(store, given["keep_input"], drawn)
 
 
 def _is_there(package: str) -> bool:

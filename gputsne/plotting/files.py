@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from collections.abc import Sequence
@@ -113,6 +114,7 @@ def _readable(svg: bytes, alt: str) -> bytes:
         return svg
     own = _SVG.search(svg)
     assert own is not None
-    head = own.group()[:-1] + b' role="img" aria-labelledby="alt">'
-    said = f'\n <desc id="alt">{escape(alt)}</desc>'
+    id = f"alt-{hashlib.sha256(alt.encode()).hexdigest()[:8]}"  # several may stand in one page
+    head = own.group()[:-1] + f' role="img" aria-labelledby="{id}">'.encode()
+    said = f'\n <desc id="{id}">{escape(alt)}</desc>'
     return svg[: own.start()] + head + said.encode() + svg[own.end() :]

@@ -104,9 +104,10 @@ class Keeping:
 
     def _others(self, folder: Path, job: Job) -> dict[str, Path]:
         """Return what else there is of a map; what fails is left out, and said."""
-        makers: dict[str, Callable[[Path], object]] = {"model.npz": job.model.save}
+        makers: dict[str, Callable[[Path], object]] = {}
         for name, draw in self.drawn.items():
             makers[name] = partial(_drawn, draw, job)
+        makers["model.npz"] = job.model.save  # with the colours that its labels have in pictures
         made = {}
         for name, make in makers.items():
             try:

@@ -29,7 +29,7 @@ from gputsne.cli.options import (
 )
 from gputsne.cli.output import output_of, summary
 from gputsne.cli.parameters import elsewhere, parameter_options, tsne_parameters
-from gputsne.cli.plots import plot_options, style_of, views
+from gputsne.cli.plots import fixed_in, plot_options, style_of, views
 from gputsne.cli.storing import keep_options, keeping_of, replay_of, with_store
 from gputsne.cli.targets import (
     check_inputs,
@@ -152,6 +152,8 @@ def embed(ctx: click.Context, /, sources: tuple[Path, ...], output: Path, **give
     if given["score"] and parameters.get("metric") == "precomputed":
         raise click.BadParameter("distances have no features to score", param_hint="--score")
     keeping = keeping_of(given, style)
+    if keeping is not None:
+        style = fixed_in(keeping.store, style)
     job = Job(
         Request(
             sources,
