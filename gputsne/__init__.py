@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gputsne._version import __version__
 
 if TYPE_CHECKING:
-    from gputsne import affinities, callbacks, initial, metrics, plotting
+    from gputsne import affinities, callbacks, initial, metrics, plotting, serve
     from gputsne import inspection as inspect
     from gputsne.change import align, clusters_kept, drift, reproducibility
     from gputsne.data import datasets, read
@@ -54,6 +54,7 @@ __all__ = [
     "reproducibility",
     "run_evidence",
     "sample",
+    "serve",
     "sweep",
     "tiles",
     "types",
@@ -94,6 +95,7 @@ _MODULES = {
     "inspect": "gputsne.inspection",
     "metrics": "gputsne.metrics",
     "plotting": "gputsne.plotting",
+    "serve": "gputsne.serve",
     "types": "gputsne.base.types",
 }
 

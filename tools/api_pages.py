@@ -35,6 +35,8 @@ from gputsne.runs.storage.retries import Retry
 from gputsne.runs.stored import StoredRun
 from gputsne.runs.verifying import Problem
 from gputsne.sampling import Sample
+from gputsne.serve.asgi import Application
+from gputsne.serve.tokens import Caller
 from gputsne.sweeps import Sweep, Trial
 from gputsne.tiling import Tiles
 from gputsne.updating import Updated
@@ -67,6 +69,7 @@ RESULTS: dict[str, tuple[type, ...]] = {
         Updated,
     ),
     "gputsne.metrics": (Space,),
+    "gputsne.serve": (Application, Caller),
 }
 TABLED = ("Parameters", "Attributes", "Returns", "Yields", "Raises", "Warns")
 PROSE = ("Notes", "References")

@@ -19,6 +19,7 @@ from gputsne.cli.commands.plot import plot
 from gputsne.cli.commands.report import report
 from gputsne.cli.commands.runs import runs
 from gputsne.cli.commands.sample import sample
+from gputsne.cli.commands.serve import serve
 from gputsne.cli.commands.sweep import sweep
 from gputsne.cli.commands.tiles import tiles
 from gputsne.cli.commands.transform import transform
@@ -44,6 +45,7 @@ Examples:
   gputsne advise 1000000 50 --goal explore
   gputsne runs ls --store nightly
   gputsne tiles map.parquet -o tiles --labels kind
+  gputsne serve nightly
 
 Completion of commands and options by the tab key, in bash (zsh, fish alike):
   eval "$(_GPUTSNE_COMPLETE=bash_source gputsne)"
@@ -67,7 +69,7 @@ def main() -> None:
 
 COMMANDS = (
     demo, embed, transform, update, plot, sample, metrics, compare, sweep, check, report, tiles,
-    runs, info, plan, advise,
+    serve, runs, info, plan, advise,
 )  # fmt: skip
 for command in COMMANDS:
     main.add_command(command)

@@ -36,7 +36,8 @@ __all__ = [
 # The packages behind the formats, and the extra that brings each.
 EXTRAS: Final = {
     "pyarrow": "io", "h5py": "io", "matplotlib": "plot", "plotly": "plot", "jinja2": "report",
-    "mlflow": "mlflow", "wandb": "wandb", "trackio": "trackio",
+    "mlflow": "mlflow", "wandb": "wandb", "trackio": "trackio", "starlette": "serve",
+    "uvicorn": "serve", "prometheus_client": "serve",
 }  # fmt: skip
 
 

@@ -1,0 +1,86 @@
+"""The request log: a line of JSON per request, without personal data.
+
+A line has the route's pattern in place of the address, so no ids and no query; a caller is a role
+and a pseudonym that no later process gives again; an error is its type and place, as its message
+may hold a value.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import secrets
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+__all__ = ["LOGGER", "Journal"]
+
+LOGGER: Final = logging.getLogger("gputsne.serve")
+FRAMES: Final = 6  # of a traceback, the innermost ones
+
+
+class Journal:
+    """Writes a line per request to the logger ``gputsne.serve``."""
+
+    def __init__(self) -> None:
+        self._salt = secrets.token_bytes(32)
+
+    def pseudonym(self, what: str) -> str:
+        """Return a name for an address or a key that leads back to none of them.
+
+        Parameters
+        ----------
+        what : str
+            The address or key.
+
+        Returns
+        -------
+        str
+            Eight hexadecimal digits, the same while this process runs.
+        """
+        return hmac.new(self._salt, what.encode(), hashlib.sha256).hexdigest()[:8]
+
+    def request(self, **facts: Any) -> None:
+        """Write the line of a request that has been answered.
+
+        Parameters
+        ----------
+        **facts : object
+            Its fields, in their order.
+        """
+        self._write(logging.INFO, "request", facts)
+
+    def fault(self, error: BaseException, **facts: Any) -> None:
+        """Write the line of a fault of the server's own.
+
+        Parameters
+        ----------
+        error : BaseException
+            Its type and place are told, its message is not.
+        **facts : object
+            Further fields.
+        """
+        frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
+        places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
+        self._write(logging.ERROR, "fault", {**facts, "error": type(error).__name__, "at": places})
+
+    def event(self, what: str, **facts: Any) -> None:
+        """Write the line of something that is no request: start, stop.
+
+        Parameters
+        ----------
+        what : str
+            Its name.
+        **facts : object
+            Its fields.
+        """
+        self._write(logging.INFO, what, facts)
+
+    def _write(self, level: int, what: str, facts: dict[str, Any]) -> None:
+        if LOGGER.isEnabledFor(level):
+            now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            LOGGER.log(level, "%s", json.dumps({"at": now, "event": what, **facts}))

@@ -1,0 +1,163 @@
+"""A run's map as csv, parquet or container: coordinates, and columns that may leave the server."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from gputsne.base.types import Array
+from gputsne.data import require, write
+from gputsne.data.writing import AXES
+from gputsne.serve.catalogue import DIGITS, Entry
+from gputsne.serve.refusals import Refused
+from gputsne.serve.settings import Settings
+
+__all__ = ["KINDS", "Map", "key_of", "read_map", "write_map"]
+
+KINDS: Final = {
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+    "gts": "application/octet-stream",
+}
+ID: Final = "id"
+LABEL: Final = "label"  # the column of labels where another column had its name
+
+
+@dataclass(frozen=True, eq=False)
+class Map:
+    """A map, and what may be seen of its points.
+
+    Attributes
+    ----------
+    Y : array, shape (n, c), float32
+        Coordinates.
+    ids : array, shape (n,), or None
+        Of the points.
+    columns : dict of str to array of shape (n,)
+        Others.
+    """
+
+    Y: Array
+    ids: Array | None
+    columns: dict[str, Array]
+
+
+def key_of(entry: Entry, settings: Settings) -> str:
+    """Return what changes when a run's map does, or what may be seen of it.
+
+    Parameters
+    ----------
+    entry : Entry
+        The run.
+    settings : Settings
+        With the columns that are served.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+    """
+    name = entry.map_file or ""
+    chosen = [settings.columns, settings.label, settings.ids, settings.min_cell]
+    told = json.dumps([entry.id, name, entry.stamps.get(name), chosen])
+    return hashlib.sha256(told.encode()).hexdigest()[:DIGITS]
+
+
+def read_map(entry: Entry, settings: Settings) -> Map:
+    """Return a run's map with the columns that are served.
+
+    Parameters
+    ----------
+    entry : Entry
+        The run.
+    settings : Settings
+        With the columns that are served.
+
+    Returns
+    -------
+    Map
+
+    Raises
+    ------
+    Refused
+        404: the run has no map.
+    """
+    if (name := entry.map_file) is None:
+        raise Refused(404, f"{entry.id} has no map")
+    with tempfile.TemporaryDirectory(prefix="gputsne-") as folder:
+        path = Path(folder, name)
+        entry.fetch(name, path)
+        if path.suffix == ".npy":
+            Y = np.load(path, allow_pickle=False)
+            return Map(_checked(Y, entry), None, {})
+        table = _table(path)
+    there = table.column_names
+    axes = [axis for axis in AXES if axis in there]
+    if not axes:
+        raise Refused(404, f"the map of {entry.id} has no columns {', '.join(AXES)}")
+    Y = np.stack([_values(table, axis).astype(np.float32) for axis in axes], axis=1)
+    wanted = [column for column in settings.columns if column in there and column not in axes]
+    label = entry.label if entry.label is not None and entry.label in there else LABEL
+    if settings.label and label in there and label not in (*wanted, *axes):
+        wanted.insert(0, label)
+    ids = _values(table, ID) if settings.ids and ID in there else None
+    columns = {column: _values(table, column) for column in wanted if column != ID}
+    return Map(_checked(Y, entry), ids, columns)
+
+
+def write_map(found: Map, path: Path) -> None:
+    """Write a map into a file whose suffix says how.
+
+    Parameters
+    ----------
+    found : Map
+        The map.
+    path : Path
+        ``.csv``, ``.parquet`` or ``.gts``, the container of gputsne.viewer.
+    """
+    if path.suffix != ".gts":
+        write(path, found.Y, ids=found.ids, kept=found.columns)
+        return
+    from gputsne.viewer.container import pack
+
+    columns: dict[str, Any] = {
+        axis: found.Y[:, j] for j, axis in enumerate(AXES[: found.Y.shape[1]])
+    }
+    if found.ids is not None:
+        columns[ID] = [_text(value) for value in found.ids]
+    for name, values in found.columns.items():
+        numbers = values.dtype.kind in "fiu"
+        held = values.astype(np.float64) if numbers else [_text(value) for value in values]
+        columns[f"{name}_kept" if name in columns else name] = held
+    path.write_bytes(pack(columns))
+
+
+def _checked(Y: Array, entry: Entry) -> Array:
+    if Y.ndim != 2 or Y.dtype.kind != "f" or len(Y) == 0:
+        raise Refused(404, f"the map of {entry.id} is no table of coordinates")
+    return Y
+
+
+def _table(path: Path) -> Any:
+    require("pyarrow", "serving maps")
+    if path.suffix == ".csv":
+        from pyarrow import csv
+
+        return csv.read_csv(path)
+    from pyarrow import parquet
+
+    return parquet.read_table(path)
+
+
+def _values(table: Any, name: str) -> Array:
+    return np.asarray(table.column(name).combine_chunks().to_numpy(zero_copy_only=False))
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,144 @@
+"""The server as a process: it listens, and at SIGTERM ends once requests in flight are answered."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import uvicorn
+
+from gputsne.base.errors import BadInput
+from gputsne.serve.asgi import Application, application
+from gputsne.serve.settings import Settings, is_loopback
+from gputsne.serve.tokens import Tokens
+
+__all__ = ["check_open", "serve"]
+
+IDLE: Final = 10  # seconds that a connection may be idle
+WAITING: Final = 128  # connections that the system holds until they are taken
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn's server, which on a signal ends well.
+
+    Uvicorn raises the signal again once it has ended, and the process would count as killed.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {number: signal.signal(number, self.handle_exit) for number in SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def check_open(settings: Settings, tokens: Tokens) -> None:
+    """Raise BadInput for an address that others reach and where nobody is asked for a token.
+
+    Parameters
+    ----------
+    settings : Settings
+        With the address.
+    tokens : Tokens
+        Who may send requests.
+    """
+    if not tokens and not is_loopback(settings.host):
+        raise BadInput(
+            f"host={settings.host!r} is reached by others, which needs tokens: --tokens FILE, or "
+            "the variable GPUTSNE_TOKENS; gputsne serve --new-token viewer prints a line of it"
+        )
+
+
+def serve(
+    source: Any,
+    *,
+    settings: Settings | None = None,
+    tokens: Tokens | None = None,
+    ready: Callable[[str], None] | None = None,
+) -> bool:
+    """Serve until SIGTERM or SIGINT; requests in flight are answered first.
+
+    Parameters
+    ----------
+    source : Store, str or path-like
+        A store, its URI, or a folder of maps or tile sets.
+    settings : Settings or None, default None
+        Address and limits; None for the defaults.
+    tokens : Tokens or None, default None
+        Who may send requests.
+    ready : callable or None, default None
+        Called with the address once it listens.
+
+    Returns
+    -------
+    bool
+        Whether a computation still runs, which nothing waits for: to end the process then takes
+        ``os._exit``. Whatever it makes is lost, and nothing else.
+
+    Raises
+    ------
+    BadInput
+        An address that others reach, without tokens; or a source that is none.
+    OSError
+        The address can't be listened to.
+    """
+    settings, tokens = settings or Settings(), tokens or Tokens()
+    check_open(settings, tokens)
+    app = application(source, settings=settings, tokens=tokens)
+    with _listening(settings) as listener:
+        host, port = listener.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,  # an address that the caller names is no address
+            server_header=False,
+            ws="none",
+            limit_concurrency=settings.connections,
+            timeout_keep_alive=IDLE,
+            timeout_graceful_shutdown=max(1, round(settings.grace_seconds)),
+        )
+        asyncio.run(_run(_Server(config), listener, app, ready, f"http://{shown}:{port}"))
+    return app.work.busy
+
+
+async def _run(
+    server: _Server,
+    listener: socket.socket,
+    app: Application,
+    ready: Callable[[str], None] | None,
+    address: str,
+) -> None:
+    async def tell() -> None:
+        while not server.started:
+            await asyncio.sleep(0.01)
+        app.journal.event("start", pid=os.getpid())
+        if ready is not None:
+            ready(address)
+
+    telling = asyncio.ensure_future(tell())
+    try:
+        await server.serve([listener])
+    finally:
+        telling.cancel()
+        app.journal.event("stop", pid=os.getpid())
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    host = settings.host.strip("[]")
+    family = socket.getaddrinfo(host, settings.port, type=socket.SOCK_STREAM)[0][0]
+    listener = socket.create_server((host, settings.port), family=family, backlog=WAITING)
+    try:
+        yield listener
+    finally:
+        listener.close()

@@ -1,0 +1,217 @@
+"""Tile sets: those that lie beside a map, and those that are built from a run when asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+import stat
+import threading
+from concurrent.futures import Future
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+from gputsne.base.errors import DependencyMissing
+from gputsne.serve.cache import Cache
+from gputsne.serve.catalogue import DIGITS, TILESET, Entry, open_regular
+from gputsne.serve.maps import key_of, read_map
+from gputsne.serve.refusals import Refused
+from gputsne.serve.settings import Settings
+from gputsne.serve.work import Work, finished
+
+__all__ = ["KINDS", "LARGEST", "PAGE", "PAGE_KINDS", "POLICY", "TileSets"]
+
+LARGEST: Final = 1_000_000  # bytes of any file of a tile set
+# Data alone come from a tile set's folder; the page that shows them is the installed package's, as
+# a script that lies among somebody's tiles is not to run under this server's address.
+KINDS: Final = {".json": "application/json", ".bin": "application/octet-stream"}
+PAGE_KINDS: Final = {
+    ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".txt": "text/plain",
+}  # fmt: skip
+PAGE: Final = "index.html"
+PAGE_SCRIPT: Final = "page.js"
+# What the page runs: the viewer, then one line on how long that took (POST /rum).
+START: Final = b"""import { start } from "./viewer.js";
+start().then(() => {
+  navigator.sendBeacon("/rum", JSON.stringify({ first_paint: performance.now() / 1000 }));
+});
+"""
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+# Segments of letters, digits, '_', '-' and single dots within: none leads up, none is hidden.
+PATH: Final = re.compile(
+    r"(?:[A-Za-z0-9_-]{1,40}/){0,4}[A-Za-z0-9_-]{1,60}(?:\.[A-Za-z0-9_-]{1,12}){1,2}"
+)
+RETRY: Final = 5.0  # seconds
+
+
+class TileSets:
+    """The tile sets of a catalogue's runs.
+
+    Parameters
+    ----------
+    cache : Cache
+        Where those are that are built.
+    work : Work
+        Builds them.
+    settings : Settings
+        Which columns they have, and how long a request waits for one.
+    """
+
+    def __init__(self, cache: Cache, work: Work, settings: Settings) -> None:
+        self.cache, self.work, self.settings = cache, work, settings
+        self._building: dict[str, Future[Path]] = {}
+        self._lock = threading.Lock()
+
+    def key(self, entry: Entry) -> str:
+        """Return the key of a run's tile set, which changes when its content does.
+
+        Parameters
+        ----------
+        entry : Entry
+            The run.
+
+        Returns
+        -------
+        str
+            Of its address.
+
+        Raises
+        ------
+        Refused
+            404: the run has neither tiles nor a map.
+        """
+        if entry.tiles is not None:
+            with suppress(OSError):
+                held = (entry.tiles / TILESET).lstat()
+                told = f"{held.st_size} {held.st_mtime_ns} {held.st_ino}"
+                return hashlib.sha256(told.encode()).hexdigest()[:DIGITS]
+        if entry.map_file is None:
+            raise Refused(404, f"{entry.id} has neither tiles nor a map")
+        return key_of(entry, self.settings)
+
+    async def folder(self, entry: Entry, key: str) -> Path:
+        """Return the folder of a run's tile set, built where it isn't there.
+
+        Parameters
+        ----------
+        entry : Entry
+            The run.
+        key : str
+            As of `key`.
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        Refused
+            503: it is being built; ask again.
+        """
+        if entry.tiles is not None:
+            return entry.tiles
+        name = f"tiles-{key}"
+        if (found := self.cache.find(name)) is not None:
+            return found
+        with self._lock:
+            building = self._building.get(key)
+            if building is None:
+                building = self.work.begin("tiles", lambda: self._build(entry, name), None)
+                self._building[key] = building
+                building.add_done_callback(lambda _: self._building.pop(key, None))
+        try:
+            return await finished(building, self.settings.wait_seconds)
+        except TimeoutError as error:
+            said = "the tiles are being built; ask again"
+            raise Refused(503, said, retry_after=RETRY) from error
+
+    async def file(self, entry: Entry, key: str, path: str) -> bytes:
+        """Return a file of a run's tile set.
+
+        Parameters
+        ----------
+        entry : Entry
+            The run.
+        key : str
+            As of `key`.
+        path : str
+            As it was asked for: ``tiles/3/1/4.bin``.
+
+        Returns
+        -------
+        bytes
+
+        Raises
+        ------
+        Refused
+            404: there is none. 500: it is too large to be one of a tile set.
+        """
+        if PATH.fullmatch(path) is None or Path(path).suffix not in KINDS:
+            raise Refused(404, "no such file of a tile set")
+        folder = await self.folder(entry, key)
+        return await asyncio.to_thread(_read, folder, path.split("/"))
+
+    async def page(self, entry: Entry, key: str, name: str) -> bytes | None:
+        """Return a file of the page that shows a tile set; None for a name that it hasn't.
+
+        Parameters
+        ----------
+        entry : Entry
+            The run.
+        key : str
+            As of `key`.
+        name : str
+            ``index.html`` or what that loads.
+
+        Returns
+        -------
+        bytes or None
+        """
+        if "/" in name or Path(name).suffix not in PAGE_KINDS:
+            return None
+        try:
+            folder = import_module("gputsne.viewer").folder
+        except (ImportError, AttributeError):
+            return None
+        told = json.loads(await self.file(entry, key, TILESET)) if name == PAGE else {}
+        return {**folder(told), PAGE_SCRIPT: START}.get(name)
+
+    def _build(self, entry: Entry, name: str) -> Path:
+        try:
+            tiles = import_module("gputsne.tiles").tiles
+        except ImportError as error:
+            raise DependencyMissing("this build of gputsne has no tiles") from error
+        found = read_map(entry, self.settings)
+
+        def make(folder: Path) -> None:
+            tiles(
+                found.Y, folder, columns=found.columns or None, ids=found.ids,
+                min_cell=self.settings.min_cell,
+            )  # fmt: skip
+
+        return self.cache.make(name, make)
+
+
+def _read(folder: Path, parts: list[str]) -> bytes:
+    """Return a regular file below a folder, reached through no link."""
+    missing = Refused(404, "no such file of a tile set")
+    try:
+        for part in parts[:-1]:
+            folder = folder / part
+            if not stat.S_ISDIR(folder.lstat().st_mode):
+                raise missing
+        with open_regular(folder / parts[-1]) as file:
+            body = bytes(file.read(LARGEST + 1))
+    except OSError as error:
+        raise missing from error
+    if len(body) > LARGEST:
+        raise Refused(
+            500, f"a file of this tile set is larger than {LARGEST:,} bytes: build it anew"
+        )
+    return body
