@@ -8,7 +8,6 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <new>
 #include <utility>
 #include <vector>
 
@@ -19,6 +18,10 @@ namespace {
 constexpr Index SLICE_EDGES = Index(1) << 22;
 /// Bands of the transpose; each costs 8 bytes per point, the transpose 8 k.
 constexpr int BANDS_MAX = 8;
+/// Edges of the transpose that are there at a time, 8 bytes each: of a larger one as many parts are
+/// made, one after the other, as keep to this number, but no more than PARTS_MAX, since each of
+/// them reads the whole graph. planning/memory.py counts them.
+constexpr Index PART_EDGES = Index(1) << 24, PARTS_MAX = 6;
 
 /// f(begin, end) for consecutive slices of [0, n) without the GIL; Ctrl-C is honoured in between.
 template <class F> void sliced(Index n, Index edges_per_row, F f) {
@@ -108,11 +111,10 @@ struct Bands {
   refuse("p[", i, ", ", j, "]=", p.data()[e], "; pass finite probabilities, 0 or more");
 }
 
-/// Turns the degrees in offsets[1..n] into row offsets; a negative one reports a repeated
-/// neighbour.
-Index scan_sizes(Index *offsets, Index n) {
-  offsets[0] = 0;
-  for (Index i = 0; i < n; ++i) {
+/// Turns the degrees in offsets[from + 1..to] into row offsets that go on from offsets[from]; a
+/// negative one reports a repeated neighbour.
+Index scan_sizes(Index *offsets, Index from, Index to) {
+  for (Index i = from; i < to; ++i) {
     if (offsets[i + 1] < 0)
       refuse("indices[", -1 - offsets[i + 1], "] lists point ", i,
              " twice; pass each neighbour once");
@@ -120,7 +122,7 @@ Index scan_sizes(Index *offsets, Index n) {
       refuse("sizes add up to more than 2^63 - 1 at row ", i, "; pass degrees");
     offsets[i + 1] += offsets[i];
   }
-  return offsets[n];
+  return offsets[to];
 }
 
 /// Row offsets (n + 1,) from sizes (n,): the scan of symmetrize, alone, so that tests can pass
@@ -129,11 +131,33 @@ py::array_t<Index> row_offsets(const In<Index> &sizes) {
   check_aligned("sizes", sizes);
   py::array_t<Index> offsets(sizes.size() + 1);
   std::copy_n(sizes.data(), sizes.size(), offsets.mutable_data() + 1);
-  scan_sizes(offsets.mutable_data(), sizes.size());
+  offsets.mutable_data()[0] = 0;
+  scan_sizes(offsets.mutable_data(), 0, sizes.size());
   return offsets;
 }
 
-py::tuple symmetrize(const In<int32_t> &indices, const In<float> &p) {
+/// FillIncoming for the points of [from, to) alone.
+struct FillPart {
+  FillIncoming all;
+  Index from, to;
+  HD void operator()(Index i) const {
+    const DirectedEdges &edges = all.edges;
+    for (Index e = edges.begin(i); e < edges.begin(i + 1); ++e) {
+      int32_t j = edges.neighbor[e];
+      if (j >= from && j < to && edges.p[e] > 0)
+        all.transpose[fetch_add(all.cursor + j)] = pack_edge(static_cast<int32_t>(i), edges.p[e]);
+    }
+  }
+};
+
+/// Rows of the transpose that are made at a time: the end of the part that begins at `from`, of at
+/// most `most` edges but for a row that alone has more.
+Index part_end(const Index *start, Index n, Index from, Index most) {
+  const Index *end = std::upper_bound(start + from + 1, start + n + 1, start[from] + most);
+  return std::max<Index>(from + 1, end - start - 1);
+}
+
+py::tuple symmetrize_in(const In<int32_t> &indices, const In<float> &p, Index part_edges) {
   check_shape("indices", indices, -1, -1);
   check_shape("p", p, indices.shape(0), indices.shape(1));
   Index n = indices.shape(0), k = indices.shape(1);
@@ -144,48 +168,67 @@ py::tuple symmetrize(const In<int32_t> &indices, const In<float> &p) {
 
   // 1. In-degrees by band, and with them where each band writes in each row of the transpose.
   py::array_t<Index> starts(n + 1), offsets = sealed<Index>(n + 1);
-  Index *start = starts.mutable_data(), *indptr = inside(offsets);
-  py::array_t<uint64_t> transposed;
-  {
-    Bands bands(machine.threads, n);
-    std::vector<Index> bad(static_cast<size_t>(bands.count), -1);
-    bands.each(machine, k, [&](int band) {
-      return CountIncoming{edges, bands.of(band), &bad[static_cast<size_t>(band)]};
-    });
-    for (Index row : bad)
-      if (row >= 0)
-        refuse_row(indices, p, row);
-    Index total = 0;
-    for (Index j = 0; j < n; ++j) {
-      start[j] = total;
-      for (int band = 0; band < bands.count; ++band)
-        total += std::exchange(bands.of(band)[j], total);
-    }
-    start[n] = total;
-
-    // 2. The transpose, each row sorted by source.
-    transposed = py::array_t<uint64_t>(total);
-    uint64_t *transpose = transposed.mutable_data();
-    bands.each(machine, k,
-               [&](int band) { return FillIncoming{edges, bands.of(band), transpose}; });
-  }
-  const uint64_t *transpose = transposed.data();
-
-  // 3. Degrees of P, their scan, and the union of both directions.
-  RowSizes sizes{edges, start, transpose, indptr + 1};
-  sliced(n, 2 * k, [&](Index begin, Index end) { rows(machine, begin, end, sizes); });
-  Index nnz = scan_sizes(indptr, n);
-  auto columns = sealed<int32_t>(nnz);
-  auto data = sealed<float>(nnz);
-  MergeRow merge{edges, start, transpose, indptr, inside(columns), inside(data)};
-  sliced(n, 2 * k, [&](Index begin, Index end) { // memory here: nothing may be thrown inside
-    std::vector<uint64_t> scratch(static_cast<size_t>(chunks(end - begin) * (2 * k + 1)));
-    machine.each_chunk(end - begin, CHUNK, [&](Index chunk, Index from, Index to) {
-      for (Index i = begin + from; i < begin + to; ++i)
-        merge(i, scratch.data() + chunk * (2 * k + 1));
-    });
+  Index *start = starts.mutable_data(), *indptr = inside(offsets), total = 0;
+  Bands bands(machine.threads, n);
+  std::vector<Index> bad(static_cast<size_t>(bands.count), -1);
+  bands.each(machine, k, [&](int band) {
+    return CountIncoming{edges, bands.of(band), &bad[static_cast<size_t>(band)]};
   });
-  return py::make_tuple(offsets, columns, data);
+  for (Index row : bad)
+    if (row >= 0)
+      refuse_row(indices, p, row);
+  for (Index j = 0; j < n; ++j) {
+    start[j] = total;
+    for (int band = 0; band < bands.count; ++band)
+      total += std::exchange(bands.of(band)[j], total);
+  }
+  start[n] = total;
+
+  Growing<int32_t> columns;
+  Growing<float> data;
+  indptr[0] = 0;
+  const Index most = std::min(total, std::max(part_edges, (total + PARTS_MAX - 1) / PARTS_MAX));
+  py::array_t<uint64_t> transposed;
+  for (Index from = 0, to; from < n; from = to) {
+    to = part_end(start, n, from, most);
+    // Places are counted from the part's first.
+    const Index first = start[from], size = start[to] - first;
+    for (Index j = from; j <= to; ++j)
+      start[j] -= first;
+    for (int band = 0; band < bands.count; ++band)
+      for (Index j = from; j < to; ++j)
+        bands.of(band)[j] -= first;
+
+    // 2. The part's rows of the transpose, each sorted by source.
+    if (size > transposed.size()) {
+      transposed = py::array_t<uint64_t>();
+      transposed = py::array_t<uint64_t>(size);
+    }
+    uint64_t *transpose = transposed.mutable_data();
+    bands.each(machine, k, [&](int band) {
+      return FillPart{{edges, bands.of(band), transpose}, from, to};
+    });
+
+    // 3. Degrees of P, their scan, and the union of both directions.
+    RowSizes sizes{edges, start, transpose, indptr + 1};
+    sliced(to - from, 2 * k,
+           [&](Index begin, Index end) { rows(machine, from + begin, from + end, sizes); });
+    Index nnz = scan_sizes(indptr, from, to);
+    MergeRow merge{edges, start, transpose, indptr, columns.room(nnz), data.room(nnz)};
+    sliced(to - from, 2 * k, [&](Index begin, Index end) { // memory here: nothing may be thrown
+      std::vector<uint64_t> scratch(static_cast<size_t>(chunks(end - begin) * (2 * k + 1)));
+      machine.each_chunk(end - begin, CHUNK, [&](Index chunk, Index own, Index last) {
+        for (Index i = begin + own; i < begin + last; ++i)
+          merge(from + i, scratch.data() + chunk * (2 * k + 1));
+      });
+    });
+    start[to] += first; // where the next part begins
+  }
+  return py::make_tuple(offsets, columns.array(), data.array());
+}
+
+py::tuple symmetrize(const In<int32_t> &indices, const In<float> &p) {
+  return symmetrize_in(indices, p, PART_EDGES);
 }
 
 /// The array itself where only this module can write to it, else a copy that is so.
@@ -203,6 +246,20 @@ template <class T> py::array_t<T> own(const char *name, const py::array &a) {
   return copy;
 }
 
+/// The largest of the weights, 0 for none; NaN counts as none.
+float largest_of(const float *weight, Index edges) {
+  constexpr Index BLOCK = Index(1) << 16;
+  std::vector<float> part(static_cast<size_t>((edges + BLOCK - 1) / BLOCK));
+  float *parts = part.data();
+  machine().each_chunk(edges, BLOCK, [=](Index block, Index begin, Index end) {
+    float most = 0.f;
+    for (Index e = begin; e < end; ++e)
+      most = weight[e] > most ? weight[e] : most;
+    parts[block] = most;
+  });
+  return part.empty() ? 0.f : *std::max_element(part.begin(), part.end());
+}
+
 } // namespace
 
 Edges::Edges(const py::array &indptr, const py::array &indices, const py::array &data)
@@ -217,6 +274,7 @@ Edges::Edges(const py::array &indptr, const py::array &indices, const py::array 
     py::gil_scoped_release release;
     row = first_bad(rows + 1, GoodOffset{row_, rows, edges});
     edge = first_bad(edges, GoodPoint{column_, rows});
+    largest_ = largest_of(weight_, edges);
   }
   if (row >= 0)
     refuse("P.indptr[", row, "]=", row_[row], "; offsets begin at 0, never fall and end at the ",
@@ -249,6 +307,11 @@ float32 is filled. Returns the number of rows whose entropy was out of reach.)")
         R"(P = (p_j|i + p_i|j) / 2n as CSR: indptr (n + 1,) int64, indices int32, data float32.
 
 indices (n, k) int32, p (n, k) float32. Symmetric to the bit; edges of weight 0 are left out.)");
+  m.def("_symmetrize_in", &symmetrize_in, py::arg("indices").noconvert(), py::arg("p").noconvert(),
+        py::arg("part_edges"),
+        R"(symmetrize with a transpose of so many edges at a time, which tests make few.
+
+indices (n, k) int32, p (n, k) float32.)");
   m.def("_row_offsets", &row_offsets, py::arg("sizes"),
         "Exclusive scan (n + 1,) of sizes (n,), int64.");
 }

@@ -23,6 +23,7 @@ public:
   const Index *row() const { return row_; }
   const int *column() const { return column_; }
   const float *weight() const { return weight_; }
+  float largest() const { return largest_; } // weight; without edges 0
 
 private:
   py::array_t<Index> offsets;
@@ -32,6 +33,7 @@ private:
   const Index *row_;
   const int *column_;
   const float *weight_;
+  float largest_;
 };
 
 /// The first i in [0, n) that is not good, or -1.

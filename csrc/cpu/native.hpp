@@ -4,6 +4,10 @@
 #include "../kernels/arguments.hpp"
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <new>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 namespace gputsne::cpu {
 
@@ -56,6 +60,13 @@ inline void check_length(const char *name, const py::array &a, Index length) {
 /// Marks the memory of arrays that only this module can write to.
 constexpr const char *SEAL = "gputsne sealed";
 
+/// Values that a sealed capsule owns, as an array.
+template <class T> py::array_t<T> sealed_in(T *values, Index length, const py::capsule &owner) {
+  py::array_t<T> a(length, values, owner);
+  py::detail::array_proxy(a.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
+  return a;
+}
+
 /// A new array of one axis for a kernel to fill, which Python can read and never write to: its
 /// memory belongs to an array inside a capsule, so numpy refuses to set the flag again.
 template <class T> py::array_t<T> sealed(Index length) {
@@ -64,13 +75,53 @@ template <class T> py::array_t<T> sealed(Index length) {
   py::capsule owner(memory.release().ptr(), SEAL, [](PyObject *self) {
     Py_DECREF(static_cast<PyObject *>(PyCapsule_GetPointer(self, SEAL)));
   });
-  py::array_t<T> a(length, values, owner);
-  py::detail::array_proxy(a.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
-  return a;
+  return sealed_in(values, length, owner);
 }
 
 /// Where a kernel fills a sealed array.
 template <class T> T *inside(const py::array_t<T> &a) { return const_cast<T *>(a.data()); }
+
+/// Memory that grows and becomes a sealed array in the end: for results whose size is known piece
+/// by piece. Large pieces move by their page tables, not by copying (glibc's realloc, Linux).
+template <class T> class Growing {
+public:
+  Growing() = default;
+  Growing(const Growing &) = delete;
+  Growing &operator=(const Growing &) = delete;
+  ~Growing() { PyMem_RawFree(values); }
+
+  /// Makes room for so many values, the first ones kept.
+  T *room(Index wanted) {
+    size_t bytes = static_cast<size_t>(wanted > 0 ? wanted : 1) * sizeof(T);
+    void *moved = PyMem_RawRealloc(values, bytes);
+    if (!moved)
+      throw std::bad_alloc();
+    values = static_cast<T *>(moved);
+    length = wanted;
+#if defined(__linux__)
+    constexpr size_t PAGE = 4096, LARGE = size_t(1) << 22; // as numpy asks for its arrays
+    size_t lead = (PAGE - reinterpret_cast<uintptr_t>(values) % PAGE) % PAGE;
+    if (bytes >= LARGE)
+      madvise(static_cast<char *>(moved) + lead, bytes - lead, MADV_HUGEPAGE);
+#endif
+    return values;
+  }
+
+  /// The values as an array; this has none from then on.
+  py::array_t<T> array() {
+    if (!values)
+      room(0);
+    py::capsule owner(values, SEAL,
+                      [](PyObject *self) { PyMem_RawFree(PyCapsule_GetPointer(self, SEAL)); });
+    T *given = values;
+    values = nullptr;
+    return sealed_in(given, length, owner);
+  }
+
+private:
+  T *values = nullptr;
+  Index length = 0;
+};
 
 inline bool is_sealed(const py::array &a) {
   return !a.writeable() && a.base() && PyCapsule_IsValid(a.base().ptr(), SEAL);

@@ -2,6 +2,7 @@
 // along the curve. The rows' sums don't depend on that order, to the bit.
 #pragma once
 #include "edges.hpp"
+#include "registers.hpp"
 #include <cstring>
 
 namespace gputsne::cpu {
@@ -13,16 +14,13 @@ struct ShortWeight {
   static constexpr int SHIFT = 23 - 10;
   static constexpr uint32_t MASK = 0x7fff;
 
-  /// share in [0, 1]; 0 for what is too small, or no number. Never more than 15 bits.
-  static uint32_t of(float share) {
+  /// Of eight shares in [0, 1]; 0 for what is too small, or no number. Never more than 15 bits.
+  HD static void of(const Float8 &share, Word8 &w) {
     float least;
     std::memcpy(&least, &LEAST, sizeof least);
-    if (!(share >= least))
-      return 0;
-    share = share < 1.f ? share : 1.f;
-    uint32_t bits;
-    std::memcpy(&bits, &share, sizeof bits);
-    return ((bits + (1u << (SHIFT - 1))) >> SHIFT) - (LEAST >> SHIFT);
+    const Word8 there = (Word8)(share >= least);
+    const Float8 most = share < 1.f ? share : Float8{} + 1.f;
+    w = ((((Word8)most + (1u << (SHIFT - 1))) >> SHIFT) - (LEAST >> SHIFT)) & there;
   }
 };
 
@@ -66,74 +64,126 @@ private:
   uint32_t *word_;
 };
 
-inline Packed::Packed(const Edges &P, const int *order, const int *inverse)
-    : offsets(P.n() + 1), n_(P.n()), scale_(0.f), row_(offsets.mutable_data()), word_(nullptr) {
+/// Calls group(columns, weights) for each eight edges of a row of P; the last group is filled up
+/// with the last edge, of no weight.
+template <class Group> HD void each_group(const Edges &P, Index row, const Group &group) {
   constexpr int GROUP = PackedRows::GROUP;
-  const PackedRows to{n_, row_, nullptr};
-  std::vector<float> largest(static_cast<size_t>(chunks(n_)));
-  float *most = largest.data();
-  Index *row = row_;
-  {
-    py::gil_scoped_release release;
-    machine().each_chunk(n_, CHUNK, [=, &P](Index chunk, Index begin, Index end) {
-      float w = 0.f;
-      for (Index i = begin; i < end; ++i) {
-        Index from = P.row()[order[i]], count = P.row()[order[i] + 1] - from, groups = 0;
-        Index base = to.base(i);
-        for (Index e = 0; e < count; e += GROUP) {
-          bool near = true;
-          for (Index l = e; l < count && l < e + GROUP; ++l) {
-            Index offset = inverse[P.column()[from + l]] - base;
-            near = near & (offset >= 0) & (offset < PackedRows::REACH);
-            float p = P.weight()[from + l];
-            w = p > w ? p : w;
-          }
-          groups += near ? 1 : 2;
-        }
-        row[i + 1] = GROUP * groups;
-      }
-      most[chunk] = w;
-    });
+  const Index from = P.row()[row], count = P.row()[row + 1] - from;
+  const int *column = P.column() + from;
+  const float *weight = P.weight() + from;
+  Index e = 0;
+  for (; e + GROUP <= count; e += GROUP)
+    group(column + e, weight + e);
+  if (e < count) {
+    int columns[GROUP];
+    float weights[GROUP];
+    for (int l = 0; l < GROUP; ++l) {
+      bool there = e + l < count;
+      columns[l] = column[there ? e + l : count - 1];
+      weights[l] = there ? weight[e + l] : 0.f;
+    }
+    group(columns, weights);
   }
-  for (float w : largest)
-    scale_ = w > scale_ ? w : scale_;
+}
+
+/// Where eight points lie.
+HD void places(const int *place, const int *column, Word8 &v) {
+  Int8 at{place[column[0]], place[column[1]], place[column[2]], place[column[3]],
+          place[column[4]], place[column[5]], place[column[6]], place[column[7]]};
+  v = (Word8)at;
+}
+
+/// Whether any of eight numbers is beyond 16 bits.
+HD bool any_far(const Word8 &offset) {
+  const Word8 high = offset >> 16;
+  uint64_t part[4];
+  std::memcpy(part, &high, sizeof part);
+  return ((part[0] | part[1]) | (part[2] | part[3])) != 0;
+}
+
+/// Words of row order[i] of P at place i, into row[i + 1].
+struct CountWords {
+  const Edges *P;
+  const int *order, *inverse;
+  PackedRows to;
+  Index *row;
+  HD void operator()(Index, Index begin, Index end) const {
+    constexpr int GROUP = PackedRows::GROUP;
+    const int *place = inverse;
+    for (Index i = begin; i < end; ++i) {
+      const uint32_t base = static_cast<uint32_t>(to.base(i));
+      Index groups = 0;
+      if (to.n <= PackedRows::REACH) // none is far
+        groups = (P->row()[order[i] + 1] - P->row()[order[i]] + GROUP - 1) / GROUP;
+      else
+        each_group(*P, order[i], [=, &groups](const int *column, const float *) {
+          Word8 there;
+          places(place, column, there);
+          groups += any_far(there - base) ? 2 : 1;
+        });
+      row[i + 1] = GROUP * groups;
+    }
+  }
+};
+
+/// Writes row order[i] of P at place i.
+struct WriteWords {
+  const Edges *P;
+  const int *order, *inverse;
+  PackedRows to;
+  uint32_t *word;
+  float scale;
+  HD void operator()(Index, Index begin, Index end) const {
+    constexpr int GROUP = PackedRows::GROUP;
+    const int *place = inverse;
+    const float most = scale;
+    for (Index i = begin; i < end; ++i) {
+      const uint32_t own = static_cast<uint32_t>(i), base = static_cast<uint32_t>(to.base(i));
+      uint32_t *out = word + to.row[i];
+      each_group(*P, order[i], [=, &out](const int *column, const float *weight) {
+        Float8 share;
+        std::memcpy(&share, weight, sizeof share);
+        share /= most;
+        Word8 there, w;
+        ShortWeight::of(share, w);
+        places(place, column, there);
+        there = w != 0 ? there : Word8{} + own; // no pull: the point's own
+        const Word8 offset = there - base;
+        const Word8 within = (Word8)(offset < static_cast<uint32_t>(PackedRows::REACH));
+        Word8 words = ((offset << 16) & within) | w;
+        const bool far = any_far(offset);
+        words[0] |= far ? PackedRows::FAR : 0u;
+        std::memcpy(out, &words, sizeof words);
+        out += GROUP;
+        if (far) {
+          std::memcpy(out, &there, sizeof there);
+          out += GROUP;
+        }
+      });
+      // Where edges without weight were taken for far ones, less was written than counted.
+      for (; out < word + to.row[i + 1]; ++out)
+        *out = (own - base) << 16;
+    }
+  }
+};
+
+inline Packed::Packed(const Edges &P, const int *order, const int *inverse)
+    : offsets(P.n() + 1), n_(P.n()), scale_(P.largest()), row_(offsets.mutable_data()),
+      word_(nullptr) {
+  const PackedRows to{n_, row_, nullptr};
   if (!(scale_ > 0.f && scale_ <= 3.4028234663852886e38f))
     scale_ = 1.f;
-  row[0] = 0;
+  {
+    py::gil_scoped_release release;
+    machine().each_wide(n_, CHUNK, CountWords{&P, order, inverse, to, row_});
+  }
+  row_[0] = 0;
   for (Index i = 0; i < n_; ++i)
-    row[i + 1] += row[i];
-  words = py::array_t<uint32_t>(row[n_]);
-  uint32_t *word = word_ = words.mutable_data();
-  const float scale = scale_;
+    row_[i + 1] += row_[i];
+  words = py::array_t<uint32_t>(row_[n_]);
+  word_ = words.mutable_data();
   py::gil_scoped_release release;
-  machine().each_chunk(n_, CHUNK, [=, &P](Index, Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) {
-      Index from = P.row()[order[i]], count = P.row()[order[i] + 1] - from;
-      Index base = to.base(i);
-      uint32_t *out = word + row[i];
-      for (Index e = 0; e < count; e += GROUP) {
-        Index column[GROUP];
-        bool near = true;
-        for (int l = 0; l < GROUP; ++l) {
-          bool there = e + l < count;
-          uint32_t w = there ? ShortWeight::of(P.weight()[from + e + l] / scale) : 0;
-          column[l] = w ? inverse[P.column()[from + e + l]] : i; // no pull: the point's own
-          bool within = column[l] >= base && column[l] < base + PackedRows::REACH;
-          near = near && within;
-          out[l] = (within ? static_cast<uint32_t>(column[l] - base) << 16 : 0u) | w;
-        }
-        if (!near) {
-          out[0] |= PackedRows::FAR;
-          for (int l = 0; l < GROUP; ++l)
-            out[GROUP + l] = static_cast<uint32_t>(column[l]);
-        }
-        out += near ? GROUP : 2 * GROUP;
-      }
-      // Where edges without weight were taken for far ones, less was written than counted.
-      for (; out < word + row[i + 1]; ++out)
-        *out = static_cast<uint32_t>(i - base) << 16;
-    }
-  });
+  machine().each_wide(n_, CHUNK, WriteWords{&P, order, inverse, to, word_, scale_});
 }
 
 } // namespace gputsne::cpu

@@ -9,6 +9,7 @@ namespace gputsne::cpu {
 typedef float Float4 __attribute__((vector_size(16)));
 typedef float Float8 __attribute__((vector_size(32)));
 typedef int32_t Int4 __attribute__((vector_size(16)));
+typedef int32_t Int8 __attribute__((vector_size(32)));
 typedef uint32_t Word4 __attribute__((vector_size(16)));
 typedef uint32_t Word8 __attribute__((vector_size(32)));
 typedef int64_t Long2 __attribute__((vector_size(16)));

@@ -13,7 +13,7 @@ from gputsne.affinities.calibration import (
 from gputsne.affinities.equal_weights import uniform
 from gputsne.affinities.fixed_width import fixed_sigma
 from gputsne.affinities.given import precomputed
-from gputsne.affinities.table import AFFINITIES, Affinity, joint
+from gputsne.affinities.table import AFFINITIES, Affinity, conditional, joint
 from gputsne.affinities.weights import SetupOps
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Affinity",
     "SetupOps",
     "clip_perplexity",
+    "conditional",
     "fixed_sigma",
     "joint",
     "n_neighbors_for",

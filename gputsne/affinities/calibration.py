@@ -8,6 +8,7 @@ perplexities: Kobak & Berens (2019), The art of using t-SNE for single-cell tran
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,9 @@ import numpy.typing as npt
 
 from gputsne.affinities.weights import SetupOps, lengths, symmetric
 from gputsne.base.messages import warn_user
-from gputsne.base.types import Affinities, KNNGraph
+from gputsne.base.types import Affinities, FloatArray, KNNGraph
 
-__all__ = ["clip_perplexity", "n_neighbors_for", "perplexities_of", "perplexity"]
+__all__ = ["calibrated", "clip_perplexity", "n_neighbors_for", "perplexities_of", "perplexity"]
 
 CALIBRATED_SHARE = 0.9  # of the neighbours, that a perplexity may reach
 NEIGHBORS_PER_PERPLEXITY = 3  # van der Maaten (2014), section 4.1: floor(3 u) neighbours
@@ -60,8 +61,30 @@ def perplexity(
     >>> gputsne.affinities.perplexity(graph, 2.0).n
     4
     """
+    return symmetric(graph, partial(calibrated, graph, perplexity=perplexity), ops)
+
+
+def calibrated(
+    graph: KNNGraph, ops: SetupOps, *, perplexity: float | Sequence[float] = 30.0
+) -> tuple[FloatArray, int]:
+    """Return the weights of directed neighbours whose rows have the entropy of the perplexity.
+
+    Parameters
+    ----------
+    graph, perplexity
+        As of ``perplexity``.
+    ops : object
+        The backend that computes.
+
+    Returns
+    -------
+    p : array, shape (n, k), float32
+        p_j|i, rows summing to 1.
+    unreached : int
+        Rows whose entropy was out of reach.
+    """
     wanted = perplexities_of(perplexity).tolist()
-    return symmetric(graph, lambda ops: ops.conditional(lengths(graph, ops), wanted), ops)
+    return ops.conditional(lengths(graph, ops), wanted)
 
 
 def perplexities_of(perplexity: float | Sequence[float]) -> npt.NDArray[np.float64]:

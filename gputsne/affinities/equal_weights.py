@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from gputsne.affinities.weights import SetupOps, symmetric
 from gputsne.base.types import Affinities, FloatArray, KNNGraph
 
-__all__ = ["N_NEIGHBORS", "uniform"]
+__all__ = ["N_NEIGHBORS", "equal", "uniform"]
 
 # UMAP's default; close to perplexity 30 at a sixth of the edges (Böhm et al. 2022, Attraction-
 # repulsion spectrum in neighbor embeddings).
@@ -37,13 +39,29 @@ def uniform(graph: KNNGraph, *, ops: SetupOps | None = None) -> Affinities:
     >>> gputsne.affinities.uniform(graph).to_csr().toarray().astype(float).round(2).tolist()
     [[0.0, 0.33, 0.0], [0.33, 0.0, 0.17], [0.0, 0.17, 0.0]]
     """
-    return symmetric(graph, lambda ops: (_conditional(graph, ops), 0), ops)
+    return symmetric(graph, partial(equal, graph), ops)
 
 
-def _conditional(graph: KNNGraph, ops: SetupOps) -> FloatArray:
+def equal(graph: KNNGraph, ops: SetupOps) -> tuple[FloatArray, int]:
+    """Return 1 / neighbours for each of them.
+
+    Parameters
+    ----------
+    graph : KNNGraph
+        As of ``uniform``.
+    ops : object
+        The backend that computes.
+
+    Returns
+    -------
+    p : array, shape (n, k), float32
+        p_j|i, rows summing to 1.
+    unreached : int
+        0.
+    """
     there = ops.equal_weights(graph)
     if there is not None:
-        return there
+        return there, 0
     known = np.isfinite(graph.distances)
     p: FloatArray = (known / np.maximum(1, known.sum(axis=1, keepdims=True))).astype(np.float32)
-    return p
+    return p, 0

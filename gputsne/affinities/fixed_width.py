@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from gputsne.affinities.weights import BLOCK_ENTRIES, SetupOps, check_distances,
 from gputsne.base.rows import row_blocks
 from gputsne.base.types import Affinities, FloatArray, KNNGraph
 
-__all__ = ["N_NEIGHBORS", "fixed_sigma"]
+__all__ = ["N_NEIGHBORS", "fixed_sigma", "of_width"]
 
 N_NEIGHBORS = 90  # as many as perplexity 30 asks for
 SMALLEST_WEIGHT = 1e-20  # as in csrc/kernels/perplexity.hpp: no denormal numbers later
@@ -50,13 +51,29 @@ def fixed_sigma(graph: KNNGraph, sigma: float, *, ops: SetupOps | None = None) -
     >>> gputsne.affinities.fixed_sigma(graph, 0.5).n
     3
     """
+    return symmetric(graph, partial(of_width, graph, sigma=sigma), ops)
+
+
+def of_width(graph: KNNGraph, ops: SetupOps, *, sigma: float) -> tuple[FloatArray, int]:
+    """Return the weights of directed neighbours by Gaussians of one width.
+
+    Parameters
+    ----------
+    graph, sigma
+        As of ``fixed_sigma``.
+    ops : object
+        The backend that computes.
+
+    Returns
+    -------
+    p : array, shape (n, k), float32
+        p_j|i, rows summing to 1.
+    unreached : int
+        0.
+    """
     width = _positive(sigma)
-
-    def conditional(ops: SetupOps) -> tuple[FloatArray, int]:
-        there = ops.fixed_width(graph, width)
-        return (_conditional(check_distances(graph), width) if there is None else there), 0
-
-    return symmetric(graph, conditional, ops)
+    there = ops.fixed_width(graph, width)
+    return (_conditional(check_distances(graph), width) if there is None else there), 0
 
 
 def _positive(sigma: Any) -> float:

@@ -1,26 +1,27 @@
 """The table of affinities: from a neighbour graph, or the user's own P, to the joint matrix P.
 
-A new affinity is one function that returns ``Affinities``, and one line here. The name is the value
-of ``TSNE(affinity=...)``; the options are parameters of ``TSNE`` that the function takes.
+A new affinity is one function that returns the weights of directed neighbours, and one line here.
+The name is the value of ``TSNE(affinity=...)``; the options are parameters of ``TSNE`` that the
+function takes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from gputsne.affinities.calibration import n_neighbors_for, perplexity
+from gputsne.affinities.calibration import calibrated, n_neighbors_for
 from gputsne.affinities.equal_weights import N_NEIGHBORS as UNIFORM_NEIGHBORS
-from gputsne.affinities.equal_weights import uniform
+from gputsne.affinities.equal_weights import equal
 from gputsne.affinities.fixed_width import N_NEIGHBORS as SIGMA_NEIGHBORS
-from gputsne.affinities.fixed_width import fixed_sigma
-from gputsne.affinities.given import precomputed
-from gputsne.affinities.weights import SetupOps
-from gputsne.base.types import Affinities, KNNGraph
+from gputsne.affinities.fixed_width import of_width
+from gputsne.affinities.weights import SetupOps, symmetric
+from gputsne.base.types import Affinities, FloatArray, KNNGraph
 
-__all__ = ["AFFINITIES", "Affinity", "joint"]
+__all__ = ["AFFINITIES", "Affinity", "conditional", "joint"]
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,9 @@ class Affinity:
 
     Attributes
     ----------
-    make : callable
-        ``make(graph, ops=..., **options)``, or ``make(P)`` where no graph is read.
+    weigh : callable or None
+        ``weigh(graph, ops, **options)`` returns p_j|i, shape (n, k), and how many rows missed what
+        was asked for. None where X is P itself.
     meaning : str
         One line for help texts.
     n_neighbors : callable or None
@@ -42,7 +44,7 @@ class Affinity:
         Those of them that have no default.
     """
 
-    make: Callable[..., Affinities]
+    weigh: Callable[..., tuple[FloatArray, int]] | None
     meaning: str
     n_neighbors: Callable[..., int] | None = None
     options: tuple[str, ...] = ()
@@ -60,26 +62,69 @@ def _at_most(k: int) -> Callable[..., int]:
 AFFINITIES: MappingProxyType[str, Affinity] = MappingProxyType(
     {
         "perplexity": Affinity(
-            perplexity,
+            calibrated,
             "Gaussians whose widths give every point the same number of neighbours",
             _for_perplexity,
             options=("perplexity",),
         ),
         "uniform": Affinity(
-            uniform,
+            equal,
             "the same weight for every neighbour",
             _at_most(UNIFORM_NEIGHBORS),
         ),
         "fixed_sigma": Affinity(
-            fixed_sigma,
+            of_width,
             "Gaussians of one width",
             _at_most(SIGMA_NEIGHBORS),
             options=("sigma",),
             needs=("sigma",),
         ),
-        "precomputed": Affinity(precomputed, "X is P itself"),
+        "precomputed": Affinity(None, "X is P itself"),
     }
 )
+
+
+def conditional(
+    graph: KNNGraph, ops: SetupOps, *, kind: str = "perplexity", **options: Any
+) -> tuple[FloatArray, int]:
+    """Return the weights of directed neighbours; ``ops.joint`` makes P of them.
+
+    Parameters
+    ----------
+    graph : KNNGraph
+        Neighbour lists, shape (n, k). Its distances are read here for the last time.
+    ops : object
+        A backend.
+    kind : str
+        A name of ``AFFINITIES`` that reads a graph.
+    **options : dict
+        Keywords of that affinity; another's may be given as None.
+
+    Returns
+    -------
+    p : array, shape (n, k), float32
+        p_j|i, rows summing to 1.
+    unreached : int
+        Rows that missed what was asked for.
+
+    Raises
+    ------
+    ValueError
+        For an unknown kind, and for options that are missing or without effect.
+    """
+    known = {name: affinity for name, affinity in AFFINITIES.items() if affinity.weigh}
+    if kind not in known:
+        raise ValueError(f"affinity={kind!r}: must be one of {', '.join(map(repr, known))}")
+    affinity = known[kind]
+    for name in affinity.needs:
+        if options.get(name) is None:
+            raise ValueError(f"affinity={kind!r} needs a {name}")
+    for name, value in options.items():
+        if name not in affinity.options and value is not None:
+            raise ValueError(f"affinity={kind!r} does not use {name}={value!r}; leave it out")
+    used = {name: value for name, value in options.items() if name in affinity.options}
+    assert affinity.weigh is not None
+    return affinity.weigh(graph, ops, **used)
 
 
 def joint(
@@ -89,34 +134,19 @@ def joint(
 
     Parameters
     ----------
-    graph : KNNGraph
-        Neighbour lists, shape (n, k).
+    graph, kind, options
+        As of ``conditional``.
     ops : object or None
         A backend; None takes the best there is here.
-    kind : str
-        A name of ``AFFINITIES`` that reads a graph.
-    **options : dict
-        Keywords of that affinity; another's may be given as None.
 
     Returns
     -------
     Affinities
-        What the affinity returns.
+        Symmetric to the bit.
 
     Raises
     ------
     ValueError
-        For an unknown kind, and for options that are missing or without effect.
+        As ``conditional``.
     """
-    names = [name for name, affinity in AFFINITIES.items() if affinity.n_neighbors is not None]
-    if kind not in names:
-        raise ValueError(f"affinity={kind!r}: must be one of {', '.join(map(repr, names))}")
-    affinity = AFFINITIES[kind]
-    for name in affinity.needs:
-        if options.get(name) is None:
-            raise ValueError(f"affinity={kind!r} needs a {name}")
-    for name, value in options.items():
-        if name not in affinity.options and value is not None:
-            raise ValueError(f"affinity={kind!r} does not use {name}={value!r}; leave it out")
-    used = {name: value for name, value in options.items() if name in affinity.options}
-    return affinity.make(graph, ops=ops, **used)
+    return symmetric(graph, partial(conditional, graph, kind=kind, **options), ops)

@@ -71,7 +71,10 @@ def searched(X: Any, stages: Stages, seeds: Seeds) -> Affinities:
     with stages.timer.stage("affinities", graph.n):
         given = {"perplexity": prepared.perplexity, "sigma": _sigma(stages)}
         options = {name: given[name] for name in affinities.AFFINITIES[params.affinity].options}
-        return affinities.joint(graph, stages.ops, kind=params.affinity, **options)
+        p, unreached = affinities.conditional(graph, stages.ops, kind=params.affinity, **options)
+        if type(graph) is KNNGraph:  # its distances are not read again: 4 bytes per neighbour
+            graph = KNNGraph(graph.indices, p)
+        return stages.ops.joint(graph, p, unreached)
 
 
 def _of_distances(X: Any, stages: Stages) -> KNNGraph:

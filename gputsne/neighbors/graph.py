@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gputsne.base import threads
+from gputsne.base.memory import give_back
 from gputsne.base.messages import warn_user
 from gputsne.base.random import draw_seed
 from gputsne.base.tables import admitted
@@ -205,6 +206,7 @@ def _knn(
             rows = recentred(rows)
             found = _by_vectors(rows, k, metric, wish, _Counter(counter.total, None), device)
             recall = recall_of_rounded(rows.wide, metric, found, wish.seed)
+    give_back()  # the lists that were searched in
     return found if recall == 1.0 else _judged(rows, found, recall, wish)
 
 

@@ -16,6 +16,7 @@ from gputsne.neighbors.search.pairwise import CALL
 
 __all__ = [
     "BASE",
+    "FAISS_BYTES",
     "LIST_BYTES",
     "check_search",
     "given_bytes",

@@ -21,15 +21,20 @@ from gputsne.base.parameter_table import Bytes, check
 from gputsne.base.sizes import LARGEST, size_text
 from gputsne.engine.mesh import FORCED, FORCED_NODES, GOAL, MAX_NODES
 from gputsne.neighbors import metric_for
-from gputsne.neighbors.memory import BASE, LIST_BYTES, given_bytes, search_bytes
+from gputsne.neighbors.memory import BASE, FAISS_BYTES, LIST_BYTES, given_bytes, search_bytes
+from gputsne.neighbors.metric import VECTORS
 from gputsne.neighbors.search.device_rows import CANDIDATE_BYTES, device_bytes
 
 __all__ = ["Plan", "available_memory", "device_stages", "mesh_nodes", "plan"]
 
 MIRRORED = 1.6  # edges of P over n * k: 1.26 to 1.5 on MNIST and text, 2 when no edge is mutual
 # The attraction of large maps reads a P of its own, packed in the order of the map: 8 bytes per
-# edge while that order is young, 4 later; and both are there while one follows the other.
-PACKED_BYTES = 13  # per edge, with the ends of rows
+# edge while that order is young, 4 later. Per point, where its row ends, and its last group's
+# filling.
+PACKED_BYTES, PACKED_ROW_BYTES = 8, 72
+# The compiled kernels make the transpose in parts: so many edges at a time, or so many parts of a
+# larger one; and the counters that they need per point (csrc/cpu/bind_graph.cpp).
+TRANSPOSE_EDGES, TRANSPOSE_PARTS, TRANSPOSE_POINT_BYTES = 1 << 24, 6, 8 * (8 + 2)
 # Per FFT node: charge 1, fixed point 2, spectrum 2, two complex copies 8, real 1. The compiled
 # convolution of two axes takes less: charge 1, fixed point 2, spectrum 2, half a complex copy 2,
 # lines 1, two potentials 2; 4 more where an axis is as short as can be.
@@ -50,13 +55,6 @@ MESH_SHARE = 4  # of what is free, a mesh takes at most one part in so many
 # the vectors that Lanczos' method keeps.
 SPECTRAL_EDGE_BYTES, SPECTRAL_POINT_BYTES = 28, 8 * 2 * 60
 GIVEN = "given"  # the affinity of a fit whose P was brought beside the rows
-AFFINITIES = (
-    "neighbour search",
-    "neighbour lists",
-    "conditional p",
-    "transposed lists",
-    "joint P",
-)
 
 
 @dataclass(frozen=True)
@@ -234,33 +232,41 @@ def plan(
     own_memory = (*devices_with_memory(), *MACHINES)
     parts = {
         "data": 4 * n * d,
-        "prepared data": 4 * n * kept if kept < d else 0,
+        "prepared data": 4 * n * kept,
         "neighbour search": search_bytes(n, kept, metric),
         "neighbour lists": LIST_BYTES * n * k,
         "conditional p": 4 * n * k,
-        "transposed lists": 8 * n * k,
+        "transposed lists": 8 * max(min(n * k, TRANSPOSE_EDGES), n * k // TRANSPOSE_PARTS)
+        + TRANSPOSE_POINT_BYTES * n,
     }
     given = "precomputed" in [name for name in (metric, affinity) if isinstance(name, str)]
     if given:
         stored = n * n if entries is None else entries
         parts["data"], parts["neighbour search"] = given_bytes(n, entries)
+        parts["prepared data"] = 0
         if affinity == "precomputed":
             edges = stored
             parts |= {name: 0 for name in ("neighbour lists", "conditional p", "transposed lists")}
     spectral = isinstance(init, str) and init == "spectral"
     parts |= {
         "joint P": 8 * edges + 8 * (n + 1),
-        "packed P": PACKED_BYTES * edges * (n >= PACKED_FROM and device not in own_memory),
+        "packed P": (PACKED_BYTES * edges + PACKED_ROW_BYTES * n)
+        * (n >= PACKED_FROM and device not in own_memory),
         "first map": SPECTRAL_EDGE_BYTES * edges + SPECTRAL_POINT_BYTES * n if spectral else 0,
         "map and state": 4 * n * (6 * c + 2),
         "mesh": int(NODE_BYTES * _usual_nodes(n, c)),
     }
     held = parts["data"] + parts["prepared data"]
-    # The allocator keeps what the search gave back.
     searched = held + parts["neighbour search"]
+    # FAISS's memory is given back but for what its threads keep; of what else searches and reads,
+    # the allocator may keep all. Of the lists, the distances are let go once there are weights.
+    by_faiss = not given and isinstance(metric, str) and metric in VECTORS
+    after = held + FAISS_BYTES if by_faiss else searched
+    lists, weights = parts["neighbour lists"], parts["conditional p"]
     stages = {
-        "neighbors": searched + parts["neighbour lists"],
-        "affinities": held + sum(parts[part] for part in AFFINITIES),
+        "neighbors": searched + lists,
+        "affinities": after
+        + max(lists + weights, lists // 2 + weights + parts["transposed lists"] + parts["joint P"]),
         "initial": (searched if spectral else held) + parts["joint P"] + parts["first map"],
         "optimize": held
         + parts["joint P"]

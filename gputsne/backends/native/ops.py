@@ -161,6 +161,7 @@ class NativeOps(Ops):
         """See ``Ops``."""
         held = self.hold(P)
         if isinstance(held, PackedAffinities):
+            held.put_away()
             return PackedAffinities(self._module, held.plain, held.order[order], P.unreached)
         return PackedAffinities(self._module, held.edges, order, P.unreached)
 

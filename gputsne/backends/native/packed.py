@@ -33,20 +33,28 @@ class PackedAffinities(Affinities):
     """
 
     def __init__(self, module: Any, plain: Any, order: IntArray, unreached: int = 0) -> None:
-        order = order.copy()
-        fields = {"plain": plain, "order": order, "edges": module.Packed(plain, order)}
-        for name, value in (fields | {"_module": module, "unreached": unreached}).items():
+        fields = {"plain": plain, "order": order.copy(), "unreached": unreached, "_module": module}
+        for name, value in fields.items():
             object.__setattr__(self, name, value)
+        _ = self.edges  # at once, so that no iteration has to wait
 
     plain: Any
     order: IntArray
-    edges: Any
     _module: Any
+
+    @cached_property
+    def edges(self) -> Any:
+        """The packed rows, ``gputsne._native.Packed``; packed again after ``put_away``."""
+        return self._module.Packed(self.plain, self.order)
+
+    def put_away(self) -> None:
+        """Give the packed rows' memory back: what is packed in another order takes their place."""
+        self.__dict__.pop("edges", None)
 
     @property
     def n(self) -> int:
         """Number of points."""
-        return int(self.edges.n)
+        return int(self.plain.n)
 
     @property
     def nnz(self) -> int:

@@ -71,6 +71,7 @@ def valid(rng):
         "Edges": (N.Edges, arrays),
         "conditional": (N.conditional, [np.abs(floats(n, k)), np.array([2.0]), floats(n, k)]),
         "symmetrize": (N.symmetrize, [near, np.abs(floats(n, k))]),
+        "_symmetrize_in": (N._symmetrize_in, [near, np.abs(floats(n, k)), 4]),
         "_row_offsets": (N._row_offsets, [degree.astype(np.int64)]),
         "Mesh": (N.Mesh, where),
         "deposit": (deposit, [Y, *where, fixed, charge]),

@@ -52,6 +52,42 @@ def test_the_peak_is_below_twice_the_result():
     assert sum(a.nbytes for a in result) < peak < 2 * sum(a.nbytes for a in result)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("part_edges", [1, 7000, 50_000, 1 << 24])
+def test_a_transpose_in_parts_gives_the_same_bytes(threads, part_edges):
+    indices, distances = lists(3000, 15)  # point 0 is in nearly every list: a part of its own
+    p = np.empty_like(distances)
+    native.conditional(distances, [5.0], p)
+    p[::7] = 0.0  # rows without edges
+    native.set_threads(threads)
+    want = numpy_graph.symmetrize(indices, p)
+    for ours, theirs in zip(native._symmetrize_in(indices, p, part_edges), want, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+        assert not ours.flags.writeable
+    twice = indices.copy()
+    twice[2999, 0] = twice[2999, 1]
+    with pytest.raises(ValueError, match=rf"indices\[2999\] lists point {twice[2999, 1]} twice"):
+        native._symmetrize_in(twice, np.ones_like(p), part_edges)
+
+
+def test_a_transpose_in_parts_takes_a_part_of_the_memory():
+    indices, _ = lists(30_000, 60)
+    p = np.full(indices.shape, 1 / 60, np.float32)
+    native.set_threads(2)
+    beyond = {}
+    for part_edges in (1, indices.size):
+        tracemalloc.start()
+        result = native._symmetrize_in(indices, p, part_edges)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        beyond[part_edges] = peak - sum(a.nbytes for a in result)
+    # One part has all 8 bytes per edge, six parts a sixth each, with the hub's row at most two; the
+    # counters of two threads and the rows' begins are 24 bytes per point.
+    whole = 8 * indices.size
+    assert beyond[1] <= whole / 6 + 8 * 30_000 + 32 * 30_000
+    assert beyond[indices.size] >= whole
+
+
 def test_an_interrupt_stops_the_calibration():
     class Stop(Exception):
         pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
@@ -74,3 +75,27 @@ def test_ulimit_counts(machine, monkeypatch, kind: str, field: str):
     assert memory.available_memory() == left - reserved * (kind == "RLIMIT_AS")
     monkeypatch.setattr(threads, "_run_before", True)  # stacks and heaps are in VmSize now
     assert memory.available_memory() == left
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_freed_memory_goes_back_to_the_system():
+    """Blocks too small for pages of their own, and one alive behind them, as after a search."""
+    code = """
+import resource
+from gputsne.base.memory import give_back
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+before = resident()
+blocks = [bytearray(100_000) for _ in range(1000)]
+last = bytearray(100_000)
+del blocks
+kept = resident() - before
+give_back()
+print(kept, resident() - before)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-2000:]
+    kept, left = map(int, run.stdout.split())
+    assert left < 10_000_000  # of the 100 MB
+    assert left < kept or kept < 10_000_000  # a C library that keeps nothing has nothing to give

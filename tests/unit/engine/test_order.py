@@ -53,6 +53,30 @@ def test_a_reordered_matrix_is_the_matrix_with_rows_and_columns_moved(device):
     np.testing.assert_array_equal(got, P.to_csr().toarray()[np.ix_(order, order)])
 
 
+@pytest.mark.skipif("cpu" not in DEVICES, reason="gputsne was installed without kernels")
+def test_a_packed_matrix_gives_way_to_the_next_and_is_packed_again_when_asked_for():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 4)).astype(np.float32)
+    ops = backends.choose("cpu").ops
+    P = joint(knn(X, 12), ops, perplexity=4.0)
+    Y = rng.normal(size=(300, 2)).astype(np.float32)
+    orders = [rng.permutation(300).astype(np.int32) for _ in range(2)]
+
+    def stepped(Q, Y):
+        state = [np.zeros_like(Y) for _ in range(2)] + [np.ones_like(Y), np.zeros_like(Y)]
+        step = StepParams(exaggeration=1.0, momentum=0.0, learning_rate=100.0)
+        ops.attract_and_step(Q, Y, *state, 1.0, 1.0, step)
+        return state[0]
+
+    first = ops.reorder(P, orders[0])
+    before = stepped(first, Y[orders[0]])
+    second = ops.reorder(first, orders[1])
+    assert "edges" not in vars(first)  # or two of them would lie in memory
+    assert second.n == first.n == 300
+    np.testing.assert_array_equal(stepped(second, Y[orders[0]][orders[1]]), before[orders[1]])
+    np.testing.assert_array_equal(stepped(first, Y[orders[0]]), before)
+
+
 @pytest.mark.parametrize("device", DEVICES)
 def test_the_curve_keeps_near_points_near(device):
     """Along a Morton curve a step is a cell's width on average, along a random order half a map."""

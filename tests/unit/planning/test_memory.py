@@ -194,8 +194,9 @@ def test_a_large_fit_is_planned_with_its_packed_p():
 
     small, large = (plan(NativeOps.relabel_from - less, 50) for less in (1, 0))
     assert small.parts["packed P"] == 0
-    edges = large.parts["packed P"] // planning.PACKED_BYTES
-    assert large.parts["joint P"] == 8 * edges + 8 * (NativeOps.relabel_from + 1)
+    n = NativeOps.relabel_from
+    edges = (large.parts["packed P"] - planning.PACKED_ROW_BYTES * n) // planning.PACKED_BYTES
+    assert large.parts["joint P"] == 8 * edges + 8 * (n + 1)
     assert large.stages["optimize"] > large.parts["joint P"] + large.parts["packed P"]
     assert plan(NativeOps.relabel_from, 50, device="cuda").parts["packed P"] == 0
 
