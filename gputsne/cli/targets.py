@@ -16,7 +16,8 @@ from gputsne.data.table import INPUT_SUFFIXES, format_of
 from gputsne.provenance.outcome import shown
 from gputsne.runs.streams import STANDARD, flows, is_standard_output, map_suffix
 
-PLOTTERS = {".html": "plotly", ".png": "matplotlib", ".svg": "matplotlib", ".pdf": "matplotlib"}
+# Suffix of a plot to the package that draws it; None where this one does.
+PLOTTERS = {".html": None, ".png": "matplotlib", ".svg": "matplotlib", ".pdf": "matplotlib"}
 
 
 def check_inputs(paths: Iterable[Path], format_name: str | None) -> None:
@@ -69,14 +70,16 @@ def _is_h5ad(source: Path, format_name: str | None) -> bool:
     return source.suffix.lower() == ".h5ad"
 
 
-def check_plots(paths: Iterable[Path]) -> None:
-    """Raise UsageError if a plot can't be drawn as this kind of file here."""
+def check_plots(paths: Iterable[Path], components: int = 2) -> None:
+    """Raise UsageError if a plot of so many dimensions can't be drawn as this kind of file here."""
     for path in paths:
-        plotter = PLOTTERS.get(path.suffix.lower())
-        if plotter is None:
+        suffix = path.suffix.lower()
+        if suffix not in PLOTTERS:
             known = " ".join(PLOTTERS)
             raise click.BadParameter(f"{shown(path)}: plots are {known}", param_hint="--plot")
-        require(plotter, f"drawing {shown(path.name)}")
+        plotter = "plotly" if suffix == ".html" and components > 2 else PLOTTERS[suffix]
+        if plotter is not None:
+            require(plotter, f"drawing {shown(path.name)}")
 
 
 def check_model(path: Path | None) -> None:

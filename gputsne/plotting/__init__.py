@@ -1,11 +1,11 @@
-"""Pictures of maps and of what is measured of them: png, svg, pdf by matplotlib, html by plotly.
+"""Pictures of maps and of what is measured of them: png, svg, pdf by matplotlib, html pages.
 
 maps.py, columns.py, cluster_charts.py and map_charts.py have the figures. A map becomes a ``Scene``
 (scene.py; labels.py reads the labels, choice.py gives them colours, layers.py reads what else is
 drawn), a curve or a silhouette a ``Chart`` (chart.py), and several of either a ``Sheet``
-(sheet.py). static.py and static_sheet.py draw these by matplotlib, interactive.py and
-interactive_sheet.py by plotly; theme.py has the colours of paper and text, alt.py says in words
-what is drawn. docs/gallery.md shows every figure.
+(sheet.py). static.py and static_sheet.py draw these by matplotlib, viewing.py by the project's own
+viewer, interactive.py and interactive_sheet.py by plotly; theme.py has the colours of paper and
+text, alt.py says in words what is drawn. docs/gallery.md shows every figure.
 """
 
 from gputsne.base.colours import colour_of, look_alikes, palette

@@ -18,6 +18,7 @@ from gputsne.plotting.caption import caption_of, number
 from gputsne.plotting.layers import Asked
 from gputsne.plotting.scene import Scene, Style, read_map, scene_of
 from gputsne.plotting.sheet import Output, output_of, show
+from gputsne.plotting.theme import LIGHT
 
 __all__ = [
     "ACROSS", "beside", "by_norm", "by_quality", "check_annotate", "panel_of", "panels", "plot",
@@ -103,8 +104,8 @@ def plot(
         more short names that hold most points, on a 2-D map of 300 or more.
     max_points : int, optional
         Draw a sample of at most this many points, each category by its share. Default: all; for
-        html, what keeps the file below about 15 MB (250,000 points without ``hover`` columns) and,
-        in 3-D, fluid (100,000 points); a warning says so.
+        html, what keeps the file below about 20 MB and fluid (300,000 points with two short
+        ``hover`` columns; 250,000 by plotly, 100,000 in 3-D); a warning says so.
     style : {"default", "print", "thumbnail"}, default "default"
         "print": for a page or a slide: names off the points, with lines to their clusters, up to 40
         and up to three of one category where it lies in islands; a legend only of what has none; a
@@ -126,22 +127,25 @@ def plot(
         Whether the caption says that distances between clusters mean little; by default in print,
         unless ``caption`` is given.
     alt : str, optional
-        Alternative text instead of the figure's own, which counts and places the categories.
-    renderer : {"matplotlib", "plotly"}, optional
-        Follows from the suffix of ``path``; matplotlib without one.
+        Alternative text instead of the figure's own, which counts and places the categories (not
+        by plotly).
+    renderer : {"matplotlib", "viewer", "plotly"}, optional
+        Follows from the suffix of ``path``: matplotlib without one; for html the viewer
+        (docs/viewer.md), and plotly for a 3-D map.
     dpi : float, optional
         Of png files and of the points in svg and pdf, which are drawn as an image above 5,000
         points; default 200.
     theme : {"light", "dark"}, default "light"
         Colours of paper and text. On dark paper colours that were not chosen are
-        lifted, so that none is lost in it.
+        lifted, so that none is lost in it. The viewer follows the reader's system unless it is
+        "dark", and has a button for it.
     ax : matplotlib.axes.Axes, optional
         Draw into this one, by the theme that suits its paper; what an earlier call drew there
         stays, with its legend and caption.
 
     Returns
     -------
-    matplotlib.figure.Figure or plotly.graph_objects.Figure
+    matplotlib.figure.Figure, gputsne.viewer.MapPage or plotly.graph_objects.Figure
         Also when it was written. matplotlib's has ``alt``, the alternative text, which is in the
         file, too: a png's Description, an svg's desc, a pdf's Subject.
 
@@ -155,8 +159,9 @@ def plot(
     Notes
     -----
     Axes have no ticks, since t-SNE axes have no meaning; both have the same scale. A 1-D map is
-    drawn as a strip whose height shows density. The html file holds plotly.js (4.8 MB) and needs no
-    network. Nothing touches pyplot, so it works without a display and in threads.
+    drawn as a strip whose height shows density. The html file has the viewer in it (70 kB; by
+    plotly 4.8 MB) and needs no network. Nothing touches pyplot, so it works without a display and
+    in threads.
 
     Examples
     --------
@@ -164,29 +169,40 @@ def plot(
     >>> Y = np.random.default_rng(0).normal(size=(100, 2))
     >>> figure = plot(Y, np.arange(100) % 3, title="Noise")
     """
-    output = output_of(path, renderer, dpi, theme)
+    output = output_of(path, renderer, dpi, theme, viewer=True)
     reading: dict[str, Any] = {"kind": kind, "palette": palette, "limits": (vmin, vmax)}
     looks = Style(
         title, caption, point_size, opacity, annotate, dpi, output.theme, style, note, alt
     )
     asked = Asked(density, edges, highlight, ids)
-    if output.renderer == "plotly":
-        from gputsne.plotting import interactive
+    if output.renderer != "matplotlib":
+        from gputsne.plotting import interactive, viewing
 
-        idle = {"ax": ax, "annotate": annotate, "density": density, "edges": edges, "alt": alt}
-        idle["style"] = None if style == "default" else style
+        flat = read_map(map_or_model)[0].shape[1] < 3
+        if not flat and renderer == "viewer":
+            raise ValueError("renderer='viewer' draws maps of 1 or 2 columns; leave it out")
+        by_viewer = flat and output.renderer == "viewer"
+        idle = {"ax": ax, "annotate": annotate, "density": density, "edges": edges}
+        idle |= {"style": None if style == "default" else style}
+        idle |= {} if by_viewer else {"alt": alt}
         for name, value in idle.items():
             if value is not None:
                 raise ValueError(f"{name} has no effect on an interactive map; leave it out")
-        asked = replace(asked, density=False)
-        n, cap = interactive.point_limit(map_or_model, hover)
+        made_by: Any = viewing if by_viewer else interactive
+        n, cap = made_by.point_limit(map_or_model, hover)
         if max_points is None and cap < n:
             _warn_of_sample(n, cap)
-        most = cap if max_points is None else max_points
+        paper = replace(looks, theme=LIGHT) if by_viewer else looks
         scene = scene_of(
-            map_or_model, labels, looks, hover=hover, max_points=most, asked=asked, **reading
-        )
-        return interactive.draw(scene, output.path)
+            map_or_model, labels, paper, hover=hover, asked=replace(asked, density=False),
+            max_points=cap if max_points is None else max_points, **reading,
+        )  # fmt: skip
+        if not by_viewer:
+            return made_by.draw(scene, output.path)
+        return made_by.draw(
+            scene, output.path, chosen=palette, size=point_size, opacity=opacity,
+            theme="dark" if theme == "dark" else "auto",
+        )  # fmt: skip
     from gputsne.plotting import static
     from gputsne.plotting.static_text import theme_on
 

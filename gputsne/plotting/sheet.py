@@ -63,7 +63,7 @@ class Output:
     Attributes
     ----------
     renderer : str
-        "matplotlib" or "plotly".
+        "matplotlib", "plotly" or "viewer".
     path : Path or None
         The file to write.
     dpi : float or None
@@ -91,9 +91,11 @@ class Output:
 
 def output_of(
     path: str | PathLike[str] | None, renderer: str | None, dpi: float | None, theme: str,
-    title: str | None = None, caption: str | None = None,
+    title: str | None = None, caption: str | None = None, *, viewer: bool = False,
 ) -> Output:  # fmt: skip
     """Settle who draws, by the suffix of ``path`` or as asked, before anything is computed.
+
+    ``viewer`` is whether the project's own viewer can draw it, and does unless plotly is asked for.
 
     Raises
     ------
@@ -105,34 +107,36 @@ def output_of(
         If ``path`` can't be written.
     """
     target = None if path is None else path_of(path)
-    chosen = _renderer(target, renderer)
+    chosen = _renderer(target, renderer, viewer)
     colours = theme_named(theme)
     Style(title, caption)
     if target is not None:
         check_writable(target)
     if dpi is not None:
         Real(other=(None,)).check("dpi", dpi)
-        if chosen == "plotly":
+        if chosen != "matplotlib":
             raise ValueError("dpi has no effect on an interactive map; leave it out")
         if target is None:
             raise ValueError("dpi has no effect without path; pass path, or leave dpi out")
     return Output(chosen, target, dpi, colours, title, caption)
 
 
-def _renderer(path: Path | None, renderer: str | None) -> str:
+def _renderer(path: Path | None, renderer: str | None, viewer: bool) -> str:
     """Return who draws: by suffix, or as asked."""
-    if renderer not in (None, "matplotlib", "plotly"):
-        raise ValueError(f"renderer={renderer!r} is neither 'matplotlib' nor 'plotly'")
+    pages = ("viewer", "plotly") if viewer else ("plotly",)
+    if renderer not in (None, "matplotlib", *pages):
+        others = "' or '".join(pages)
+        raise ValueError(f"renderer={renderer!r} is neither 'matplotlib' nor '{others}'")
     if path is None:
         return renderer or "matplotlib"
     suffix = path.suffix.lower()
     if suffix not in STATIC + INTERACTIVE:
         allowed = ", ".join(STATIC + INTERACTIVE)
         raise ValueError(f"path={str(path)!r} ends in {suffix!r}; plot writes {allowed}")
-    own = "plotly" if suffix in INTERACTIVE else "matplotlib"
-    if renderer not in (None, own):
+    own = pages if suffix in INTERACTIVE else ("matplotlib",)
+    if renderer not in (None, *own):
         raise ValueError(f"renderer={renderer!r} can't write {suffix} files; leave it out")
-    return own
+    return renderer or own[0]
 
 
 def show(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from gputsne.viewer.container import pack, unpack
 from gputsne.viewer.contents import Column, contents
 from gputsne.viewer.files import asset, bundle
+from gputsne.viewer.map_page import MapPage
 from gputsne.viewer.page import folder, page
 
-__all__ = ["Column", "asset", "bundle", "contents", "folder", "pack", "page", "unpack"]
+__all__ = ["Column", "MapPage", "asset", "bundle", "contents", "folder", "pack", "page", "unpack"]

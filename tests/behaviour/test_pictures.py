@@ -61,7 +61,7 @@ def test_values_at_the_ends_of_the_floats(renderer, tmp_path):
     path = tmp_path / ("m.png" if renderer == "matplotlib" else "m.html")
     with pytest.raises(ValueError, match=r"labels reach from -1e\+308 to 1e\+308, farther apart"):
         plot(Y, ends, kind="values", path=path)
-    figure = plot(Y, ends, kind="values", vmin=-1.0, vmax=1e300, path=path)
+    figure = plot(Y, ends, kind="values", vmin=-1.0, vmax=1e300, path=path, renderer=renderer)
     drawn = (
         figure.axes[0].collections[-1].get_array()
         if renderer == "matplotlib"
@@ -74,7 +74,7 @@ def test_values_at_the_ends_of_the_floats(renderer, tmp_path):
 
 def test_values_far_from_0_keep_their_shades_in_a_page(tmp_path):
     seconds = 1.6e9 + np.arange(N) / N  # float32 tells 128 seconds apart there
-    figure = plot(Y, seconds, path=tmp_path / "m.html")
+    figure = plot(Y, seconds, path=tmp_path / "m.html", renderer="plotly")
     assert len({float(v) for v in figure.data[-1].marker.color}) == N
 
 

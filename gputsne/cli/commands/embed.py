@@ -138,7 +138,7 @@ def embed(ctx: click.Context, /, sources: tuple[Path, ...], output: Path, **give
     no_dash([*(("--plot", p) for p in plots), ("--model", model), ("--run-record", run_record)])
     check_inputs(sources, given["input_format"])
     check_map(output, given["output_format"], sources, given["input_format"])
-    check_plots(plots)
+    check_plots(plots, given.get("n_components") or 2)
     init = Path(given["init"]) if str(given["init"]).endswith(".npy") else None
     also_read = [label_file(given["labels"]), given["join"], init, ctx.meta.get("gputsne.config")]
     check_targets([*targets, *checkpoint], [*sources, *also_read])

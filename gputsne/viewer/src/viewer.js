@@ -171,7 +171,8 @@ class Viewer {
 
   _summary() {
     const { tileset, colour } = this;
-    const said = [tileset.alt || `A map of ${points(tileset.shown ?? tileset.rows ?? 0)}, where records that are alike lie together.`];
+    if (tileset.alt) return tileset.alt;
+    const said = [`A map of ${points(tileset.shown ?? tileset.rows ?? 0)}, where records that are alike lie together.`];
     if (colour?.kind === "category") said.push(`Colours show ${colour.title ?? colour.name}, with ${count(colour.categories.length)} labels.`);
     else if (colour) said.push(`Colours show ${colour.title ?? colour.name}.`);
     return said.join(" ");

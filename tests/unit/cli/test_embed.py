@@ -148,7 +148,7 @@ def test_plots_are_drawn(stand):
     result = run("x.csv", "-o", "m.csv", "--labels", "kind", "--plot", "m.html", "--plot", "m.png")
     assert result.exit_code == 0, result.output
     assert Path("m.png").read_bytes().startswith(b"\x89PNG")
-    assert "plotly" in Path("m.html").read_text(encoding="utf-8")
+    assert "gputsne-data" in Path("m.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

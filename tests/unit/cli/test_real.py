@@ -170,7 +170,7 @@ def test_demo():
     # t-SNE maps of the digits keep about two thirds of the ten nearest; a random map keeps 0.6 %.
     assert told["neighbour_preservation"]["share"] > 0.4
     assert Path("new/folder/demo.png").read_bytes().startswith(b"\x89PNG")
-    assert b"plotly" in Path("new/folder/demo.html").read_bytes()
+    assert b"gputsne-data" in Path("new/folder/demo.html").read_bytes()
 
 
 def test_info():

@@ -1,4 +1,4 @@
-"""The interactive map is one file that works offline, of bounded weight, and safe to open."""
+"""The interactive map by plotly is one file that works offline, is light, and safe to open."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def keys(fig):
 
 def test_one_file_that_asks_nothing_of_the_network(tmp_path):
     path = tmp_path / "map.html"
-    plot(a_map(), np.arange(200) % 3, path=path, title="A <b>map</b>")
+    figure(a_map(), np.arange(200) % 3, path=path, title="A <b>map</b>")
     page = path.read_text(encoding="utf-8")
     outside = re.sub(r"<script[^>]*>.*?</script>", "", page, flags=re.DOTALL)
     assert "http" not in outside
@@ -78,7 +78,7 @@ def test_the_weight_of_a_large_file_is_bounded(tmp_path):
     path = tmp_path / "map.html"
     n = 300_000
     with pytest.warns(UserWarning, match="250,000 of 300,000 points"):
-        plot(a_map(n), np.arange(n) % 10, path=path)
+        figure(a_map(n), np.arange(n) % 10, path=path)
     # 250,000 points of 12 bytes in base64 (x 4/3) beside plotly.js.
     assert path.stat().st_size < 4.9e6 + 250_000 * 16 * 1.05
 
@@ -131,7 +131,7 @@ def test_missing_labels_and_values():
 def test_labels_cannot_write_into_the_page(tmp_path):
     path = tmp_path / "map.html"
     evil = "</script><script>alert(1)</script>%{x}"
-    plot(a_map(), [evil] * 200, path=path, title=evil, caption=evil, hover={evil: [evil] * 200})
+    figure(a_map(), [evil] * 200, path=path, title=evil, caption=evil, hover={evil: [evil] * 200})
     page = path.read_text(encoding="utf-8")
     assert "<script>alert" not in page
     fig = figure(a_map(), [evil] * 200)
@@ -154,7 +154,7 @@ def test_what_has_no_effect_is_refused(name, value):
 
 def test_the_page_offers_no_way_to_send_the_data_anywhere(tmp_path):
     path = tmp_path / "map.html"
-    plot(a_map(), path=path)
+    figure(a_map(), path=path)
     page = path.read_text(encoding="utf-8")
     call = page[page.rindex("Plotly.newPlot(") :]  # what our page asks of the library
     said = json.loads(re.search(r'\{"scrollZoom".*?\}', call)[0])
@@ -187,5 +187,5 @@ def test_values_keep_to_the_limits_given():
 def test_texts_that_utf8_cannot_write_are_replaced(tmp_path):
     path = tmp_path / "map.html"
     with_half = np.array(["half \ud83d", "b"] * 100, dtype=object)
-    plot(a_map(), with_half, hover=with_half, title="T \ud83d", caption="c \udfff", path=path)
+    figure(a_map(), with_half, hover=with_half, title="T \ud83d", caption="c \udfff", path=path)
     assert "\ufffd" in path.read_text(encoding="utf-8")

@@ -308,9 +308,10 @@ def test_a_dark_map_alone_and_in_axes_of_its_own(tmp_path):
 
     Y = rows(50, 2)
     labels = ["a", None] * 25
-    figure = plot(Y, labels, theme="dark", path=tmp_path / "dark.html")
+    page = tmp_path / "dark.html"
+    figure = plot(Y, labels, theme="dark", renderer="plotly", path=page)
     assert figure.layout.paper_bgcolor == DARK.paper
-    assert "background: #0d1117" in (tmp_path / "dark.html").read_text(encoding="utf-8")
+    assert "background: #0d1117" in page.read_text(encoding="utf-8")
     missing = [t for t in figure.data if t.name == "no label" and t.customdata is not None]
     assert missing[0].marker.color == DARK.missing
     figure = plot(Y, labels, theme="dark")
