@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from gputsne.runs.store import Store
     from gputsne.sampling import Reservoir, sample
     from gputsne.sweeps import sweep
-    from gputsne.tiling import tiles
+    from gputsne.tiling import OnlineMap, tiles
     from gputsne.updating import update
 
 __all__ = [
     "TSNE",
+    "OnlineMap",
     "Reservoir",
     "Run",
     "Store",
@@ -63,6 +64,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "OnlineMap": "gputsne.tiling",
     "Reservoir": "gputsne.sampling",
     "Run": "gputsne.provenance",
     "Store": "gputsne.runs.store",

@@ -17,7 +17,7 @@ from gputsne.base.types import FloatArray
 from gputsne.change import Alignment, align
 from gputsne.change.alignment import FEW
 from gputsne.change.identity import matched, read_ids
-from gputsne.data.named import with_names
+from gputsne.data.named import some_rows
 from gputsne.estimator import TSNE
 from gputsne.model.fitted import FittedMap
 from gputsne.model.input import matrix_of
@@ -139,9 +139,9 @@ def update(
     start = np.empty((m, old.shape[1]), np.float32)
     start[new_rows] = old[old_rows]
     if len(added):
-        start[added] = fitted.transform(_rows(X, added), n_jobs=settings.get("n_jobs"))
+        start[added] = fitted.transform(some_rows(X, added), n_jobs=settings.get("n_jobs"))
     elif m:  # transform would refuse columns of other names, or in another order
-        fitted.preparation.check_columns(read(_rows(X, np.zeros(1, np.int64))))
+        fitted.preparation.check_columns(read(some_rows(X, np.zeros(1, np.int64))))
     if len(new_rows) < FEW:
         warn_user(
             f"the tables share {len(new_rows)} rows: with fewer than {FEW} the map is a new one; "
@@ -250,19 +250,6 @@ def _settings(model: TSNE | None, fitted: FittedMap, given: dict[str, Any]) -> d
         idle = ("early_exaggeration", "initial_momentum", "schedule", "callbacks_every")
         told = {name: value for name, value in told.items() if name not in idle}
     return told | given
-
-
-def _rows(X: Any, rows: I64) -> Any:
-    """Return some rows of whatever X is."""
-    if hasattr(X, "iloc"):
-        return X.iloc[rows]
-    if hasattr(X, "tocsr"):
-        return X.tocsr()[rows]
-    if hasattr(X, "columns"):  # polars and its like
-        return X[rows.tolist()]
-    some = host(X)[rows] if hasattr(X, "shape") else np.asarray(X)[rows]
-    names = getattr(X, "feature_names", None)  # of an array that was read from a file with names
-    return some if names is None else with_names(np.asarray(some), list(names))
 
 
 def _median_radius(Y: FloatArray) -> float:

@@ -11,7 +11,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["NamedArray", "with_names"]
+from gputsne.base.arrays import host
+from gputsne.base.types import Array
+
+__all__ = ["NamedArray", "some_rows", "with_names"]
 
 
 class NamedArray(np.ndarray[Any, Any]):
@@ -48,3 +51,31 @@ def with_names(X: Any, names: Sequence[str] | None) -> Any:
     named = copy(X) if hasattr(X, "tocsr") else X.view(NamedArray)
     named.feature_names = tuple(map(str, names))
     return named
+
+
+def some_rows(X: Any, rows: Array) -> Any:
+    """Return some rows of a table of any library, as the same kind of table.
+
+    Parameters
+    ----------
+    X : array_like, DataFrame or sparse matrix, shape (n, d)
+        The table.
+    rows : array, shape (m,), int
+        Their numbers.
+
+    Returns
+    -------
+    array, DataFrame or sparse matrix, shape (m, d)
+        Lists become arrays; names of columns stay.
+    """
+    if hasattr(X, "iloc"):
+        return X.iloc[rows]
+    if hasattr(X, "tocsr"):
+        return X.tocsr()[rows]
+    if hasattr(X, "column_names"):  # pyarrow's
+        return X.take(rows)
+    if hasattr(X, "columns"):  # polars and its like
+        return X[rows.tolist()]
+    some = host(X)[rows] if hasattr(X, "shape") else np.asarray(X)[rows]
+    names = getattr(X, "feature_names", None)  # of an array that was read from a file with names
+    return some if names is None else with_names(np.asarray(some), list(names))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -72,6 +73,57 @@ class Reservoir:
     def ids(self) -> list[Any]:
         """Ids of the rows kept, in their order; their places where batches came without."""
         return [self._ids[i] for i in np.argsort(self._places)]
+
+    def state(self) -> dict[str, Any]:
+        """Return all that it holds, for ``from_state`` in another process.
+
+        Returns
+        -------
+        dict
+            Arrays under "rows", "places" and "keys"; the rest of what JSON can hold, if the ids
+            are.
+        """
+        return {
+            "size": self.size, "weighted": self.weighted, "seen": self.seen,
+            "rows": None if self._rows is None else self._rows.copy(),
+            "columns": None if self._columns is None else list(self._columns),
+            "places": self._places.copy(), "ids": list(self._ids), "keys": self._keys.copy(),
+            "level": self._level, "next": self._next, "generator": self._rng.bit_generator.state,
+        }  # fmt: skip
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """Return a reservoir that goes on where another one stopped, by the same draws.
+
+        Parameters
+        ----------
+        state : mapping
+            What ``state`` returned.
+
+        Returns
+        -------
+        Reservoir
+
+        Raises
+        ------
+        ValueError
+            It is no such state.
+        """
+        try:
+            made = cls(state["size"], weighted=state["weighted"], random_state=0)
+            made.seen, made._next = int(state["seen"]), int(state["next"])
+            made._rows = None if state["rows"] is None else np.array(state["rows"])
+            made._columns = None if state["columns"] is None else tuple(state["columns"])
+            made._places = np.array(state["places"], dtype=np.int64)
+            made._ids, made._level = list(state["ids"]), float(state["level"])
+            made._keys = np.array(state["keys"], dtype=np.float64)
+            made._rng.bit_generator.state = state["generator"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"state is none that a Reservoir returned: {error!r}") from error
+        held = 0 if made._rows is None else len(made._rows)
+        if not held == len(made._places) == len(made._ids) <= made.size:
+            raise ValueError("state is none that a Reservoir returned: its parts differ in length")
+        return made
 
     def add(self, batch: Any, ids: Any = None, weights: Any = None) -> None:
         """Take note of a batch.

@@ -143,3 +143,29 @@ def test_batches_whose_columns_have_another_order_are_refused():
     np.testing.assert_array_equal(kept.rows, before)
     kept.add(X)  # an array has no names
     assert kept.seen == 20
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_reservoir_goes_on_from_its_state_by_the_same_draws(weighted: bool):
+    rng = np.random.default_rng(0)
+    stream = rng.normal(size=(30, 40, 3))
+    weights = rng.uniform(1, 2, size=(30, 40)) if weighted else [None] * 30
+    whole = Reservoir(25, weighted=weighted, random_state=3)
+    part = Reservoir(25, weighted=weighted, random_state=3)
+    assert Reservoir.from_state(part.state()).rows.shape == (0, 0)
+    for i, (batch, own) in enumerate(zip(stream, weights, strict=True)):
+        whole.add(batch, weights=own)
+        if i % 7 == 0:
+            state = part.state()
+            part = Reservoir.from_state(state)
+        part.add(batch, weights=own)
+        # what was told before does not change with what comes later
+        assert i % 7 or len(state["places"]) == min(25, state["seen"])
+    assert np.array_equal(part.rows, whole.rows)
+    assert part.ids == whole.ids
+
+
+@pytest.mark.parametrize("change", [{"size": None}, {"places": [1, 2, 3]}, {"generator": {}}])
+def test_what_is_no_state_of_a_reservoir_is_refused(change):
+    with pytest.raises(ValueError, match="none that a Reservoir returned"):
+        Reservoir.from_state(Reservoir(5, random_state=0).state() | change)
