@@ -18,13 +18,13 @@ from gputsne.base.types import Array
 from gputsne.plotting.caption import caption_of
 from gputsne.plotting.labels import printable
 from gputsne.plotting.scene import read_map
-from gputsne.tiling.assets import viewer_files
 from gputsne.tiling.columns import Category, Column, Text, read_all, read_ids
 from gputsne.tiling.counting import Counted, count_cells
 from gputsne.tiling.folder import LARGEST, SCHEMA, check_target, written
 from gputsne.tiling.memory import tiles_plan
 from gputsne.tiling.pyramid import Tile, pyramid
 from gputsne.tiling.squares import Square, morton_codes, square_around
+from gputsne.viewer import folder as page_files
 from gputsne.viewer.container import pack
 
 __all__ = ["TILE_BYTES", "Contents", "Tiles", "contents_of", "save", "tiles"]
@@ -314,7 +314,7 @@ def save(contents: Contents, folder: Path, *, seed: int = 0, keep: int = 0) -> T
             shown += len(tile.rows)
         told = {"shown": shown, **contents.told, "levels": levels}
         told["tiles"], told["listed"] = _index(listed, told, levels)
-        finish(told, viewer_files(told))
+        finish(told, page_files(told))
     if lost:
         warn_user(
             f"{lost:,} of {told['rows']:,} points are not shown: more lie in one place than the "
