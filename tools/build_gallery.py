@@ -14,7 +14,7 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 WIDTH, WIDE = 900, 1200  # pixels: of one panel, and of several
-SEVERAL = ("by-norm", "perplexities", "beside")
+SEVERAL = ("by-norm", "perplexities", "beside", "columns")
 QUALITY = 82  # of webp: no difference to be seen on dots and letters
 
 
@@ -38,7 +38,7 @@ def small(png: Path, webp: Path) -> None:
     from PIL import Image
 
     with Image.open(png) as image:
-        width = WIDE if png.stem in SEVERAL else WIDTH
+        width = min(image.width, WIDE if png.stem in SEVERAL else WIDTH)
         size = (width, round(width * image.height / image.width))
         image.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(
             webp, quality=QUALITY, method=6
