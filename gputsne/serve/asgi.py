@@ -17,7 +17,7 @@ from gputsne.base.errors import BadInput, Damaged, DependencyMissing
 from gputsne.serve.answers import Memory
 from gputsne.serve.cache import Cache, default_folder
 from gputsne.serve.catalogue import Catalogue, catalogue_of
-from gputsne.serve.embedding import EmbedService
+from gputsne.serve.embedding import EmbedService, warm
 from gputsne.serve.endpoints import Endpoints
 from gputsne.serve.guard import HEADERS, Guard, address_of
 from gputsne.serve.journal import Journal
@@ -142,6 +142,11 @@ class Application:
         else:  # no other protocol is spoken here
             await receive()
             await send({"type": "websocket.close", "code": 1008})
+
+    def warm(self) -> None:
+        """Load the libraries that computing needs, so that no caller waits for them."""
+        if (took := warm()) is not None:
+            self.measures["coldstart"].observe(took)
 
     def match(self, scope: Scope) -> tuple[Row, Callable[[Request], Awaitable[Response]]]:
         """Return the table's line and the endpoint of a request.

@@ -30,11 +30,17 @@ from gputsne.serve.refusals import Refused
 from gputsne.serve.rows import Limits, kind_of, read_rows
 from gputsne.serve.tokens import Tokens
 
-__all__ = ["EmbedService", "Embedded", "embed_once"]
+__all__ = ["EmbedService", "Embedded", "embed_once", "warm"]
 
 HOUR: Final = 3600.0  # seconds
 PERPLEXITY: Final = 30.0
 FEWEST: Final = 4  # rows: fewer have no neighbours to speak of
+LIBRARIES: Final = (
+    "gputsne.estimator",
+    "gputsne.neighbors",
+    "gputsne.plotting",
+    "matplotlib.figure",
+)
 DPI: Final = 50.0  # of a thumbnail: a few hundred pixels
 
 
@@ -214,12 +220,10 @@ class EmbedService:
         return Embedded(*made, key, cached=False)
 
     def _warm(self) -> None:
-        """Load what a map needs; the first time is told in `cold_seconds`."""
-        with _LOADING:
-            if not _loaded.cache_info().currsize:
-                began = time.monotonic()
-                _loaded()
-                self.cold_seconds = time.monotonic() - began
+        """Load what a map needs, and tell in `cold_seconds` how long that took."""
+        took = warm()
+        if took is not None:
+            self.cold_seconds = took
 
     def _map(self, X: FloatArray) -> tuple[bytes, FloatArray]:
         from gputsne.estimator import TSNE
@@ -259,12 +263,32 @@ def _picture(model: Any) -> bytes:
         return path.read_bytes()
 
 
-@cache
-def _loaded() -> bool:
+_STARTED: set[str] = set()  # what this process has loaded
+
+
+def warm() -> float | None:
+    """Load the libraries that a map needs.
+
+    Returns
+    -------
+    float or None
+        Seconds that took; None where this process had loaded them already.
+
+    Raises
+    ------
+    DependencyMissing
+        matplotlib isn't installed.
+    """
     require("matplotlib", "the picture of an on-demand map")
-    for name in ("gputsne.estimator", "gputsne.plotting", "matplotlib.figure"):
-        import_module(name)
-    return True
+    with _LOADING:
+        missing = [name for name in LIBRARIES if name not in _STARTED]
+        if not missing:
+            return None
+        began = time.monotonic()
+        for name in missing:
+            import_module(name)
+            _STARTED.add(name)
+        return time.monotonic() - began
 
 
 def _key(X: FloatArray, pca: int) -> str:

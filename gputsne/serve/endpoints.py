@@ -40,6 +40,7 @@ __all__ = ["Endpoints"]
 JSON: Final = "application/json"
 LISTED: Final = 1000  # runs of one answer, at most
 BEACON: Final = 4096  # bytes
+TILE: Final = ".bin"  # the suffix of tiles
 EVENTS: Final = ("load", "first_paint")  # that a page may tell
 LONGEST: Final = 600.0  # seconds that a page may tell
 LARGEST_PICTURE: Final = 5_000_000  # bytes
@@ -185,9 +186,9 @@ class Endpoints:
         """Return a file of a tile set."""
         entry = await self._entry(request)
         key = self.tiles.key(entry)
-        if request.path_params["key"] != key:
-            raise Refused(404, f"these tiles were replaced: GET /runs/{entry.id}/tiles/")
         path = str(request.path_params["path"]) or PAGE
+        if request.path_params["key"] != key:
+            return await self._former_tile(request, entry, path)
         known = f"{entry.id}/{key}/{path}"
         body = self.memory.find(known)
         if body is None:
@@ -202,6 +203,19 @@ class Endpoints:
         headers = {"Content-Security-Policy": POLICY}
         cache = FOREVER if forever else FRESH
         return answer(request, body, kind, etag=etag, cache=cache, headers=headers)
+
+    async def _former_tile(self, request: Request, entry: Entry, path: str) -> Response:
+        """Answer a page that was opened before its tile set was replaced.
+
+        Replacing one leaves the tiles of the version before it, for pages that still ask for them.
+        """
+        there = f"/runs/{entry.id}/tiles/"
+        if path == PAGE:
+            return RedirectResponse(there, 302, headers={"Cache-Control": FRESH})
+        if entry.tiles is None or Path(path).suffix != TILE:
+            raise Refused(404, f"these tiles were replaced: GET {there}")
+        body = await self.tiles.file(entry, "", path)
+        return answer(request, body, KINDS[TILE], etag=_tag(body))
 
     async def transform(self, request: Request) -> Response:
         """Place new rows into a run's model."""

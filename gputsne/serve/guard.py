@@ -142,15 +142,17 @@ class Guard:
             raise Refused(415, "send the body as it is, without Content-Encoding")
 
     def _known(self, request: Request, address: str) -> Caller:
-        """Return who has the token of a request; wrong ones are counted, by address."""
-        if wait := self._failures.wait(address):
-            raise Refused(429, "too many requests with a wrong token", retry_after=wait)
+        """Return who has the token of a request; wrong ones are counted, by address.
+
+        A right one is taken whatever others sent from there: many callers may share an address,
+        and no number of guesses comes near 256 random bits.
+        """
         given = request.headers.getlist("authorization")
         _, token = token_of(given[0]) if len(given) == 1 else ("", "")
         found = self.tokens.caller(token) if token else None
         if found is None:
-            if given:
-                self._failures.take(address)
+            if given and (wait := self._failures.take(address)):
+                raise Refused(429, "too many requests with a wrong token", retry_after=wait)
             said = "send a token: Authorization: Bearer TOKEN"
             raise Refused(401, said, headers={"WWW-Authenticate": CHALLENGES})
         return found

@@ -18,7 +18,7 @@ from gputsne.serve.catalogue import DIGITS, Entry
 from gputsne.serve.refusals import Refused
 from gputsne.serve.settings import Settings
 
-__all__ = ["KINDS", "Map", "key_of", "read_map", "write_map"]
+__all__ = ["ID", "KINDS", "Map", "key_of", "read_map", "write_map"]
 
 KINDS: Final = {
     "csv": "text/csv; charset=utf-8",
@@ -41,11 +41,14 @@ class Map:
         Of the points.
     columns : dict of str to array of shape (n,)
         Others.
+    label : str
+        Name of the column of labels; "" where none is shown.
     """
 
     Y: Array
     ids: Array | None
     columns: dict[str, Array]
+    label: str = ""
 
 
 def key_of(entry: Entry, settings: Settings) -> str:
@@ -108,7 +111,7 @@ def read_map(entry: Entry, settings: Settings) -> Map:
         wanted.insert(0, label)
     ids = _values(table, ID) if settings.ids and ID in there else None
     columns = {column: _values(table, column) for column in wanted if column != ID}
-    return Map(_checked(Y, entry), ids, columns)
+    return Map(_checked(Y, entry), ids, columns, label if label in columns else "")
 
 
 def write_map(found: Map, path: Path) -> None:

@@ -58,7 +58,7 @@ TABLE: Final = (
     Measure("concurrency", "Gauge", "gputsne_max_concurrency", "Threads that compute."),
     Measure("embedded", "Counter", "gputsne_embed", "On-demand maps, by outcome.", ("outcome",)),
     Measure("coldstart", "Histogram", "gputsne_coldstart_seconds",
-            "Seconds that the first on-demand map of a process spent on loading libraries.",
+            "Seconds that loading libraries took, once per process.",
             (), WORK),
     Measure("rum", "Histogram", "gputsne_rum_seconds",
             "Seconds that a page took in a browser, as it told.", ("event",), LOAD),

@@ -62,12 +62,6 @@ class Buckets:
                 self._held.popitem(last=False)
         return 0.0 if granted else (1.0 - level) / self.per_second
 
-    def wait(self, key: str) -> float:
-        """Return how long until one would be granted, and take none."""
-        with self._lock:
-            level = self._level(key)
-        return 0.0 if level >= 1.0 else (1.0 - level) / self.per_second
-
     def _level(self, key: str) -> float:
         level, at = self._held.get(key, (self.capacity, 0.0))
         return min(self.capacity, level + (self.clock() - at) * self.per_second)

@@ -122,6 +122,7 @@ async def _run(
         while not server.started:
             await asyncio.sleep(0.01)
         app.journal.event("start", pid=os.getpid())
+        app.work.begin("warm", app.warm, None)  # or the first caller would wait for it
         if ready is not None:
             ready(address)
 

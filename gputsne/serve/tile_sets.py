@@ -12,12 +12,12 @@ from concurrent.futures import Future
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from gputsne.base.errors import DependencyMissing
+from gputsne.runs.stored import StoredRun
 from gputsne.serve.cache import Cache
 from gputsne.serve.catalogue import DIGITS, TILESET, Entry, open_regular
-from gputsne.serve.maps import key_of, read_map
+from gputsne.serve.maps import ID, key_of, read_map
 from gputsne.serve.refusals import Refused
 from gputsne.serve.settings import Settings
 from gputsne.serve.work import Work, finished
@@ -183,17 +183,29 @@ class TileSets:
         return {**folder(told), PAGE_SCRIPT: START}.get(name)
 
     def _build(self, entry: Entry, name: str) -> Path:
-        try:
-            tiles = import_module("gputsne.tiles").tiles
-        except ImportError as error:
-            raise DependencyMissing("this build of gputsne has no tiles") from error
+        from gputsne.tiling import tiles
+
         found = read_map(entry, self.settings)
+        if found.Y.shape[1] != 2:
+            raise Refused(404, f"the map of {entry.id} has {found.Y.shape[1]} axes; tiles have two")
+        columns = dict(found.columns)
+        least = self.settings.min_cell
+        if least is not None:  # single texts are not shown either
+            columns = {
+                k: v for k, v in columns.items() if k == found.label or v.dtype.kind in "fiu"
+            }
+        labels = columns.pop(found.label, None)
+        ids = None if least is not None else found.ids
 
         def make(folder: Path) -> None:
-            tiles(
-                found.Y, folder, columns=found.columns or None, ids=found.ids,
-                min_cell=self.settings.min_cell,
-            )  # fmt: skip
+            more: dict[str, Any] = {"min_cell": least, "title": entry.id}
+            if isinstance(entry.source, StoredRun):  # whose record says how to repeat the map
+                tiles(
+                    entry.source, folder, labels=None if labels is None else found.label,
+                    columns=list(columns), ids=None if ids is None else ID, **more,
+                )  # fmt: skip
+            else:
+                tiles(found.Y, folder, labels=labels, columns=columns or None, ids=ids, **more)
 
         return self.cache.make(name, make)
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from gputsne.base import deadline
@@ -18,7 +16,6 @@ from gputsne.serve.refusals import Refused
 
 __all__ = ["Work"]
 
-NICE: Final = 10  # steps by which computing threads stand back behind those that answer
 RETRY: Final = 5.0  # seconds
 T = TypeVar("T")
 
@@ -39,7 +36,7 @@ class Work:
     def __init__(self, workers: int, waiting: int, measures: Measures) -> None:
         self.most = workers + waiting
         self.measures = measures
-        self._pool = ThreadPoolExecutor(workers, "gputsne-work", initializer=_stand_back)
+        self._pool = ThreadPoolExecutor(workers, "gputsne-work")
         self._held = 0
         self._lock = threading.Lock()
         measures["concurrency"].set(workers)
@@ -156,10 +153,3 @@ def _looked_at(future: asyncio.Future[Any]) -> None:
     """Take note of an error that nobody waits for any more, or asyncio would complain."""
     if not future.cancelled():
         future.exception()
-
-
-def _stand_back() -> None:
-    """Lower this thread's priority: on Linux each thread has its own."""
-    with suppress(AttributeError, OSError):
-        if os.uname().sysname == "Linux":
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)

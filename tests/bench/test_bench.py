@@ -68,6 +68,16 @@ def test_million_has_the_rows_that_are_asked(tmp_path: Path):
     assert 0 < ours["quality"]["kept"] < 1
 
 
+def test_serve(tmp_path: Path):
+    record = quick("serve", tmp_path)
+    assert record["faults"] == []
+    assert record["requests"] > record["bad_requests"] > 0
+    assert record["answers"]["tile"]["statuses"].keys() == {"200"}
+    assert record["targets"]["lost_by_kill"]["met"]
+    assert record["after_kill"]["compared"] > 0
+    assert record["after_kill"]["exit_after_sigterm"] == 0
+
+
 def test_reporting(tmp_path: Path):
     record = quick("reporting", tmp_path)
     assert record["page_bytes"] > record["json_bytes"] > 1000

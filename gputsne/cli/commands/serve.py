@@ -88,7 +88,7 @@ the server once requests in flight are answered; exit code 0.
     option("--workers", type=WholeNumber(1), metavar="N", help="Threads that compute. [2]"),
     option(
         "--cache",
-        type=PATH,
+        type=click.Path(file_okay=False, path_type=Path),
         metavar="DIR",
         help="Of what is made on demand. [gputsne/serve in the user's cache]",
     ),
@@ -126,7 +126,7 @@ def _settings(given: dict[str, Any]) -> Any:
              "max_new_rows", "max_body", "work_seconds", "grace_seconds", "workers")  # fmt: skip
     asked = {name: given[name] for name in names if given[name] is not None}
     if given["cache"] is not None:
-        asked["cache"] = Path(given["cache"])
+        asked["cache"] = given["cache"]
     return Settings(
         hosts=tuple(given["hosts"]), columns=tuple(given["columns"]), ids=given["ids"],
         label=not given["no_labels"], reports=not given["no_reports"], **asked,

@@ -138,9 +138,9 @@ def test_a_wrong_token_again_and_again_is_refused_for_a_while(ask, store, tokens
     client = ask(store, tokens=tokens, failures=3.0)
     wrong = {"Authorization": "Bearer wrong"}
     assert [client.get("/runs", headers=wrong).status_code for _ in range(4)] == [401] * 3 + [429]
-    answer = client.get("/runs", headers=AS_VIEWER)  # the right one at last: could be a guess
-    assert answer.status_code == 429
+    answer = client.get("/runs", headers=wrong)
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
+    assert client.get("/runs", headers=AS_VIEWER).status_code == 200  # others share an address
     assert client.get("/healthz").status_code == 200
 
 
@@ -158,13 +158,13 @@ def test_buckets_fill_again_and_forget_who_asked_longest_ago():
     assert [calls.take("a") for _ in range(4)] == [0, 0, 0, 2.0]
     now[0] += 2.0  # seconds: one request at 0.5 per second
     assert calls.take("a") == 0
-    assert calls.wait("a") == 2.0
+    assert calls.take("a") == 2.0
     now[0] += 1e6
     assert [calls.take("a") for _ in range(4)] == [0, 0, 0, 2.0]
     for i in range(MOST_KEYS):
         calls.take(f"other {i}")
-    assert calls.wait("a") == 0
     assert len(calls._held) == MOST_KEYS
+    assert calls.take("a") == 0
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,20 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from served import TILE, TILESET, raw
 
+import gputsne
+import gputsne.tiling
+from gputsne.serve.cache import Cache
+from gputsne.serve.measures import Measures
 from gputsne.serve.tile_sets import LARGEST
+from gputsne.viewer.container import unpack
 
 
 @pytest.fixture
@@ -141,8 +150,147 @@ def test_a_file_of_more_than_a_megabyte_is_not_sent(tiles, folder):
 
 
 def test_a_run_with_neither_map_nor_tiles_has_none(ask, tmp_path):
-    import gputsne
-
     store = gputsne.Store(tmp_path / "store")
     id = store.put({"status": "done"})
     assert ask(store).get(f"/runs/{id}/tiles/").status_code == 404
+
+
+@pytest.fixture
+def built(ask, store, id):
+    """A client of a store, and the address of the tiles that it builds of a run."""
+
+    def client(**settings):
+        asked = ask(store, **settings)
+        there = asked.get(f"/runs/{id}/tiles/", follow_redirects=False)
+        assert there.status_code == 302, there.text
+        return asked, there.headers["Location"]
+
+    return client
+
+
+def all_tiles(client, root) -> bytes:
+    told = client.get(f"{root}tileset.json")
+    keys = told.json()["tiles"]
+    bodies = [client.get(f"{root}{told.json()['path']}/{key}.bin") for key in keys]
+    assert all(body.status_code == 200 for body in bodies)
+    return b"".join([told.content, *(body.content for body in bodies)])
+
+
+def test_tiles_of_a_run_are_built_when_asked_for_and_once(built, model, store, monkeypatch):
+    client, root = built()
+    told = client.get(f"{root}tileset.json").json()
+    assert told["rows"] == 60
+    header, columns = unpack(client.get(f"{root}{told['path']}/0/0/0.bin").content)
+    x0, y0, side = header["square"]
+    found = np.stack([columns["x"], columns["y"]], axis=1) / 65535 * side + [x0, y0]
+    want = model.embedding_[columns["id"]]
+    assert sorted(columns["id"]) == list(range(60))
+    assert np.abs(found - want).max() <= side / 65535  # a unit of the tile
+    again, same = built()
+    assert same == root
+    assert again.get(f"{root}tileset.json").json() == told
+
+
+def test_tiles_of_a_run_have_no_columns_but_those_named(built):
+    client, root = built()
+    held = all_tiles(client, root)
+    for personal in (b"example.org", b"id-7", b"north"):
+        assert personal not in held
+    names = [c["name"] for c in client.get(f"{root}tileset.json").json()["columns"]]
+    assert names == ["c0", "id"]  # the labels; numbers of rows
+    other, there = built(columns=("site",), ids=True)
+    assert there != root
+    held = all_tiles(other, there)
+    assert b"north" in held
+    assert b"id-7" in held
+    assert b"example.org" not in held
+
+
+def test_tiles_of_counts_show_no_single_points(built):
+    client, root = built(min_cell=3, ids=True, columns=("email",))
+    told = client.get(f"{root}tileset.json").json()
+    assert told["min_cell"] == 3
+    held = all_tiles(client, root)
+    assert b"id-7" not in held
+    assert b"example.org" not in held
+    _, columns = unpack(client.get(f"{root}{told['path']}/0/0/0.bin").content)
+    assert min(columns["count"]) >= 3
+
+
+def test_many_at_once_build_a_tile_set_once(ask, store, id, monkeypatch):
+    calls, make = [], gputsne.tiling.tiles
+    monkeypatch.setattr(gputsne.tiling, "tiles", lambda *a, **k: calls.append(1) or make(*a, **k))
+    client = ask(store)
+    with ThreadPoolExecutor(8) as threads:
+        told = list(
+            threads.map(
+                lambda _: client.get(f"/runs/{id}/tiles/", follow_redirects=False), range(8)
+            )
+        )
+    assert {answer.status_code for answer in told} == {302}
+    assert len(calls) == 1
+
+
+def test_who_waits_too_long_for_a_tile_set_is_told_to_come_again(ask, store, id, monkeypatch):
+    go, make = threading.Event(), gputsne.tiling.tiles
+    monkeypatch.setattr(gputsne.tiling, "tiles", lambda *a, **k: go.wait(60) and make(*a, **k))
+    client = ask(store, wait_seconds=0.05)
+    answer = client.get(f"/runs/{id}/tiles/", follow_redirects=False)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    go.set()
+    while client.app.work.busy:
+        time.sleep(0.01)
+    assert client.get(f"/runs/{id}/tiles/", follow_redirects=False).status_code == 302
+
+
+def test_a_build_that_fails_leaves_nothing_and_is_tried_again(
+    ask, store, id, monkeypatch, tmp_path
+):
+    def fail(source, folder, **more):
+        (folder / "half").write_bytes(b"half")
+        raise OSError("no space left")
+
+    make = gputsne.tiling.tiles
+    monkeypatch.setattr(gputsne.tiling, "tiles", fail)
+    client = ask(store)
+    assert client.get(f"/runs/{id}/tiles/", follow_redirects=False).status_code == 500
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    monkeypatch.setattr(gputsne.tiling, "tiles", make)
+    assert client.get(f"/runs/{id}/tiles/", follow_redirects=False).status_code == 302
+
+
+def test_a_page_opened_before_a_tile_set_was_replaced_goes_on(ask, tmp_path):
+    Y = np.random.default_rng(0).normal(size=(50, 2))
+    gputsne.tiles(Y, tmp_path / "live", title="one")
+    client = ask(tmp_path / "live")
+    root = client.get("/runs/live/tiles/", follow_redirects=False).headers["Location"]
+    path = client.get(f"{root}tileset.json").json()["path"]
+    gputsne.tiles(Y + 1, tmp_path / "live", title="two")
+    assert client.get(root, follow_redirects=False).headers["Location"] == "/runs/live/tiles/"
+    assert client.get(f"{root}tileset.json").status_code == 404
+    there = client.get("/runs/live/tiles/", follow_redirects=False).headers["Location"]
+    assert client.get(f"{there}tileset.json").json()["title"] == "two"
+    former = client.get(f"{root}{path}/0/0/0.bin")  # gone, or answered: never another's
+    assert former.status_code in (200, 404)
+
+
+def test_the_cache_forgets_what_was_used_longest_ago_and_no_key_leads_out(tmp_path):
+    cache = Cache(tmp_path, 1500, Measures())
+    for name in ("a", "b", "c"):
+        cache.make(name, lambda folder: (folder / "file").write_bytes(bytes(700)) and None)
+        os.utime(tmp_path / name, (ord(name), ord(name)))
+    cache.make("d", lambda folder: (folder / "file").write_bytes(bytes(700)) and None)
+    assert {p.name for p in tmp_path.iterdir()} == {"c", "d", "tmp"}
+    assert not list((tmp_path / "tmp").iterdir())
+    for key in ("..", "a/b", "", "A", "tmp.", "a--b"):
+        with pytest.raises(ValueError, match="key"):
+            cache.find(key)
+
+
+def test_leftovers_of_killed_servers_are_removed_after_a_day(tmp_path):
+    for name, age in (("old", 2 * 86_400), ("new", 60)):
+        (tmp_path / "tmp" / name).mkdir(parents=True)
+        then = time.time() - age
+        os.utime(tmp_path / "tmp" / name, (then, then))
+    Cache(tmp_path, 10**9, Measures())
+    assert [path.name for path in (tmp_path / "tmp").iterdir()] == ["new"]

@@ -123,7 +123,7 @@ def test_what_headers_say_of_a_body_is_checked(client, name, value, status):
 
 
 def test_an_on_demand_map_is_a_picture_and_the_second_comes_from_memory(client, rows):
-    embedding._loaded.cache_clear()  # as in a process that has made no map yet
+    embedding._STARTED.clear()  # as in a process that has made no map yet
     first = client.post("/embed", json=rows.tolist())
     assert first.headers["Content-Type"] == "image/png"
     assert first.content.startswith(b"\x89PNG")
