@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gputsne._version import __version__
 
 if TYPE_CHECKING:
-    from gputsne import affinities, callbacks, initial, metrics, plotting, serve
+    from gputsne import affinities, callbacks, initial, metrics, notebook, plotting, serve
     from gputsne import inspection as inspect
     from gputsne.change import align, clusters_kept, drift, reproducibility
     from gputsne.data import datasets, read
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gputsne.gates import check, run_evidence
     from gputsne.judging import advise, watch
     from gputsne.neighbors import knn
+    from gputsne.notebook import view
     from gputsne.planning.memory import plan
     from gputsne.plotting import plot
     from gputsne.provenance import Run
@@ -47,6 +48,7 @@ __all__ = [
     "knn",
     "load",
     "metrics",
+    "notebook",
     "plan",
     "plot",
     "plotting",
@@ -60,6 +62,7 @@ __all__ = [
     "tiles",
     "types",
     "update",
+    "view",
     "watch",
 ]
 
@@ -86,6 +89,7 @@ _HOME = {
     "sweep": "gputsne.sweeps",
     "tiles": "gputsne.tiling",
     "update": "gputsne.updating",
+    "view": "gputsne.notebook",
     "watch": "gputsne.judging",
 }
 _MODULES = {
@@ -96,6 +100,7 @@ _MODULES = {
     "initial": "gputsne.initial",
     "inspect": "gputsne.inspection",
     "metrics": "gputsne.metrics",
+    "notebook": "gputsne.notebook",
     "plotting": "gputsne.plotting",
     "serve": "gputsne.serve",
     "types": "gputsne.base.types",
