@@ -1,4 +1,4 @@
-"""OnlineMap: a fair sample of a stream on a map that stands still; tiles follow, memory is flat."""
+"""OnlineMap: a fair sample of a stream on a map that stands still, tiles that follow, flat memory."""
 
 from __future__ import annotations
 
