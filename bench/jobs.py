@@ -20,6 +20,7 @@ import numpy as np
 from bench import judge
 from bench.clock import Clock, peak_bytes
 from bench.peers import OURS, PEERS, Ask, Fitted
+from bench.tile_jobs import tiles
 
 Call = dict[str, Any]
 WARM_ROWS = 5000  # of the first fit of a library that compiles: more than UMAP's exact search takes
@@ -271,7 +272,7 @@ def recall(X: np.ndarray, indices: np.ndarray, sample: int = 1000) -> float:
 JOBS: dict[str, Callable[[Call], dict[str, Any]]] = {
     "probe": probe, "fit": fit, "optimise": optimise, "place": place, "affinities": affinities,
     "quality": quality, "evaluate": evaluate, "compare": compare, "report": report,
-    "transform": transform,
+    "transform": transform, "tiles": tiles,
 }  # fmt: skip
 
 

@@ -219,7 +219,8 @@ def plot(
 def _warn_of_sample(n: int, cap: int) -> None:
     warn_user(
         f"{cap:,} of {n:,} points are drawn, to keep the page light; pass "
-        f"max_points={n} to have all, or fewer hover columns to have more"
+        f"max_points={n} to have all, or fewer hover columns to have more; gputsne.tiles shows any "
+        "number as they are zoomed into"
     )
 
 

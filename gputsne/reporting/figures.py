@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from gputsne import plotting
 from gputsne.metrics.estimate import Estimate
+from gputsne.plotting.layers import SHADED_FROM
 from gputsne.reporting.subject import Subject
 
 __all__ = ["Figure", "figures"]
@@ -98,9 +99,13 @@ def _by_label(subject: Subject) -> Figure:
     Y, n = subject.Y, subject.n
     legends: list[Legend] = []
     drawn = "all points" if n <= MOST_POINTS else f"{MOST_POINTS:,} of {n:,} points, at random"
+    most: int | None = MOST_POINTS
+    if n > SHADED_FROM and Y is not None and Y.shape[1] == 2:
+        most, drawn = None, f"all {n:,} points, as their density"
+    more = " gputsne tiles makes pages of maps as large as this that can be zoomed into."
 
     def draw(figure: Any, ax: Any) -> None:
-        plotting.plot(Y, subject.labels, ax=ax, caption="", max_points=MOST_POINTS)
+        plotting.plot(Y, subject.labels, ax=ax, caption="", max_points=most)
         legends.append(_taken_out(ax))
 
     by = {"none": "no labels were given", "values": "coloured by the labels' values",
@@ -108,7 +113,8 @@ def _by_label(subject: Subject) -> Figure:
     bright, dark = _both(draw, _projection(Y))
     return Figure(
         "The map", f"Map of {n:,} points, {by}",
-        f"{drawn[:1].upper()}{drawn[1:]}; {by}. Axes and gaps between groups have no unit.",
+        f"{drawn[:1].upper()}{drawn[1:]}; {by}. Axes and gaps between groups have no unit."
+        f"{more if n > MOST_POINTS else ''}",
         bright, dark, _legend(legends),
     )  # fmt: skip
 

@@ -361,7 +361,7 @@ def _write(path: Path, about: dict[str, Any], held: _Held) -> None:
         "version": held.version, "written": held.written, "known": held.known,
         "reservoir": {k: v for k, v in state.items() if k not in ARRAYS},
     }  # fmt: skip
-    arrays = {k: np.empty((0, 1)) if state[k] is None else state[k] for k in ARRAYS}
+    arrays: dict[str, Any] = {k: np.empty((0, 1)) if state[k] is None else state[k] for k in ARRAYS}
     text = np.frombuffer(json.dumps(told).encode(), np.uint8)
     with replacing(path) as part, part.open("wb") as file:
         np.savez(file, Y=held.Y, batch=held.batch, told=text, **arrays)

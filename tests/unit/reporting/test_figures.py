@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import gputsne
@@ -45,3 +46,16 @@ def test_what_can_t_be_drawn_is_told(data, columns, said, read_page):
 def test_a_map_alone(data):
     found = gputsne.report(None, data["Y"], data["labels"])
     assert titles(found) == ["The map", "Where labels agree", "Silhouettes in the map"]
+
+
+def test_a_map_of_many_points_is_drawn_as_their_density():
+    """All of them, and the page stays light; it tells what shows them one by one."""
+    rng = np.random.default_rng(0)
+    n = 210_000
+    kinds = rng.integers(0, 3, n)
+    Y = rng.normal(size=(n, 2)) + 8.0 * kinds[:, None]
+    found = gputsne.report(None, Y, kinds, sample=100)
+    figure = found.figures[0]
+    assert figure.caption.startswith(f"All {n:,} points, as their density; coloured by label.")
+    assert "gputsne tiles" in figure.caption
+    assert len(found.to_html()) < 6_000_000

@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from tilesets import clouds, digest, read
 import gputsne
 from gputsne.base.errors import BadInput, OverMemory
 from gputsne.tiling import building, folder
+from gputsne.tiling.memory import tiles_plan
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +131,23 @@ def test_memory_is_told_before(table, tmp_path):
     with pytest.raises(OverMemory, match=r"these tiles need 0\.15 GB, memory_limit is"):
         gputsne.tiles(table[0], tmp_path / "t", memory_limit="100M")
     assert not (tmp_path / "t").exists()
+
+
+@pytest.mark.parametrize("texts", [False, True])
+def test_memory_stays_below_what_is_planned(tmp_path, texts: bool):
+    """Peaks of all that is allocated, but for interpreter and libraries."""
+    rng = np.random.default_rng(0)
+    n = 300_000
+    Y = rng.normal(size=(n, 2)).astype(np.float32)
+    given = {"labels": rng.integers(0, 9, n), "columns": {"v": rng.normal(size=n)}}
+    if texts:
+        given["ids"] = [f"record number {i}" for i in range(n)]
+    gputsne.tiles(Y[:10], tmp_path / "warm")
+    tracemalloc.start()
+    try:
+        gputsne.tiles(Y, tmp_path / "t", **given)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    planned = sum(tiles_plan(n, 2, int(texts)).parts.values())
+    assert planned / 3 < peak < planned

@@ -1,4 +1,4 @@
-"""OnlineMap: a fair sample of a stream on a map that stands still, tiles that follow, flat memory."""
+"""OnlineMap: a fair sample of a stream on a map that stands still, and tiles that follow it."""
 
 from __future__ import annotations
 
