@@ -84,14 +84,6 @@ def test_reporting(tmp_path: Path):
     assert set(record["targets"]) == {"seconds", "processor_seconds", "page_megabytes"}
 
 
-def test_tiles(tmp_path: Path):
-    record = quick("tiles", tmp_path)
-    found = record["sizes"]["20000"]
-    assert 0 < found["largest_tile"] < 100_000
-    assert found["bytes"] > 20_000 * 13  # places, number, label and value of each point
-    assert {"seconds", "largest_tile_bytes", "largest_file_bytes"} <= set(record["targets"])
-
-
 def test_evaluation(tmp_path: Path):
     record = quick("evaluation", tmp_path)
     assert set(record["values"]) >= set(gputsne.metrics.METRICS)
