@@ -3,7 +3,7 @@
 import { Chunk } from "./chunk.js";
 import { unpack } from "./container.js";
 
-const WIDTH = 400; // pixels that a tile of the finest level drawn is wide at least
+const WIDTH = 180; // pixels that a tile of the finest level drawn is wide at least
 const AT_ONCE = 6; // requests on their way
 const RETRY = 2; // times that a tile is asked for again
 

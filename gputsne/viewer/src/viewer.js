@@ -16,6 +16,7 @@ const REST = 160; // ms without movement after which all points are drawn
 const TYPING = 220; // ms
 const HITS = 50; // results listed
 const MOST = 1_500_000; // points of tiles in memory
+const CELL_LEAST = 0.3; // share of its width that the smallest count takes
 const CLOSE = 24; // times the whole map, at which a found point is shown
 
 /**
@@ -52,7 +53,7 @@ class Viewer {
     this.colourable = this.columns.filter((c) => c.kind === "category" || c.kind === "number");
     this.idName = this.columns.find((c) => c.kind === "id")?.title ?? "row";
     const first = options.colour ?? this.tileset.colour;
-    this.colour = this.colourable.find((c) => c.name === first) ?? null;
+    this.colour = this._column(first);
     this.chunks = [];
     this.filters = new Map();
     this.emphasis = null; // "selection", "search" or null
@@ -102,7 +103,7 @@ class Viewer {
     this.status = h("p", { class: "gts-status" });
     this.stage = h("div", { class: "gts-stage" }, this.map, tools, this.card.element, this.status);
     this.themeButton = h("button", { type: "button", class: "gts-icon", onclick: () => this.setTheme(this.theme.dark ? "light" : "dark") });
-    this.panel = options.panel === false ? null : this._panel();
+    this.panel = options.panel === false ? null : this._panel(Math.min(5, level));
     const panelButton = this.panel && iconButton("panel", "Legend and search", () => {
       const gone = this.root.classList.toggle("gts-alone");
       panelButton.setAttribute("aria-expanded", String(!gone));
@@ -137,9 +138,9 @@ class Viewer {
     this.sizes.observe(this.map);
   }
 
-  _panel() {
+  _panel(level) {
     const section = (name, ...parts) => {
-      const heading = h("h3", { id: unique("heading"), text: name });
+      const heading = h(`h${level + 1}`, { class: "gts-heading", id: unique("heading"), text: name });
       return h("section", { "aria-labelledby": heading.id }, heading, ...parts);
     };
     const picker = h("select", {
@@ -214,19 +215,23 @@ class Viewer {
         add: (chunk) => {
           this._add(chunk);
           if (chunk.below?.some((rows) => rows > 0)) this._lookLater();
+          if (!this.shown) this._draw(); // the first points at once
           this.redraw();
+          this._done();
         },
         remove: (chunk) => this._remove(chunk),
-        settled: () => { this._refreshFound(); this._done(); },
+        settled: () => this._refreshFound(),
         failed: (error) => { this.status.textContent = `Some points could not be loaded: ${error.message}`; },
       }, this.options.maxPoints ?? MOST);
       this._resize();
-      this._done = once(this._done.bind(this));
     }
     this._showLegend();
   }
 
+  /** The first points are drawn. */
   _done() {
+    if (this.shown) return;
+    this.shown = true;
     performance.mark("gputsne-first-paint");
     this._ready(true);
     // Frames are made without a card first: a card takes a while to wake.
@@ -259,12 +264,18 @@ class Viewer {
   }
 
   _add(chunk) {
-    if (chunk.columns.count) chunk.weights = Float32Array.from(chunk.columns.count, (c) => Math.min(6, 1 + Math.log2(Math.max(1, c)) / 2));
+    if (chunk.columns.count) chunk.weights = this._weights(chunk.columns.count);
     if (this.selection) chunk.selected = this.selection(chunk);
     if (this.emphasis === "search") chunk.hits = new Uint8Array(chunk.n);
     chunk.paint(this.colour, this.filters, this.emphasis, this.theme);
     this.chunks.push(chunk);
     this.renderer.add(chunk);
+  }
+
+  /** Return the diameters of counted cells, as shares of a cell's width: areas are counts. */
+  _weights(counts) {
+    const most = this.columns.find((column) => column.name === "count")?.high ?? Math.max(...counts);
+    return Float32Array.from(counts, (n) => Math.max(CELL_LEAST, Math.sqrt(n / Math.max(1, most))));
   }
 
   _remove(chunk) {
@@ -312,8 +323,10 @@ class Viewer {
     const size = options.pointSize ?? tileset.point_size ?? Math.min(8, Math.max(1.4, 5.2 * (2000 / shown) ** 0.34));
     const opacity = options.opacity ?? tileset.opacity ?? Math.min(0.92, Math.max(0.45, 0.9 * (2000 / shown) ** 0.1));
     const deep = Math.max(1, camera.zoom);
+    const cell = tileset.cells && (tileset.square[2] / 2 ** tileset.cells) * camera.k; // of counts, in pixels
     return {
-      size: Math.min(Math.max(size, 11), size * deep ** 0.35), opacity: Math.min(0.95, opacity * deep ** 0.08),
+      size: cell || Math.min(Math.max(size, 11), size * deep ** 0.35),
+      opacity: cell ? 0.9 : Math.min(0.95, opacity * deep ** 0.08),
       paper: this.theme.paper, emphasis: this.emphasis, moving: this.moving,
       outside: this.tiles ? (chunk) => !this.tiles.inView?.has(chunk.key) : null,
     };
@@ -379,6 +392,7 @@ class Viewer {
     this.last = this.still = 0;
     this.tiles?.look(this.camera);
     this.redraw();
+    if (this.pointer) this._hover(...this.pointer);
     if (byKey) this.announce(this._inView());
   }
 
@@ -503,8 +517,14 @@ class Viewer {
 
   // --- colour, theme and filters ---
 
+  /** Return a column that colours, by its name or its title; null without one. */
+  _column(name) {
+    const by = (key) => this.colourable.find((column) => column[key] === name);
+    return by("name") ?? by("title") ?? null;
+  }
+
   setColour(name) {
-    this.colour = this.colourable.find((c) => c.name === name) ?? null;
+    this.colour = this._column(name);
     this._showLegend();
     this.summary.textContent = this._summary();
     this._repaint();
@@ -716,11 +736,3 @@ class Viewer {
 
 let made = 0;
 const unique = (name) => `gts-${name}-${(made += 1)}`;
-
-function once(work) {
-  let asked = false;
-  return () => {
-    if (!asked) work();
-    asked = true;
-  };
-}
