@@ -56,6 +56,7 @@ CASES = {
     "iteration": Case("Stages of an iteration beside another checkout's", 3, "iteration"),
     "convolve": Case("The compiled FFT beside scipy's, by size of the mesh", 2, "convolve"),
     "locality": Case("What do the threads of a GPU share? Counts, no times", 5, script="locality"),
+    "viewer": Case("The viewer in Chromium: first paint, frames, tiles", 1, "viewer"),
     "gpu": Case("Everything on a GPU: proofs, calls, fits, peers", 15, script="gpu"),
 }
 COMPARISONS = tuple(name for name, case in CASES.items() if case.module == "compare")

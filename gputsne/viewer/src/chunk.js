@@ -12,7 +12,7 @@ const OWN = new Set(["x", "y", "id", "count"]);
 export class Chunk {
   constructor(key, { header, columns }) {
     this.key = key;
-    this.n = header.rows;
+    this.n = this.limit = header.rows; // the first `limit` are drawn
     this.columns = columns;
     for (const axis of ["x", "y"]) {
       if (!columns[axis]) throw new Error(`the map's data have no column ${axis}`);
@@ -70,7 +70,7 @@ export class Chunk {
   }
 
   shows(i) {
-    return this.rgba[4 * i + 3] !== HIDDEN;
+    return i < this.limit && this.rgba[4 * i + 3] !== HIDDEN;
   }
 
   /** Return [point, squared distance in map units] of the nearest shown point, or null. */

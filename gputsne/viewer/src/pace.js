@@ -23,7 +23,7 @@ export class Pace {
     this.drawn = 0;
     if (!look.moving) return 1;
     let total = 1;
-    for (const chunk of chunks) if (!look.outside?.(chunk)) total += chunk.n;
+    for (const chunk of chunks) if (!look.outside?.(chunk)) total += chunk.limit;
     return Math.min(1, Math.max(this.fraction, LEAST / total));
   }
 }

@@ -60,7 +60,7 @@ export class Raster extends Pace {
       const disc = discs(Math.min(LARGEST, size), opacity, wide);
       for (const chunk of this.chunks) {
         if (look.outside?.(chunk)) continue;
-        const n = Math.ceil(part * chunk.n);
+        const n = Math.ceil(part * chunk.limit);
         this.drawn += n;
         if (!chunk.weights) this._blend(chunk, 0, n, state, disc, camera, dpr);
         else {

@@ -29,7 +29,7 @@ export class Tiles {
   visible(camera) {
     const [x0, y0, side] = this.tileset.square;
     const deepest = Math.floor(Math.log2(Math.max(1, (side * camera.k) / WIDTH)));
-    const last = Math.min(this.tileset.levels - 1, deepest);
+    const last = (this.last = Math.min(this.tileset.levels - 1, deepest));
     const [left, low, right, high] = camera.view;
     const found = [];
     for (let z = 0; z <= last; z++) {
@@ -56,6 +56,48 @@ export class Tiles {
     return above?.below?.[(x & 1) + 2 * (y & 1)] > 0;
   }
 
+  /**
+   * Say how many points of each tile in view are drawn. Tiles have as many points as their bytes allow,
+   * so that a crowded square shows a smaller share of its points than one beside it. The picture has
+   * no seams where every square shows the share that the most crowded one in view can: coarse tiles
+   * first, of finer ones as much as lacks.
+   */
+  _even(keys) {
+    if (this.tileset.cells) return; // counts are whole
+    const seen = new Set(keys), shares = new Map();
+    let goal = 1;
+    for (const key of keys) { // coarse ones come first
+      const chunk = this.held.get(key);
+      if (!chunk) continue;
+      const [z, x, y] = key.split("/").map(Number);
+      const before = shares.get(`${z - 1}/${x >> 1}/${y >> 1}`)?.after ?? 0; // what coarser tiles show
+      const own = ((1 - before) * chunk.n) / Math.max(chunk.n, this._total(key, chunk));
+      shares.set(key, { chunk, before, own, after: before + own });
+      for (const [dx, dy] of [[0, 0], [1, 0], [0, 1], [1, 1]]) {
+        if (!this._exists(z + 1, 2 * x + dx, 2 * y + dy)) continue;
+        const below = `${z + 1}/${2 * x + dx}/${2 * y + dy}`;
+        if (z === this.last || (seen.has(below) && !this.held.has(below))) goal = Math.min(goal, before + own);
+      }
+    }
+    for (const { chunk, before, own } of shares.values()) {
+      chunk.limit = Math.ceil(chunk.n * Math.min(1, Math.max(0, (goal - before) / own)));
+    }
+  }
+
+  /** Return the points of a tile and of all below it, as far as the index or the tile tells. */
+  _total(key, chunk) {
+    if (!this.totals) {
+      this.totals = new Map(Object.entries(this.tileset.tiles));
+      const depth = (name) => Number(name.slice(0, name.indexOf("/")));
+      for (const name of [...this.totals.keys()].sort((a, b) => depth(b) - depth(a))) {
+        const [z, x, y] = name.split("/").map(Number);
+        const above = `${z - 1}/${x >> 1}/${y >> 1}`;
+        if (this.totals.has(above)) this.totals.set(above, this.totals.get(above) + this.totals.get(name));
+      }
+    }
+    return this.totals.get(key) ?? chunk.n + chunk.below.reduce((sum, rows) => sum + rows, 0);
+  }
+
   /** Ask for what the camera sees and isn't here, let go of what is too much. */
   look(camera) {
     const keys = this.visible(camera);
@@ -67,6 +109,7 @@ export class Tiles {
       this.held.set(key, chunk);
     }
     this.wanted = keys.filter((key) => !this.held.has(key) && !this.asked.has(key));
+    this._even(keys);
     this._forget();
     this._next();
   }
@@ -87,6 +130,7 @@ export class Tiles {
       if (this.ended) return;
       this.held.set(key, chunk);
       this.asked.delete(key);
+      this._even(this.inView);
       this.tell.add(chunk);
     } catch (error) {
       if (tries < RETRY && !this.ended) setTimeout(() => this._ask(key, tries + 1), 500 * 2 ** tries);

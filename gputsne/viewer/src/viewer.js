@@ -318,9 +318,9 @@ class Viewer {
 
   get look() {
     const { tileset, options, camera } = this;
-    const shown = Math.max(1, this.tiles ? this.chunks.reduce((sum, c) => sum + c.n, 0) : tileset.shown ?? this.chunks[0]?.n ?? 1);
+    const shown = Math.max(1, this.tiles ? this._inReach() : tileset.shown ?? this.chunks[0]?.n ?? 1);
     // Sizes as gputsne/plotting/scene.py has them for paper, in pixels, growing as the map is zoomed.
-    const size = options.pointSize ?? tileset.point_size ?? Math.min(8, Math.max(1.4, 5.2 * (2000 / shown) ** 0.34));
+    const size = options.pointSize ?? tileset.point_size ?? Math.min(8, Math.max(1.4, 5.2 * (2000 / shown) ** 0.28));
     const opacity = options.opacity ?? tileset.opacity ?? Math.min(0.92, Math.max(0.45, 0.9 * (2000 / shown) ** 0.1));
     const deep = Math.max(1, camera.zoom);
     const cell = tileset.cells && (tileset.square[2] / 2 ** tileset.cells) * camera.k; // of counts, in pixels
@@ -330,6 +330,11 @@ class Viewer {
       paper: this.theme.paper, emphasis: this.emphasis, moving: this.moving,
       outside: this.tiles ? (chunk) => !this.tiles.inView?.has(chunk.key) : null,
     };
+  }
+
+  /** Points of the tiles in view. */
+  _inReach() {
+    return this.chunks.reduce((sum, chunk) => sum + (this.tiles.inView?.has(chunk.key) ? chunk.limit : 0), 0);
   }
 
   redraw() {

@@ -155,7 +155,7 @@ export class WebGL extends Pace {
         gl.uniform1f(at.round, size >= ROUND || chunk.weights ? size : 0);
         gl.uniform1f(at.unit, chunk.unit);
         this._origin(camera.x - chunk.x0, camera.y - chunk.y0);
-        const n = Math.ceil(part * chunk.n);
+        const n = Math.ceil(part * chunk.limit);
         gl.drawArrays(gl.POINTS, 0, n);
         this.drawn += n;
       }
