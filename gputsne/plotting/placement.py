@@ -140,8 +140,11 @@ def _best(
     others = np.flatnonzero(~np.isnan(found[:, 0]))
     if not len(others):
         return np.asarray(centres[np.argmin(costs)])
-    apart = np.abs(centres[:, None] - found[others]) - (boxes[i] + boxes[others]) / 2 - GAP
-    free = ~(apart < 0).all(axis=2).any(axis=1)
+    over = np.ones((len(centres), len(others)), dtype=bool)
+    for axis in (0, 1):
+        apart = np.abs(centres[:, axis, None] - found[others, axis])
+        over &= apart < (boxes[i, axis] + boxes[others, axis]) / 2 + GAP
+    free = ~over.any(axis=1)
     if not free.any():
         return np.full(2, np.nan)
     centres, costs = centres[free], costs[free]
@@ -174,10 +177,13 @@ def _crossings(a: F64, b: F64, c: F64, d: F64) -> F64:
 
 def _through(a: F64, b: F64, low: F64, high: F64) -> F64:
     """Tell which lines a-b pass through which boxes, shape (len(a), len(low))."""
-    step = (b - a)[:, None]
-    step = np.where(np.abs(step) < 1e-12, 1e-12, step)
-    first, last = (low - a[:, None]) / step, (high - a[:, None]) / step
-    enter = np.maximum(np.minimum(first, last).max(axis=2), 0.0)
-    leave = np.minimum(np.maximum(first, last).min(axis=2), 1.0)
+    enter, leave = np.zeros((len(a), len(low))), np.ones((len(a), len(low)))
+    for axis in (0, 1):
+        step = (b - a)[:, axis, None]
+        step = np.where(np.abs(step) < 1e-12, 1e-12, step)
+        start = a[:, axis, None]
+        first, last = (low[:, axis] - start) / step, (high[:, axis] - start) / step
+        np.maximum(enter, np.minimum(first, last), out=enter)
+        np.minimum(leave, np.maximum(first, last), out=leave)
     through: F64 = (enter < leave).astype(np.float64)
     return through

@@ -105,7 +105,8 @@ def _by_label(subject: Subject) -> Figure:
     more = " gputsne tiles makes pages of maps as large as this that can be zoomed into."
 
     def draw(figure: Any, ax: Any) -> None:
-        plotting.plot(Y, subject.labels, ax=ax, caption="", max_points=most)
+        plotting.plot(Y, subject.labels, ax=ax, caption="", max_points=most,
+                      palette=subject.palette)  # fmt: skip
         legends.append(_taken_out(ax))
 
     by = {"none": "no labels were given", "values": "coloured by the labels' values",
@@ -148,7 +149,7 @@ def _charts(subject: Subject) -> list[Figure]:
             "Each band is a label, each point a line of it. Bands that lie below 0 or end left of "
             "the mean are mixed with others; very wide ones hold more than one kind.",
             partial(plotting.silhouettes, subject.vectors, subject.labels, sample=sample,
-                    random_state=seed),
+                    random_state=seed, palette=subject.palette),
         ))  # fmt: skip
     if subject.has_data and subject.Y is not None:
         drawn = ("map", "pca") if subject.n <= FEW else ("map",)

@@ -138,7 +138,7 @@ def report(
     perplexity: float | None = None, metric: Any = "euclidean",
     metric_params: dict[str, Any] | None = None, k: int | None = None,
     sample: int | str | None = "auto", random_state: int | None = 0, title: str | None = None,
-    command: str | None = None,
+    command: str | None = None, palette: Any = None,
 ) -> Report:  # fmt: skip
     """Report on vectors and their map: verdict, records, pictures, numbers, and how to repeat it.
 
@@ -194,6 +194,9 @@ def report(
         Of the page.
     command : str or None
         What made the report, to be repeated; by default a call of this function.
+    palette : object
+        Colours of labels, as in ``gputsne.plot``: what ``Store.colours()`` keeps, or a file. By
+        default those that earlier pictures of the model have, else distinct ones.
 
     Returns
     -------
@@ -224,7 +227,7 @@ def report(
     check({}, profile, rules=rules, acks=acks)  # before anything is computed
     subject = read_subject(
         X, Y, labels, records, model=model, run=run, fields=fields, k=k, sample=sample,
-        random_state=random_state, metric=metric, metric_params=metric_params,
+        random_state=random_state, metric=metric, metric_params=metric_params, palette=palette,
     )  # fmt: skip
     if critical:
         critical = _critical(critical, subject)

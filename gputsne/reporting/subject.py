@@ -67,6 +67,8 @@ class Subject:
         X as it was given, names of columns included; None for none.
     auto : bool
         Whether the number of points asked was left open.
+    palette : object
+        Colours of labels that are categories, as ``gputsne.plot`` takes them.
     """
 
     context: Context
@@ -83,6 +85,7 @@ class Subject:
     random_state: int | None = 0
     data: Any = None
     auto: bool = True
+    palette: Any = None
 
     @property
     def has_data(self) -> bool:
@@ -158,13 +161,14 @@ class Subject:
 def read_subject(
     X: Any, Y: Any, labels: Any, records: Any, *, model: Any, run: Any,
     fields: Sequence[str] | str | None, k: int | None, sample: Any, random_state: int | None,
-    metric: Any, metric_params: dict[str, Any] | None,
+    metric: Any, metric_params: dict[str, Any] | None, palette: Any = None,
 ) -> Subject:  # fmt: skip
     """Read and check what a report is asked for.
 
     Parameters
     ----------
-    X, Y, labels, records, model, run, fields, k, sample, random_state, metric, metric_params
+    X, Y, labels, records, model, run, fields, k, sample, random_state, metric, metric_params,
+    palette
         As ``report`` has them.
 
     Returns
@@ -196,6 +200,8 @@ def read_subject(
     if labels is not None:
         read_column(labels, context.n, whose=name)
         kind = read_labels(labels, context.n).kind
+    if palette is None:
+        palette = getattr(model, "palette_", None)
     known = isinstance(metric, str) and metric == "precomputed"
     vectors = None if X is None or known else context.points("X")
     held = _records(records, X, vectors, context.n)
@@ -220,6 +226,7 @@ def read_subject(
         random_state,
         X,
         isinstance(sample, str),
+        palette if kind == "categories" else None,
     )
 
 

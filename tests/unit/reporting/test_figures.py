@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -59,3 +61,17 @@ def test_a_map_of_many_points_is_drawn_as_their_density():
     assert figure.caption.startswith(f"All {n:,} points, as their density; coloured by label.")
     assert "gputsne tiles" in figure.caption
     assert len(found.to_html()) < 6_000_000
+
+
+def test_labels_have_the_colours_that_are_kept_for_them(data):
+    """Of a store, by ``palette``; of a model, those of its earlier pictures."""
+    X, Y = data["X"], data["X"][:, :2]
+    labels = ["ant", "bee", "cow"] * (len(X) // 3) + ["ant"] * (len(X) % 3)
+    kept = {"bee": "#123456", "ant": "#654321", "zebra": "#000000"}
+    model = SimpleNamespace(embedding_=Y, palette_=kept, run_=gputsne.Run())
+    for found in (gputsne.report(X, Y, labels, palette=kept), gputsne.report(X, model, labels)):
+        legend = dict(found.figures[0].legend)
+        assert legend["bee"] == ("#123456", "#123456")
+        assert legend["ant"] == ("#654321", "#654321")
+        assert legend["cow"][0] not in kept.values()
+    assert gputsne.report(X, Y, [0.5] * len(X), palette=kept).figures
