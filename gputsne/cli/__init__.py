@@ -35,7 +35,7 @@ Examples:
   gputsne embed points.npy -o map.npy --pca 50 --model model.npz
   gputsne transform model.npz new.npy -o new.csv
   gputsne update model.npz tomorrow.csv -o tomorrow-map.csv --id name
-  gputsne plot map.csv --labels kind --style print --plot map.pdf
+  gputsne plot map.csv -o map.pdf --labels kind --style print
   gputsne sample big.parquet -n 100000 -o some.parquet
   gputsne metrics points.npy map.npy --json > evidence.json
   gputsne check evidence.json --profile diagnose

@@ -70,13 +70,13 @@ def _is_h5ad(source: Path, format_name: str | None) -> bool:
     return source.suffix.lower() == ".h5ad"
 
 
-def check_plots(paths: Iterable[Path], components: int = 2) -> None:
+def check_plots(paths: Iterable[Path], components: int = 2, flag: str = "--plot") -> None:
     """Raise UsageError if a plot of so many dimensions can't be drawn as this kind of file here."""
     for path in paths:
         suffix = path.suffix.lower()
         if suffix not in PLOTTERS:
             known = " ".join(PLOTTERS)
-            raise click.BadParameter(f"{shown(path)}: plots are {known}", param_hint="--plot")
+            raise click.BadParameter(f"{shown(path)}: plots are {known}", param_hint=flag)
         plotter = "plotly" if suffix == ".html" and components > 2 else PLOTTERS[suffix]
         if plotter is not None:
             require(plotter, f"drawing {shown(path.name)}")

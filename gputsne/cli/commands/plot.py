@@ -12,7 +12,15 @@ from typing import Any, Final
 import click
 
 from gputsne.cli.maps import H5AD_MAP
-from gputsne.cli.options import PATH, Command, input_options, options, print_options, selection_of
+from gputsne.cli.options import (
+    PATH,
+    Command,
+    input_options,
+    option,
+    options,
+    print_options,
+    selection_of,
+)
 from gputsne.cli.output import output_of
 from gputsne.cli.plots import fixed_in, option_theme, plot_options, style_of
 from gputsne.cli.stores import store_of, store_option
@@ -28,11 +36,11 @@ from gputsne.runs.streams import named, opened
 
 EXAMPLES = """\
 Examples:
-  gputsne plot map.csv --plot map.png --labels kind --style print --title "Twelve kinds"
-  gputsne plot map.parquet --plot map.pdf --labels kind --colours colours.json --theme dark
-  gputsne plot map.csv --plot odd.png --id name --highlight p7,p12
-  gputsne plot production --store nightly --plot map.png --style print
-  gputsne plot 20261127T063518Z-3f2a9c1b --store nightly --plot map.html
+  gputsne plot map.csv -o map.png --labels kind --style print --title "Twelve kinds"
+  gputsne plot map.parquet -o map.pdf --labels kind --colours colours.json --theme dark
+  gputsne plot map.csv -o odd.png --id name --highlight p7,p12
+  gputsne plot production --store nightly -o map.png --style print
+  gputsne plot 20261127T063518Z-3f2a9c1b --store nightly -o map.html
 
 MAP is a file with the columns x, y, z, or without such names a table of two or three columns; or,
 with --store, a run by its id or ref, whose labels are found in its map. In a store a label has one
@@ -43,7 +51,21 @@ ARRAYS: Final = (".npy", ".npz", ".h5ad")  # files whose columns have no names
 
 @click.command(cls=Command, examples=EXAMPLES)
 @click.argument("map_", metavar="MAP", type=PATH)
-@options("Output", *plot_options, option_theme)
+@options(
+    "Output",
+    option(
+        "-o",
+        "--output",
+        "plots",
+        type=PATH,
+        multiple=True,
+        required=True,
+        metavar="FILE",
+        help="The picture: html (hover, zoom), png, svg or pdf; repeatable. Required.",
+    ),
+    *plot_options[1:],  # all but --plot
+    option_theme,
+)
 @options("Store", store_option)
 @input_options("colours plots", without=("--keep",))
 @print_options
@@ -52,10 +74,8 @@ def plot(ctx: click.Context, /, map_: Path, **given: Any) -> None:
     """Draw the map in the file MAP, or that of a stored run."""
     shell = output_of(ctx, given)
     plots = given["plots"]
-    if not plots:
-        raise click.UsageError("name a picture: --plot FILE, as html, png, svg or pdf")
-    no_dash([("--plot", path) for path in plots])
-    check_plots(plots)
+    no_dash([("-o", path) for path in plots])
+    check_plots(plots, flag="-o")
     store = store_of(given) if given["store"] else None
     with ExitStack() as stack:
         run, path = None, named(map_)

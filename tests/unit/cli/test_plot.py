@@ -46,7 +46,7 @@ def legend_in(svg: str) -> dict[str, str]:
 
 def test_a_map_of_a_file_is_drawn(here):
     result = run(
-        "plot", "map.csv", "--plot", "m.png", "--plot", "m.svg", "--labels", "kind", "--id", "id",
+        "plot", "map.csv", "-o", "m.png", "-o", "m.svg", "--labels", "kind", "--id", "id",
         "--style", "print", "--theme", "dark", "--title", "Kinds", "--density", "contours",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
@@ -57,11 +57,11 @@ def test_a_map_of_a_file_is_drawn(here):
 
 
 def test_what_is_highlighted_is_named_by_id(here):
-    result = run("plot", "map.csv", "--plot", "m.png", "--id", "id", "--highlight", "p3,p7")
+    result = run("plot", "map.csv", "-o", "m.png", "--id", "id", "--highlight", "p3,p7")
     assert result.exit_code == 0, result.output
     with Image.open("m.png") as image:
         assert "highlighted (2 points" in image.text["Description"]
-    unknown = run("plot", "map.csv", "--plot", "m.png", "--id", "id", "--highlight", "q")
+    unknown = run("plot", "map.csv", "-o", "m.png", "--id", "id", "--highlight", "q")
     assert unknown.exit_code
     assert "no point has as its id" in unknown.output
 
@@ -69,16 +69,14 @@ def test_what_is_highlighted_is_named_by_id(here):
 def test_arrays_are_maps_too(here):
     np.save("Y.npy", np.random.default_rng(0).normal(size=(50, 2)))
     np.save("labels.npy", np.arange(50) % 4)
-    result = run("plot", "Y.npy", "--plot", "m.pdf", "--labels", "labels.npy")
+    result = run("plot", "Y.npy", "-o", "m.pdf", "--labels", "labels.npy")
     assert result.exit_code == 0, result.output
     assert Path("m.pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_colours_of_a_file(here):
     Path("colours.json").write_text(json.dumps({"k0": "#123456", "k1": "teal"}))
-    result = run(
-        "plot", "map.csv", "--plot", "m.svg", "--labels", "kind", "--colours", "colours.json"
-    )
+    result = run("plot", "map.csv", "-o", "m.svg", "--labels", "kind", "--colours", "colours.json")
     assert result.exit_code == 0, result.output
     found = legend_in("m.svg")
     assert (found["k0"], found["k1"]) == ("#123456", "#008080")
@@ -87,11 +85,11 @@ def test_colours_of_a_file(here):
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        ((), "name a picture: --plot FILE"),
-        (("--plot", "m.gif"), "plots are"),
-        (("--plot", "m.png", "--colours", "none.json"), "--colours"),
-        (("--plot", "m.png", "--labels", "kind", "--colours", "no.json"), "none.json|no.json"),
-        (("--plot", "m.html", "--style", "print"), "has no effect on html"),
+        ((), "-o"),
+        (("-o", "m.gif"), "plots are"),
+        (("-o", "m.png", "--colours", "none.json"), "--colours"),
+        (("-o", "m.png", "--labels", "kind", "--colours", "no.json"), "none.json|no.json"),
+        (("-o", "m.html", "--style", "print"), "has no effect on html"),
     ],
 )
 def test_what_cannot_be_drawn_is_usage(here, args, said):
@@ -124,7 +122,7 @@ def test_a_label_has_one_colour_in_the_pictures_of_all_runs_of_a_store(here):
         assert store.get(id).load_model().palette_.items() >= kinds.items()
         assert store.get(id).read("thumb.png").startswith(b"\x89PNG")
     store.promote(ids[1])
-    result = run("plot", "production", "--store", "nightly", "--plot", "again.svg")
+    result = run("plot", "production", "--store", "nightly", "-o", "again.svg")
     assert result.exit_code == 0, result.output
     assert legend_in("again.svg") == tuesday
     assert "seed 0" in Path("again.svg").read_text()  # the caption of the run
@@ -132,7 +130,7 @@ def test_a_label_has_one_colour_in_the_pictures_of_all_runs_of_a_store(here):
 
 def test_colours_that_a_user_chose_are_fixed_in_the_store(here):
     Path("colours.csv").write_text("label,colour\nk0,#111111\n")
-    args = ("plot", "map.csv", "--plot", "m.svg", "--labels", "kind", "--store", "nightly")
+    args = ("plot", "map.csv", "-o", "m.svg", "--labels", "kind", "--store", "nightly")
     assert run(*args, "--colours", "colours.csv").exit_code == 0
     assert gputsne.Store("nightly").colours()["k0"] == "#111111"
     assert run(*args).exit_code == 0
@@ -148,7 +146,7 @@ def test_a_store_that_cannot_be_written_costs_no_picture(here, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(gputsne.Store, "add_colours", full)
-    result = run("plot", "map.csv", "--plot", "m.png", "--labels", "kind", "--store", "s")
+    result = run("plot", "map.csv", "-o", "m.png", "--labels", "kind", "--store", "s")
     assert result.exit_code == 0, result.output
     assert "kept no colours of labels" in result.output
     assert Path("m.png").exists()
