@@ -14,6 +14,7 @@ from starlette.routing import Match, Route
 from starlette.types import Message, Receive, Scope, Send
 
 from gputsne.base.errors import BadInput, Damaged, DependencyMissing
+from gputsne.base.files import path_of
 from gputsne.serve.answers import Memory
 from gputsne.serve.cache import Cache, default_folder
 from gputsne.serve.catalogue import Catalogue, catalogue_of
@@ -111,7 +112,8 @@ class Application:
         self.measures, self.journal = Measures(), Journal()
         self.guard = Guard(settings, tokens)
         self.work = Work(settings.workers, settings.waiting, self.measures)
-        cache = Cache(settings.cache or default_folder(), settings.cache_bytes, self.measures)
+        folder = default_folder() if settings.cache is None else path_of(settings.cache, "cache")
+        cache = Cache(folder, settings.cache_bytes, self.measures)
         endpoints = Endpoints(
             catalogue,
             settings,

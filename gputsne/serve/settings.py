@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 from dataclasses import dataclass, fields
-from pathlib import Path
+from os import PathLike
 from typing import Final
 
 __all__ = ["Settings", "is_loopback"]
@@ -52,7 +52,7 @@ class Settings:
     hosts : tuple of str
         Names that the header ``Host`` may have. Empty: on loopback its own names, which keeps
         other sites from reaching the server by a name of theirs that leads to 127.0.0.1; else any.
-    cache : Path or None
+    cache : path-like or None
         Folder of what is made on demand (tile sets, converted maps), the only one that is written
         to; None for one below the user's cache folder.
     cache_bytes : int, default 10**10
@@ -112,7 +112,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     hosts: tuple[str, ...] = ()
-    cache: Path | None = None
+    cache: str | PathLike[str] | None = None
     cache_bytes: int = 10**10
     columns: tuple[str, ...] = ()
     label: bool = True

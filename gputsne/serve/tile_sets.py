@@ -10,7 +10,6 @@ import stat
 import threading
 from concurrent.futures import Future
 from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -175,10 +174,8 @@ class TileSets:
         """
         if "/" in name or Path(name).suffix not in PAGE_KINDS:
             return None
-        try:
-            folder = import_module("gputsne.viewer").folder
-        except (ImportError, AttributeError):
-            return None
+        from gputsne.viewer import folder
+
         told = json.loads(await self.file(entry, key, TILESET)) if name == PAGE else {}
         return {**folder(told), PAGE_SCRIPT: START}.get(name)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ import gputsne.tiling
 from gputsne.serve.cache import Cache
 from gputsne.serve.measures import Measures
 from gputsne.serve.tile_sets import LARGEST
+from gputsne.viewer import folder as folder_of_viewer
 from gputsne.viewer.container import unpack
 
 
@@ -153,6 +155,28 @@ def test_a_run_with_neither_map_nor_tiles_has_none(ask, tmp_path):
     store = gputsne.Store(tmp_path / "store")
     id = store.put({"status": "done"})
     assert ask(store).get(f"/runs/{id}/tiles/").status_code == 404
+
+
+def test_the_page_is_the_package_s_and_runs_nothing_of_the_folder_s(tiles):
+    client, root = tiles
+    page = client.get(root)
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert "<title>Tiles</title>" in page.text
+    names = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert {"viewer.js", "viewer.css", "page.js", "tileset.json"} <= set(names)
+    for name in names:
+        answer = client.get(root + name)
+        assert answer.status_code == 200
+        assert "alert(1)" not in answer.text
+        assert len(answer.content) < LARGEST
+    policy = page.headers["Content-Security-Policy"]
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert not re.search(r"<script(?![^>]*src=)[^>]*>", page.text)
+    script = client.get(f"{root}page.js").text
+    assert "sendBeacon" in script
+    assert 'import { start } from "./viewer.js"' in folder_of_viewer({})["page.js"].decode()
+    assert page.headers["Cache-Control"] == "private, no-cache"  # an update brings another
 
 
 @pytest.fixture
