@@ -23,7 +23,7 @@ from gputsne.base.types import FloatArray, Progress
 
 __all__ = ["Live"]
 
-SHARE: Final = 0.02  # of the time since the loop began that pictures may take
+SHARE: Final = 0.02  # of the time since the fit began that pictures after the first may take
 LINE_SECONDS: Final = 2.0  # between two lines of text
 CURVE: Final = 240  # points of the curve that are sent: one per pixel
 SEED: Final = 0  # of the sample: the same points in every fit of as many rows
@@ -45,8 +45,8 @@ class Live:
     points : int, default 20,000
         Most points that are sent; of more rows a sample is shown.
     interval : float, default 0.25
-        Least seconds between two pictures. More time passes where a picture is slow: all of them
-        take at most 2 % of the time of the loop.
+        Least seconds between two pictures. More time passes where a picture is slow: after the
+        first, which loads the widget, they take at most 2 % of the time of the fit.
     height : int, default 520
         Of the widget, in pixels.
 
@@ -135,6 +135,7 @@ class Live:
         fit.total = progress.total
         if fit.failed or not fit.due(now):
             return
+        first = fit.shown is None
         try:
             if fit.shown is None:
                 fit.shown = self._shown()
@@ -145,7 +146,9 @@ class Live:
                 f"Live shows nothing more of this fit, which goes on: {type(error).__name__}: "
                 f"{error}"
             )
-        fit.took(now, time.perf_counter(), max(self.interval, getattr(fit.shown, "pause", 0.0)))
+        after = time.perf_counter()
+        pause = max(self.interval, getattr(fit.shown, "pause", 0.0))
+        fit.took(after if first else now, after, pause)
 
     def finish(self, model: Any) -> None:
         """Show the map as it was left, and how the fit ended.
@@ -305,9 +308,10 @@ def _taken(labels: Any, rows: Any, n: int, name: str) -> Any:
 def _table_taken(columns: Any, rows: Any, n: int) -> Any:
     if columns is None or len(rows) == n:
         return columns
-    from gputsne.notebook.reading import named
+    from gputsne.tiling.columns import each_column
 
-    return {name: _taken(values, rows, n, f"column {name!r}") for name, values in named(columns)}
+    every = each_column(columns)
+    return {name: _taken(values, rows, n, f"column {name!r}") for name, values in every}
 
 
 def _in_notebook() -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +11,11 @@ from gputsne.base.types import FloatArray
 from gputsne.notebook.identity import Ids
 from gputsne.plotting.labels import Labels, read_labels
 from gputsne.plotting.scene import Style, scene_of
+from gputsne.tiling.columns import each_column
 from gputsne.viewer.contents import Column, codes_of, contents, numbers
 from gputsne.viewer.contents import read as read_contents
 
-__all__ = ["Viewed", "columns_of", "viewed"]
+__all__ = ["Viewed", "columns_of", "places", "viewed"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ def viewed(
         The map.
     labels, palette, kind, title, caption : object
         As of `gputsne.plot`.
-    columns : mapping, table or column, optional
+    columns : mapping or table, optional
         What else is known of the points.
     ids : array_like, shape (n,), optional
         What the rows are called.
@@ -126,7 +126,7 @@ def columns_of(columns: Any, n: int) -> list[Column]:
 
     Parameters
     ----------
-    columns : mapping of str to array_like, table, column or None
+    columns : mapping of str to array_like, table or None
         One value per point each.
     n : int
         Points.
@@ -141,7 +141,8 @@ def columns_of(columns: Any, n: int) -> list[Column]:
         For what is neither, and for columns of another length.
     """
     found = []
-    for title, values in named(columns):
+    for name, values in each_column(columns):
+        title = str(name)
         column = read_contents(title, values, n)
         if column.kind == "category":
             labels = read_labels(values, n, kind="categories")
@@ -153,23 +154,6 @@ def columns_of(columns: Any, n: int) -> list[Column]:
             )  # fmt: skip
         found.append(column)
     return found
-
-
-def named(columns: Any) -> list[tuple[str, Any]]:
-    if columns is None:
-        return []
-    if isinstance(columns, Mapping):
-        return [(str(name), columns[name]) for name in columns]
-    if hasattr(columns, "columns") and hasattr(columns, "__getitem__"):
-        names = getattr(columns, "column_names", columns.columns)  # pyarrow's
-        return [(str(name), columns[name]) for name in names]
-    name = getattr(columns, "name", None)
-    if isinstance(name, str) and hasattr(columns, "__array__"):
-        return [(name, columns)]
-    raise TypeError(
-        f"columns must be a table or a mapping of names to columns, got {type(columns).__name__}: "
-        "pass {'name': values}"
-    )
 
 
 def places(Y: FloatArray) -> tuple[bytes, list[float]]:

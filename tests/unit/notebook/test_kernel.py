@@ -52,6 +52,7 @@ def test_models_records_and_figures_show_themselves(kernel):
     for code, kind in (
         (f"{fitted}\nm", "text/html"), ("m.run_", "text/html"), ("m.fitted_map_", "text/html"),
         ("gputsne.plot(m)", "image/png"),
+        ("gputsne.plot(m, renderer='plotly')", "application/vnd.plotly.v1+json"),
     ):  # fmt: skip
         cell = kernel.run(code)
         assert cell.error is None

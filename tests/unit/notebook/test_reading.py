@@ -93,8 +93,8 @@ def test_a_map_of_one_axis_is_a_strip_and_one_of_three_is_refused():
     ("how", "error", "told"),
     [
         ({"columns": {"a": [1, 2]}}, ValueError, "column 'a' has shape"),
-        ({"columns": 3}, TypeError, "columns must be a table or a mapping"),
-        ({"columns": [1.0] * N}, TypeError, "pass {'name': values}"),
+        ({"columns": 3}, TypeError, "columns=int must be a mapping"),
+        ({"columns": [1.0] * N}, TypeError, "columns=list must be a mapping of names to columns"),
         ({"labels": KINDS, "columns": {"label": KINDS}}, ValueError, "two are called 'label'"),
         ({"labels": KINDS[:5]}, ValueError, "labels has shape"),
         ({"ids": ["a"] * N}, ValueError, "more than one row"),
