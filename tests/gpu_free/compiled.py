@@ -1,24 +1,27 @@
 """What nvcc makes of the kernels: PTX, code and figures for every architecture, in one pass.
 
-Kept in build/gpu_free by the hash of what they are made of. Run as a program, prints the table that
-registers.txt keeps: ``python tests/gpu_free/compiled.py > tests/gpu_free/registers.txt``.
+Those that gputsne was installed with, or others in build/gpu_free, by the hash of what they are
+made of. Run as a program, prints the table that registers.txt keeps:
+``python tests/gpu_free/compiled.py > tests/gpu_free/registers.txt``.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import importlib.util
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from gpu_free.locks import locked
 
 ROOT = Path(__file__).resolve().parents[2]
 JOBS = 2
@@ -73,39 +76,30 @@ class Compiled:
 def compile_all() -> list[Compiled]:
     """Compile every .cu file for every architecture; a warning is an error.
 
+    What gputsne was installed from in this checkout is taken where it lies, if it is of the same
+    compiler, options and sources.
+
     Raises
     ------
     RuntimeError
-        nvcc failed.
+        nvcc failed, or warned.
     """
     tools = recipe()
     nvcc = tools.find()
-    sources = [path for path in tools.sources() if path.suffix == ".cu"]
-    headers = sorted([*tools.HERE.glob("*.hpp"), *tools.KERNELS.glob("*.hpp")])
-    version = subprocess.run([nvcc, "--version"], capture_output=True, check=True).stdout
+    installed = {path.read_text(): path.parent for path in ROOT.glob("build/**/cuda/*/digest")}
 
     def one(source: Path) -> Compiled:
-        options = [*tools.flags(source), *tools.STRICT, *tools.code(tools.ARCHS), "-Xptxas", "-v"]
-        digest = hashlib.sha256(version + " ".join(options).encode())
-        for path in (source, *headers):
-            digest.update(path.read_bytes())
-        store = ROOT / "build" / "gpu_free" / f"{source.stem}-{digest.hexdigest()[:16]}"
-        if not (store / "log").exists():
-            store.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory() as folder:
-                command = [nvcc, *options, "--keep", "--keep-dir", folder, "-c", str(source)]
-                command += ["-o", str(Path(folder, "object.o"))]
-                done = subprocess.run(command, capture_output=True, text=True, check=False)
-                if done.returncode:
-                    raise RuntimeError(f"{' '.join(command)}\n{done.stderr[-4000:]}")
-                for path in Path(folder).iterdir():
-                    if path.suffix in (".ptx", ".cubin"):
-                        shutil.copy(path, store / path.name)
-                (store / "log").write_text(done.stderr + done.stdout)
-        return Compiled(store, source.stem)
+        digest = tools.kernels_digest(nvcc, source, tools.ARCHS)
+        folder = installed.get(digest, ROOT / "build" / "gpu_free" / f"{source.stem}-{digest[:16]}")
+        with locked(folder.with_name(f"{folder.name}.lock")):
+            tools.kernels(nvcc, source, tools.ARCHS, folder)
+        log = (folder / "log").read_text()
+        if re.search(r"\bwarning\b", log, re.IGNORECASE):
+            raise RuntimeError(f"nvcc warns of {source.name}:\n{log[-4000:]}")
+        return Compiled(folder, source.stem)
 
     with ThreadPoolExecutor(JOBS) as pool:
-        return list(pool.map(one, sources))
+        return list(pool.map(one, tools.sources()))
 
 
 def readable(kernels: list[str]) -> dict[str, str]:

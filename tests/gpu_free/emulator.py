@@ -20,6 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gpu_free.compiled import recipe
+from gpu_free.locks import locked
+
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 NARROW = ("machine.hpp", "gpu_error.hpp")
@@ -73,37 +76,42 @@ def build(flags: Sequence[str] = PLAIN, planted: Path | None = None) -> Path:
 
     ``planted`` is a .cu file of a copy of csrc, and stands for the file of that name.
     """
-    csrc = ROOT / "csrc"
-    sources = sorted([*csrc.glob("cuda/*.cu"), *csrc.glob("cuda/*.cpp"), HERE / "simt_control.cpp"])
+    csrc, store = ROOT / "csrc", ROOT / "build" / "gpu_free"
+    store.mkdir(parents=True, exist_ok=True)
+    with locked(store / "bindings.lock"):
+        bindings = recipe().bindings(store, JOBS)
+    sources = sorted([*csrc.glob("cuda/*.cu"), *HERE.glob("simt_*.cpp"), *bindings])
     if planted is not None:  # first, so that its kernels are the ones that are linked
         sources = [planted, *(path for path in sources if path.name != planted.name)]
-    store = ROOT / "build" / "gpu_free"
-    store.mkdir(parents=True, exist_ok=True)
 
     def compiled(source: Path) -> str:
         around = source.parents[1] if source.suffix == ".cu" else csrc
         seen = [*around.glob("kernels/*.hpp"), *around.glob("cuda/*.hpp"), *HERE.glob("simt*.hpp")]
         how = flags
-        if source.suffix == ".cpp" and source.parent != HERE:
-            # The bindings only pass on: neither optimised nor sanitised, and most headers not seen.
+        if source.parent == HERE:  # the scheduler: not what sanitisers are to watch
+            how = PLAIN
+        elif source.parent == store:  # they only pass on: neither optimised nor sanitised
             how = BINDINGS
-            seen = [p for p in seen if p.parent.name == "cuda" or p.name in NARROW]
+            seen = [p for p in seen if p.parent.name != "kernels" or p.name in NARROW]
+            seen += csrc.glob("cuda/*.cpp")
         target = store / f"{source.stem}-{hashed([source, *sorted(seen)], how)}.o"
-        if not target.exists():
-            part = target.with_suffix(f".{os.getpid()}.part")
-            run([*command(how, around), "-x", "c++", "-c", str(source), "-o", str(part)])
-            part.replace(target)  # whole or not there: test processes may build at the same time
+        with locked(target.with_suffix(".lock")):
+            if not target.exists():
+                part = target.with_suffix(".part")
+                run([*command(how, around), "-x", "c++", "-c", str(source), "-o", str(part)])
+                part.replace(target)  # whole or not there
         return str(target)
 
     with ThreadPoolExecutor(JOBS) as pool:
         objects = list(pool.map(compiled, sources))
     name = hashlib.sha256(" ".join([*objects, *flags]).encode()).hexdigest()[:16]
     module = store / name / "_emulated.so"
-    if not module.exists():
-        module.parent.mkdir(exist_ok=True)
-        part = module.with_suffix(f".{os.getpid()}.part")
-        run([*command(flags, csrc), "-shared", *objects, "-o", str(part), "-ldl"])
-        part.replace(module)
+    with locked(store / f"{name}.lock"):
+        if not module.exists():
+            module.parent.mkdir(exist_ok=True)
+            part = module.with_suffix(".part")
+            run([*command(flags, csrc), "-shared", *objects, "-o", str(part), "-ldl"])
+            part.replace(module)
     return module
 
 

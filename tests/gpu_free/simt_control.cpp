@@ -3,7 +3,7 @@
 
 #define SHOWN extern "C" __attribute__((visibility("default")))
 
-SHOWN void simt_seed(unsigned seed) { simt::order.seed(seed); }
+SHOWN void simt_seed(unsigned seed) { simt::shuffle(seed); }
 SHOWN void simt_record(int on) { simt::record = on != 0; }
 SHOWN long simt_launches() { return std::exchange(simt::launches, 0L); }
 SHOWN int simt_recorded() { return int(simt::recorded.size()); }
