@@ -446,3 +446,39 @@ def test_tiles_are_asked_for_as_they_come_into_view(chromium, tmp_path):
     assert told == []
     page.close()
     server.shutdown()
+
+
+def test_a_crowded_square_looks_crowded_beside_one_of_which_all_is_here(chromium, tmp_path):
+    """Of every square the share is drawn that the most crowded one can show: no seams."""
+    rows = {"0/0/0": 2, "1/0/0": 100, "1/1/1": 100, "2/3/3": 900}
+    tileset = {
+        "schema": "gputsne.tiles/1", "title": "Tiles", "rows": 1102, "shown": 1102,
+        "square": [0.0, 0.0, 16.0], "levels": 3, "listed": 3, "tiles": rows, "colour": None,
+        "columns": [{"name": "id", "title": "row", "kind": "id"}],
+    }  # fmt: skip
+    below = {"0/0/0": [100, 0, 0, 100], "1/0/0": [0] * 4, "1/1/1": [0, 0, 0, 900]}
+    containers = {}
+    for key, more in below.items():
+        z, x, y = map(int, key.split("/"))
+        side, units = 16 / 2**z, np.arange(rows[key], dtype=np.uint16) * 600
+        data = pack(
+            {"x": units, "y": units, "id": np.arange(rows[key], dtype=np.uint32)},
+            square=[x * side, y * side, side], below=more,
+        )  # fmt: skip
+        containers[f"tiles/{key}.bin"] = base64.b64encode(data).decode()
+    path = tmp_path / "own.html"
+    path.write_text(
+        "<!DOCTYPE html><html lang=en><title>t</title><style>#box { width: 900px; height: 500px }"
+        f"{asset('viewer.css')}</style><div id=box></div><script type=module>{asset('viewer.js')}\n"
+        f"const data = {json.dumps(containers)};\n"
+        "const fetch = async (path) => Uint8Array.from(atob(data[path]), (c) => c.charCodeAt(0));\n"
+        f"window.handle = mount(document.getElementById('box'), {{ tileset: {json.dumps(tileset)}, "
+        "fetch });</script>",
+        encoding="utf-8",
+    )
+    page = chromium.new_page(viewport={"width": 1000, "height": 600})
+    page.goto(path.as_uri())
+    until(lambda: page.evaluate("handle.stats().points") == 202)
+    # All of both coarse points, a tenth of the lower left, 100 of 1,000 of the upper right.
+    until(lambda: page.evaluate("handle.stats().drawn") in (112, 113))
+    page.close()
