@@ -37,9 +37,9 @@ export class Raster extends Pace {
 
   restore() {}
 
-  /** Leave points out only where drawing them is what takes the time between two frames. */
-  pace(ms) {
-    super.pace(this.cost > ms / 3 ? ms : Math.max(this.cost, ms / 3));
+  /** Leave points out where drawing them takes half of a frame's time; the rest is the browser's. */
+  pace() {
+    super.pace(2 * this.cost);
   }
 
   draw(camera, look) {

@@ -101,6 +101,7 @@ class Viewer {
       iconButton("fit", "Show the whole map", () => this._fit()),
       this.lassoButton);
     this.status = h("p", { class: "gts-status" });
+    this.card.element.addEventListener("keydown", (event) => { if (event.key === "Escape") this.unpin(); }, { signal });
     this.stage = h("div", { class: "gts-stage" }, this.map, tools, this.card.element, this.status);
     this.themeButton = h("button", { type: "button", class: "gts-icon", onclick: () => this.setTheme(this.theme.dark ? "light" : "dark") });
     this.panel = options.panel === false ? null : this._panel(Math.min(5, level));

@@ -201,6 +201,11 @@ def test_the_point_at_the_centre_is_read_by_key_and_closed(reader):
     until(lambda: "note" in page.get_by_role("status").inner_text())
     page.keyboard.press("Escape")
     card.wait_for(state="hidden")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Close").focus()
+    page.keyboard.press("Escape")
+    card.wait_for(state="hidden")
+    assert page.evaluate("document.activeElement.className") == "gts-map"
 
 
 def test_labels_hide_and_show_their_points(reader):
