@@ -134,10 +134,14 @@ def joint(
 
     Parameters
     ----------
-    graph, kind, options
+    graph : KNNGraph
         As of ``conditional``.
     ops : object or None
         A backend; None takes the best there is here.
+    kind : str
+        As of ``conditional``.
+    **options : object
+        As of ``conditional``.
 
     Returns
     -------
