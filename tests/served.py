@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import select
+import subprocess
+import sys
+from contextlib import contextmanager
 
 from gputsne.serve import new_token
 
@@ -14,6 +19,7 @@ EMAIL = "ana@example.org"
 SECRET = "secret-host"
 EDITOR, EDITOR_LINE = new_token("editor")
 VIEWER, VIEWER_LINE = new_token("viewer")
+WITHIN = 60  # seconds that a machine under load may take for anything
 AS_EDITOR = {"Authorization": f"Bearer {EDITOR}"}
 AS_VIEWER = {"Authorization": f"Bearer {VIEWER}"}
 
@@ -45,3 +51,26 @@ def raw(app, path: str, method: str = "GET", headers=(), parts=(b"",), client="1
     told = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
     body = b"".join(message.get("body", b"") for message in sent[1:])
     return sent[0]["status"], told, body
+
+
+@contextmanager
+def server(source, cache, *, tokens=""):
+    """Start a server as users do; give the process and its address."""
+    command = [sys.executable, "-m", "gputsne", "serve", str(source), "--port", "0"]
+    environment = {**os.environ, "GPUTSNE_TOKENS": tokens}
+    process = subprocess.Popen(
+        [*command, "--cache", str(cache)], env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        ready, _, _ = select.select([process.stdout], [], [], WITHIN)
+        line = process.stdout.readline() if ready else ""
+        assert line.startswith("serving http://127.0.0.1:"), line + process.communicate()[1]
+        yield process, line.split()[1]
+    finally:
+        process.kill()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            assert stream is not None
+            stream.close()

@@ -65,6 +65,7 @@ class Row:
 
 ROUTES: Final = (
     Row("/healthz", "healthz", role=None),
+    Row("/favicon.ico", "favicon", role=None),
     Row("/metrics", "metrics"),
     Row("/", "index"),
     Row("/assets/{name}", "asset"),

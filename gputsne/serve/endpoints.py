@@ -96,6 +96,10 @@ class Endpoints:
         """Say that the server answers."""
         return _json(request, {"status": "ok", "version": __version__})
 
+    async def favicon(self, request: Request) -> Response:
+        """Say that there is no picture, which every browser asks for, rather than 404."""
+        return Response(status_code=204, headers={"Cache-Control": "max-age=86400"})
+
     async def metrics(self, request: Request) -> Response:
         """Return the metrics, for Prometheus."""
         body, kind = self.measures.text(request.headers.get("accept", ""))

@@ -3,45 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import select
 import signal
 import socket
-import subprocess
-import sys
 import time
-from contextlib import contextmanager
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
-from served import AS_EDITOR, AS_VIEWER, EDITOR_LINE, EMAIL, VIEWER_LINE
+from served import AS_EDITOR, AS_VIEWER, EDITOR_LINE, EMAIL, VIEWER_LINE, WITHIN, server
 
-WITHIN = 60  # seconds that a machine under load may take for anything
-
-
-@contextmanager
-def server(source, cache, *more):
-    """Start a server as users do; give the process and its address."""
-    command = [sys.executable, "-m", "gputsne", "serve", str(source), "--port", "0"]
-    environment = {**os.environ, "GPUTSNE_TOKENS": f"{EDITOR_LINE};{VIEWER_LINE}"}
-    process = subprocess.Popen(
-        [*command, "--cache", str(cache), *more], env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        assert process.stdout is not None
-        ready, _, _ = select.select([process.stdout], [], [], WITHIN)
-        line = process.stdout.readline() if ready else ""
-        assert line.startswith("serving http://127.0.0.1:"), line + process.communicate()[1]
-        yield process, line.split()[1]
-    finally:
-        process.kill()
-        process.wait()
-        for stream in (process.stdout, process.stderr):
-            assert stream is not None
-            stream.close()
+TOKENS = f"{EDITOR_LINE};{VIEWER_LINE}"
 
 
 def get(address: str, **headers: str) -> tuple[int, bytes, str]:
@@ -85,7 +57,7 @@ def refuses(address: str) -> bool:
 def test_sigterm_ends_it_well_and_kill_9_and_a_restart_lose_nothing(store, folder, id, tmp_path):
     cache = tmp_path / "cache"
     paths = [f"/runs/{id}", f"/runs/{id}/map.csv", f"/runs/{id}/thumb.png", "/runs"]
-    with server(store._storage.root, cache) as (process, address):
+    with server(store._storage.root, cache, tokens=TOKENS) as (process, address):
         assert get(f"{address}/runs", Authorization="Bearer x")[0] == 401
         first = {path: get(address + path) for path in paths}
         assert all(status == 200 for status, _, _ in first.values())
@@ -95,7 +67,7 @@ def test_sigterm_ends_it_well_and_kill_9_and_a_restart_lose_nothing(store, folde
 
     rows = np.random.default_rng(0).normal(size=(30, 2))
     body = "\n".join(f"{x:.6f},{y:.6f}" for x, y in rows).encode()
-    with server(store._storage.root, cache) as (process, address):
+    with server(store._storage.root, cache, tokens=TOKENS) as (process, address):
         assert {path: get(address + path) for path in paths} == first
         with half_sent(address, body) as connection:
             wait_until(lambda: b"requests_in_flight 2.0" in get(f"{address}/metrics")[1])
