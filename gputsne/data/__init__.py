@@ -37,7 +37,7 @@ __all__ = [
 EXTRAS: Final = {
     "pyarrow": "io", "h5py": "io", "matplotlib": "plot", "plotly": "plot", "jinja2": "report",
     "mlflow": "mlflow", "wandb": "wandb", "trackio": "trackio", "starlette": "serve",
-    "uvicorn": "serve", "prometheus_client": "serve", "anywidget": "notebook",
+    "uvicorn": "serve", "prometheus_client": "ops", "yaml": "ops", "anywidget": "notebook",
 }  # fmt: skip
 
 

@@ -99,6 +99,8 @@ class Request:
         Between two writings of it.
     resume : bool
         Whether to go on from it where it is there.
+    watching : tuple of callable
+        Callbacks of the fit.
     """
 
     sources: tuple[Path, ...]
@@ -121,6 +123,7 @@ class Request:
     checkpoint: Path | None = None
     minutes: float = 10.0
     resume: bool = False
+    watching: tuple[Callable[[Any], None], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -308,7 +311,8 @@ class Job:
         checkpoint = self._checkpoint()
         if checkpoint is not None and checkpoint.resume and not checkpoint.path.exists():
             self.note(f"{shown(checkpoint.path)} isn't there: the run begins anew")
-        kept = {} if checkpoint is None else {"callbacks": checkpoint}
+        called = [*self.request.watching, *([] if checkpoint is None else [checkpoint])]
+        kept = {"callbacks": called} if called else {}
         self.model = make_model({**parameters, **kept})
         if parameters.get("metric") == "precomputed":
             self.model.fit(table.X)

@@ -15,6 +15,7 @@ import click
 from gputsne.cli.checks import check_device, check_parameters
 from gputsne.cli.config import config_option
 from gputsne.cli.errors import Exit, exit_for
+from gputsne.cli.monitoring import monitor_of, monitor_options, watched
 from gputsne.cli.options import (
     ABOVE_0,
     PATH,
@@ -72,7 +73,8 @@ stage and block of rows. SIGTERM and SIGHUP are treated as Ctrl-C. A plot or mod
 written takes nothing else along: the exit code is 1.
 
 With --store the run is in the store with its status, however it ends, whole or not at all; one that
-is killed outright leaves a note, which gputsne runs shows. docs/runs.md tells of stores.
+is killed outright leaves a note, which gputsne runs shows. docs/runs.md tells of stores. Metrics of
+the run for Prometheus, and the variables that ask for them: docs/operate.md.
 
 With --checkpoint FILE the run can go on after any end, kill -9 and a power cut too: the same line
 with --resume ends at the same bytes. FILE has neighbours and P, written once before the iterations;
@@ -119,6 +121,7 @@ removed once all outputs are written; so a job may be called with --resume from 
 )
 @options("Record", *record_options)
 @options("Store", *keep_options)
+@options("Metrics", *monitor_options)
 @options("Plots", *plot_options)
 @input_options("kept beside the map, colours plots")
 @parameter_options
@@ -135,7 +138,9 @@ def embed(ctx: click.Context, /, sources: tuple[Path, ...], output: Path, **give
     targets = [output, *plots, *filter(None, (model, run_record))]
     checkpoint = checkpoint_of(given)
     shell = output_of(ctx, given, aside=any(map(is_standard_output, targets)))
-    no_dash([*(("--plot", p) for p in plots), ("--model", model), ("--run-record", run_record)])
+    metrics = given["metrics_textfile"]
+    others = [("--model", model), ("--run-record", run_record), ("--metrics-textfile", metrics)]
+    no_dash([*(("--plot", p) for p in plots), *others])
     check_inputs(sources, given["input_format"])
     check_map(output, given["output_format"], sources, given["input_format"])
     check_plots(plots, given.get("n_components") or 2)
@@ -154,6 +159,7 @@ def embed(ctx: click.Context, /, sources: tuple[Path, ...], output: Path, **give
     keeping = keeping_of(given, style)
     if keeping is not None:
         style = fixed_in(keeping.store, style)
+    monitor = monitor_of(given, shell.note, None if keeping is None else keeping.store)
     job = Job(
         Request(
             sources,
@@ -176,10 +182,13 @@ def embed(ctx: click.Context, /, sources: tuple[Path, ...], output: Path, **give
             checkpoint=given["checkpoint"],
             minutes=given["checkpoint_every"] or Request.minutes,
             resume=given["resume"],
+            watching=() if monitor is None else (monitor,),
         ),
         shell.note,
     )
-    report = job.run()
+    with watched(monitor, job) as ended:
+        report = job.run()
+        ended(report.run)
     if report.written:
         said = f"written       {', '.join(report.written)}\n{summary(report.facts)}"
         shell.result(*with_store(said, report.facts, report.run, keeping, again))

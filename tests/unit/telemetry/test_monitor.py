@@ -1,0 +1,180 @@
+"""Metrics of `gputsne embed`: textfile, port, killed runs; what fails there takes no map along."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from monitored import run_of
+from prometheus_client.parser import text_string_to_metric_families
+
+from gputsne.base.types import Progress
+from gputsne.cli import main
+from gputsne.telemetry import Monitor
+
+OPTIONS = ["-o", "map.npy", "--max-iter", "60", "--tag", "model=m"]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    np.save("x.npy", rng.normal(size=(120, 4)).astype(np.float32))
+    return tmp_path
+
+
+def embed(*more: str, env: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(main, ["embed", "x.npy", *OPTIONS, *more], env=env)
+
+
+def value(path: Path | str, name: str, **labels: str) -> float:
+    text = path if isinstance(path, str) else path.read_text()
+    (found,) = [
+        s.value
+        for family in text_string_to_metric_families(text)
+        for s in family.samples
+        if s.name == name and labels.items() <= s.labels.items()
+    ]
+    return found
+
+
+def test_the_textfile_of_two_runs(here: Path):
+    for count in (1, 2):
+        done = embed("--metrics-textfile", "maps.prom")
+        assert done.exit_code == 0, done.output
+        file = here / "maps.prom"
+        assert value(file, "gputsne_runs_total", status="done") == count
+        assert value(file, "gputsne_runs_in_progress") == 0
+        assert value(file, "gputsne_iterations") == 60
+        assert file.stat().st_mode & 0o777 == 0o644
+
+
+def test_the_map_is_the_same_with_metrics(here: Path):
+    assert embed().exit_code == 0
+    before = Path("map.npy").read_bytes()
+    assert embed("--metrics-port", "0").exit_code == 0
+    assert Path("map.npy").read_bytes() == before
+
+
+def test_the_environment_asks_as_the_options_do(here: Path):
+    assert embed(env={"GPUTSNE_METRICS_TEXTFILE": "maps.prom"}).exit_code == 0
+    assert value(here / "maps.prom", "gputsne_run_success") == 1
+
+
+def test_a_run_that_fails_is_counted(here: Path):
+    done = embed("--metrics-textfile", "maps.prom", "--columns", "99")
+    assert done.exit_code == 3
+    assert value(here / "maps.prom", "gputsne_runs_total", status="bad input") == 1
+    assert value(here / "maps.prom", "gputsne_run_success") == 0
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--metrics-textfile", "no/such/folder/maps.prom"],
+        ["--metrics-textfile", "x.npy"],  # no text of metrics: left as it is
+        ["--pushgateway", "http://127.0.0.1:1"],
+        ["--pushgateway", "nonsense"],
+        ["--metrics-port", "240.0.0.1:9"],
+    ],
+    ids=lambda option: " ".join(option),
+)
+def test_monitoring_that_fails_is_one_remark(here: Path, option: list[str]):
+    data = Path("x.npy").read_bytes()
+    done = embed(*option)
+    assert done.exit_code == 0, done.output
+    assert done.stderr.count("the run goes on") <= 2
+    assert "no metrics at" in done.stderr
+    assert np.load("map.npy").shape == (120, 2)
+    assert Path("x.npy").read_bytes() == data
+
+
+def test_a_missing_package_is_one_remark(here: Path, monkeypatch: pytest.MonkeyPatch):
+    import gputsne.telemetry.sinks as sinks
+    from gputsne.base.errors import DependencyMissing
+
+    def missing(package: str, doing: str) -> None:
+        raise DependencyMissing(f"{doing} needs {package}: pip install 'gputsne[ops]'")
+
+    monkeypatch.setattr(sinks, "require", missing)
+    done = embed("--metrics-textfile", "maps.prom")
+    assert done.exit_code == 0
+    assert done.stderr.count("pip install 'gputsne[ops]'") == 1
+
+
+@pytest.mark.parametrize("port", ["x", "-1", "70000", "host:", ""])
+def test_a_port_that_is_none(here: Path, port: str):
+    done = embed("--metrics-port", port)
+    assert done.exit_code == 2
+    assert "0.0.0.0:9100" in done.stderr
+
+
+def test_the_port_shows_the_fit_as_it_goes():
+    notes: list[str] = []
+    monitor = Monitor(notes.append, port=0)
+    monitor.begin(run_of())
+    try:
+        address = notes[0].split()[4]
+        monitor(Progress("optimize", 150, 1000, 1.25, np.zeros((3, 2), np.float32)))
+        with urlopen(address) as answer:
+            text = answer.read().decode()
+    finally:
+        monitor.close()
+    assert value(text, "gputsne_kl_divergence") == 1.25
+    assert value(text, "gputsne_iterations") == 150
+    assert value(text, "gputsne_iterations_planned") == 1000
+    assert value(text, "gputsne_runs_in_progress") == 1
+    with pytest.raises(OSError, match="refused"):
+        urlopen(address)
+
+
+def started(here: Path, *more: str) -> subprocess.Popen[bytes]:
+    """Start a run that goes on until it is killed, and wait until its metrics say that it does."""
+    rng = np.random.default_rng(0)
+    np.save("x.npy", rng.normal(size=(2000, 20)).astype(np.float32))
+    line = [sys.executable, "-m", "gputsne", "embed", "x.npy", "-o", "map.npy", "--quiet"]
+    line += ["--max-iter", "1000000", "--tag", "model=m", "--metrics-textfile", "maps.prom", *more]
+    process = subprocess.Popen(line)
+    file = here / "maps.prom"
+    for _ in range(600):
+        if file.exists() and value(file, "gputsne_runs_in_progress") == 1:
+            return process
+        time.sleep(0.05)
+    process.kill()
+    raise AssertionError("the run did not begin")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no signals")
+def test_the_next_start_tells_of_a_killed_run(here: Path):
+    process = started(here, "--store", "runs")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    file = here / "maps.prom"
+    assert value(file, "gputsne_runs_in_progress") == 1  # nobody could say otherwise
+    np.save("x.npy", np.load("x.npy")[:120])
+    assert embed("--metrics-textfile", "maps.prom", "--store", "runs").exit_code == 0
+    assert value(file, "gputsne_runs_killed_total") == 1  # known to file and store, counted once
+    assert value(file, "gputsne_runs_in_progress") == 0
+    assert value(file, "gputsne_runs_total", status="done") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no signals")
+def test_a_run_beside_another_is_not_taken_for_killed(here: Path):
+    process = started(here)
+    try:
+        np.save("y.npy", np.load("x.npy")[:120])
+        line = ["embed", "y.npy", "--metrics-textfile", "maps.prom", *OPTIONS]
+        assert CliRunner().invoke(main, line).exit_code == 0
+        assert value(here / "maps.prom", "gputsne_runs_killed_total") == 0
+        assert value(here / "maps.prom", "gputsne_runs_in_progress") == 1
+    finally:
+        process.kill()
+        process.wait()
