@@ -15,6 +15,7 @@ from gputsne.cli.commands.demo import demo
 from gputsne.cli.commands.embed import embed
 from gputsne.cli.commands.info import info, plan
 from gputsne.cli.commands.metrics import metrics
+from gputsne.cli.commands.ops import ops
 from gputsne.cli.commands.plot import plot
 from gputsne.cli.commands.report import report
 from gputsne.cli.commands.runs import runs
@@ -44,6 +45,7 @@ Examples:
   gputsne sweep points.csv --labels kind --plot triptych.png
   gputsne advise 1000000 50 --goal explore
   gputsne runs ls --store nightly
+  gputsne ops init ops
   gputsne tiles map.parquet -o tiles --labels kind
   gputsne serve nightly
 
@@ -69,7 +71,7 @@ def main() -> None:
 
 COMMANDS = (
     demo, embed, transform, update, plot, sample, metrics, compare, sweep, check, report, tiles,
-    serve, runs, info, plan, advise,
+    serve, runs, info, plan, advise, ops,
 )  # fmt: skip
 for command in COMMANDS:
     main.add_command(command)

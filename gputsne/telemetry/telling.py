@@ -11,7 +11,7 @@ from gputsne.provenance import Run
 from gputsne.runs.attempts import KILLED, RUNNING, Attempt
 from gputsne.runs.review import drift_of
 from gputsne.telemetry.board import Board, Service
-from gputsne.telemetry.table import CHECKPOINTS, DISPARITIES, QUALITY
+from gputsne.telemetry.table import CHECKPOINTS, DISPARITIES, QUALITY, VALUES
 
 if TYPE_CHECKING:
     from gputsne.runs.store import Store
@@ -48,7 +48,7 @@ def begin(board: Board, run: Run) -> Service:
 def _first(board: Board, run: Run) -> Service:
     """Return the service of a run, with counters that are there."""
     service = board.service(run.tags)
-    for status in ("done", "failed"):
+    for status in VALUES["status"]:
         board.add("gputsne_runs_total", service, 0, status=status)
     board.add("gputsne_runs_killed_total", service, 0)
     return service

@@ -1,0 +1,10 @@
+"""Operating files made of rules and tables of metrics: ``gputsne ops`` writes and checks them.
+
+``Settings`` holds what is a site's own. ``files_of`` makes every file's text; ``write`` and
+``stale`` are what the command calls.
+"""
+
+from gputsne.telemetry.operations.folder import files_of, stale, write
+from gputsne.telemetry.operations.settings import Settings
+
+__all__ = ["Settings", "files_of", "stale", "write"]

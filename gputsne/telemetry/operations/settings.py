@@ -1,0 +1,140 @@
+"""Settings: what of the operating files is a site's own, from ``ops.toml``."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final, Self
+
+from gputsne.base.errors import BadInput
+
+__all__ = ["FILE", "TEMPLATE", "Settings"]
+
+FILE: Final = "ops.toml"
+TEMPLATE: Final = """\
+# What is this site's own of the operating files. gputsne ops init DIR makes the others from this
+# file, from the rules of gputsne check and from the table of metrics. docs/operate.md explains it.
+
+period_hours = 24     # from one run of a pipeline to the next
+uptime = 0.99         # share of the time in which the server is to answer
+# rules = "ours.toml" # rules of your own, as gputsne check --rules reads them; beside this file
+
+# Where things are. {run} stands for the id of a run.
+report_url = "http://localhost:8000/runs/{run}/report"
+thumbnail_url = "http://localhost:8000/thumb/{run}.png"
+runbook_url = "RUNBOOK.md"
+logs_url = "http://localhost:3000/explore"
+
+[targets]             # host:port that Prometheus asks
+node = ["localhost:9100"]
+pushgateway = ["localhost:9091"]
+serve = ["localhost:8000"]
+alertmanager = ["localhost:9093"]
+
+[owners]              # who is told: a webhook by the tag owner of a run; default is for all others
+default = "http://localhost:9099/alerts"
+
+[mute]                # when tickets wait; pages never do
+weekdays = ["saturday", "sunday"]
+"""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is a site's own.
+
+    Attributes
+    ----------
+    period_hours : float
+        From one run of a pipeline to the next.
+    uptime : float
+        Share of the time in which the server is to answer, above 0.5 and below 1.
+    rules : str or None
+        File of rules of one's own, beside ``ops.toml``.
+    report_url, thumbnail_url, runbook_url, logs_url : str
+        Where things are; ``{run}`` stands for the id of a run.
+    targets : mapping of str to list of str
+        ``host:port`` of node, pushgateway, serve and alertmanager.
+    owners : mapping of str to str
+        Webhook by the tag ``owner`` of a run, and ``default``.
+    mute : mapping
+        ``weekdays`` on which tickets wait.
+    """
+
+    period_hours: float = 24
+    uptime: float = 0.99
+    rules: str | None = None
+    report_url: str = "http://localhost:8000/runs/{run}/report"
+    thumbnail_url: str = "http://localhost:8000/thumb/{run}.png"
+    runbook_url: str = "RUNBOOK.md"
+    logs_url: str = "http://localhost:3000/explore"
+    targets: Mapping[str, list[str]] = field(default_factory=dict)
+    owners: Mapping[str, str] = field(default_factory=dict)
+    mute: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.period_hours, int | float) or not 0 < self.period_hours <= 744:
+            raise BadInput(
+                f"{FILE}: period_hours = {self.period_hours!r} must be a number of hours, at most "
+                "744, a month"
+            )
+        if not isinstance(self.uptime, float) or not 0.5 < self.uptime < 1:
+            raise BadInput(f"{FILE}: uptime = {self.uptime!r} must lie between 0.5 and 1, say 0.99")
+        for table in ("targets", "owners", "mute"):
+            if not isinstance(getattr(self, table), Mapping):
+                raise BadInput(f"{FILE}: {table} = {getattr(self, table)!r} must be a [table]")
+        for name in ("report_url", "thumbnail_url", "runbook_url", "logs_url"):
+            if not isinstance(getattr(self, name), str):
+                raise BadInput(f"{FILE}: {name} = {getattr(self, name)!r} must be text")
+        for owner, url in self.owners.items():
+            if not isinstance(url, str) or "://" not in url:
+                raise BadInput(f"{FILE}: owners.{owner} = {url!r} must be the address of a webhook")
+        for name, hosts in self.targets.items():
+            if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts):
+                raise BadInput(f"{FILE}: targets.{name} = {hosts!r} must be a list of host:port")
+
+    @property
+    def minutes(self) -> int:
+        """The period in minutes."""
+        return max(1, round(60 * self.period_hours))
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read settings.
+
+        Parameters
+        ----------
+        path : Path
+            The TOML file.
+
+        Returns
+        -------
+        Settings
+
+        Raises
+        ------
+        BadInput
+            It can't be read, or has entries that are none.
+        """
+        try:
+            return cls.read_text(path.read_text(encoding="utf-8"), str(path))
+        except OSError as error:
+            raise BadInput(f"{path}: {error.strerror}: write it with gputsne ops init") from error
+
+    @classmethod
+    def read_text(cls, text: str, path: str = FILE) -> Self:
+        """Read settings from TOML; ``path`` is named in messages."""
+        try:
+            told = tomllib.loads(text)
+        except ValueError as error:
+            raise BadInput(f"{path} is no TOML: {error}") from error
+        known = [f.name for f in fields(cls)]
+        for name in told:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+                raise BadInput(f"{path}: unknown entry {name!r}; {hint}")
+        return cls(**told)
