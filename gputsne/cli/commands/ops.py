@@ -54,6 +54,9 @@ def ops() -> None:
 
 @ops.command(cls=Command, examples=OF_INIT)
 @click.argument("folder", metavar="DIR", type=FOLDER)
+@options(
+    "Options", option("--dry-run", is_flag=True, help="Write nothing, tell what would be written.")
+)
 @print_options
 @click.pass_context
 def init(ctx: click.Context, /, folder: Path, **given: Any) -> None:
@@ -61,22 +64,26 @@ def init(ctx: click.Context, /, folder: Path, **given: Any) -> None:
     from gputsne.telemetry.operations import write
 
     shell = output_of(ctx, given)
-    written = write(folder)
-    said = "\n".join(f"written   {folder / name}" for name in written)
+    written = write(folder, dry_run=given["dry_run"])
+    what = "would be written" if given["dry_run"] else "written"
+    said = "\n".join(f"{what}   {folder / name}" for name in written)
     shell.result(said or f"{folder} is fresh: nothing was written", {"written": written})
 
 
 @ops.command("check", cls=Command, examples=OF_CHECK)
 @click.argument("folder", metavar="DIR", type=FOLDER)
+@options("Options", option("--diff", is_flag=True, help="Print how the files differ, too."))
 @print_options
 @click.pass_context
 def check_folder(ctx: click.Context, /, folder: Path, **given: Any) -> None:
     """Tell which operating files of DIR are stale or missing."""
-    from gputsne.telemetry.operations import stale
+    from gputsne.telemetry.operations import differences, stale
 
     shell = output_of(ctx, given)
     found = stale(folder)
     said = "\n".join(f"{what:<8} {folder / name}" for name, what in found.items())
+    if found and given["diff"]:
+        said += f"\n{differences(folder)}"
     shell.result(said or f"{folder} is fresh", {"files": found})
     if found:
         raise Exit(

@@ -4,7 +4,7 @@
 ``stale`` are what the command calls.
 """
 
-from gputsne.telemetry.operations.folder import files_of, stale, write
+from gputsne.telemetry.operations.folder import differences, files_of, stale, write
 from gputsne.telemetry.operations.settings import Settings
 
-__all__ = ["Settings", "files_of", "stale", "write"]
+__all__ = ["Settings", "differences", "files_of", "stale", "write"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from difflib import unified_diff
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from gputsne.telemetry.operations import alertmanager, datadog, grafana, prometh
 from gputsne.telemetry.operations.runbook import runbook
 from gputsne.telemetry.operations.settings import FILE, TEMPLATE, Settings
 
-__all__ = ["MADE_BY", "files_of", "stale", "write"]
+__all__ = ["MADE_BY", "differences", "files_of", "stale", "write"]
 
 MADE_BY: Final = "gputsne ops init"
 HEAD: Final = f"# Made by {MADE_BY} from {FILE}; changes here are lost with the next.\n"
@@ -63,18 +64,20 @@ def files_of(settings: Settings, rules: Mapping[str, Rule] | None = None) -> dic
     }
 
 
-def write(folder: Path) -> list[str]:
+def write(folder: Path, *, dry_run: bool = False) -> list[str]:
     """Write the files that are missing or stale, and ``ops.toml`` where there is none.
 
     Parameters
     ----------
     folder : Path
         Made where it isn't there.
+    dry_run : bool
+        Whether to write nothing, and only tell.
 
     Returns
     -------
     list of str
-        What was written.
+        What was written, or would be.
 
     Raises
     ------
@@ -94,7 +97,7 @@ def write(folder: Path) -> list[str]:
     if not own.exists():
         wanted = {FILE: TEMPLATE, **wanted}
     written = [name for name, text in wanted.items() if told.get(name) != text]
-    for name in written:
+    for name in [] if dry_run else written:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part:
@@ -127,6 +130,32 @@ def stale(folder: Path) -> dict[str, str]:
         if there != text:
             found[name] = "missing" if there is None else "stale"
     return found
+
+
+def differences(folder: Path) -> str:
+    """Return how the files differ from what would be written now.
+
+    Parameters
+    ----------
+    folder : Path
+        That `write` wrote.
+
+    Returns
+    -------
+    str
+        Unified diffs, of what is there to what would be.
+
+    Raises
+    ------
+    BadInput
+        As `stale`.
+    """
+    settings = Settings.read(folder / FILE)
+    lines: list[str] = []
+    for name, text in files_of(settings, _rules(folder, settings)).items():
+        there = (_text(folder / name) or "").splitlines()
+        lines += unified_diff(there, text.splitlines(), name, name, n=1, lineterm="")
+    return "\n".join(lines)
 
 
 def _rules(folder: Path, settings: Settings) -> dict[str, Rule]:

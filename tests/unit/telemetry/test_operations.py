@@ -295,6 +295,9 @@ def test_init_and_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert done.exit_code == 1
     found = json.loads(done.stdout)["files"]
     assert found == {"RUNBOOK.md": "missing", "prometheus/alerts.yml": "stale"}
+    assert "+# Runbook" in invoke("check", "site", "--diff").stdout
+    assert "RUNBOOK.md" in invoke("init", "site", "--dry-run").stdout
+    assert not (site / "RUNBOOK.md").exists()
     assert invoke("init", "site").exit_code == 0
     assert stale(site) == {}
 
