@@ -174,6 +174,7 @@ def tiles(browser: Any, folder: Path, n: int, opened: int) -> dict[str, Any]:
     stats = page.evaluate(STATS)
     page.close()
     server.shutdown()
+    server.server_close()
     return {
         "points": n, "build_seconds": round(built, 1), "first_paint_ms": paints,
         "requests_at_first": at_first, "requests_zoomed": len(sizes),

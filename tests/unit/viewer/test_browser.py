@@ -451,6 +451,7 @@ def test_tiles_are_asked_for_as_they_come_into_view(chromium, tmp_path):
     assert told == []
     page.close()
     server.shutdown()
+    server.server_close()
 
 
 def test_a_crowded_square_looks_crowded_beside_one_of_which_all_is_here(chromium, tmp_path):
