@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -17,7 +17,7 @@ from gputsne.base.errors import BadInput, Damaged, DependencyMissing
 from gputsne.base.files import path_of
 from gputsne.serve.answers import Memory
 from gputsne.serve.cache import Cache, default_folder
-from gputsne.serve.catalogue import Catalogue, catalogue_of
+from gputsne.serve.catalogue import Catalogue
 from gputsne.serve.embedding import EmbedService, warm
 from gputsne.serve.endpoints import Endpoints
 from gputsne.serve.guard import HEADERS, Guard, address_of
@@ -31,7 +31,7 @@ from gputsne.serve.tokens import Caller, Tokens
 from gputsne.serve.transforming import Models
 from gputsne.serve.work import Work
 
-__all__ = ["ROUTES", "Application", "Row", "application"]
+__all__ = ["ROUTES", "Application", "Row"]
 
 HOUR: Final = 3600.0  # seconds
 METHODS: Final = ("GET", "HEAD", "POST")
@@ -296,31 +296,3 @@ class _Exchange:
             role=None if self.caller is None else self.caller.role,
             caller=journal.pseudonym(address_of(self.request)),
         )
-
-
-def application(
-    source: Any, *, settings: Settings | None = None, tokens: Tokens | None = None
-) -> Application:
-    """Return the server as an ASGI application, for uvicorn or another server.
-
-    Parameters
-    ----------
-    source : Store, str or path-like
-        A store, its URI, or a folder of maps or tile sets.
-    settings : Settings or None, default None
-        Limits; None for the defaults.
-    tokens : Tokens or None, default None
-        Who may send requests; None or none: everybody who reaches the address.
-
-    Returns
-    -------
-    Application
-
-    Raises
-    ------
-    BadInput
-        The source is neither a store nor a folder.
-    DependencyMissing
-        A package of the extra ``serve`` isn't installed.
-    """
-    return Application(catalogue_of(source), settings or Settings(), tokens or Tokens())

@@ -8,16 +8,14 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 
-from gputsne.base.errors import BadInput
-from gputsne.serve.asgi import Application, application
-from gputsne.serve.settings import Settings, is_loopback
-from gputsne.serve.tokens import Tokens
+from gputsne.serve.asgi import Application
+from gputsne.serve.settings import Settings
 
-__all__ = ["check_open", "serve"]
+__all__ = ["run"]
 
 IDLE: Final = 10  # seconds that a connection may be idle
 WAITING: Final = 128  # connections that the system holds until they are taken
@@ -40,59 +38,28 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def check_open(settings: Settings, tokens: Tokens) -> None:
-    """Raise BadInput for an address that others reach and where nobody is asked for a token.
+def run(app: Application, settings: Settings, ready: Callable[[str], None] | None) -> bool:
+    """Let an application answer until SIGTERM or SIGINT.
 
     Parameters
     ----------
+    app : Application
+        The server.
     settings : Settings
-        With the address.
-    tokens : Tokens
-        Who may send requests.
-    """
-    if not tokens and not is_loopback(settings.host):
-        raise BadInput(
-            f"host={settings.host!r} is reached by others, which needs tokens: --tokens FILE, or "
-            "the variable GPUTSNE_TOKENS; gputsne serve --new-token viewer prints a line of it"
-        )
-
-
-def serve(
-    source: Any,
-    *,
-    settings: Settings | None = None,
-    tokens: Tokens | None = None,
-    ready: Callable[[str], None] | None = None,
-) -> bool:
-    """Serve until SIGTERM or SIGINT; requests in flight are answered first.
-
-    Parameters
-    ----------
-    source : Store, str or path-like
-        A store, its URI, or a folder of maps or tile sets.
-    settings : Settings or None, default None
-        Address and limits; None for the defaults.
-    tokens : Tokens or None, default None
-        Who may send requests.
-    ready : callable or None, default None
+        Its address and limits.
+    ready : callable or None
         Called with the address once it listens.
 
     Returns
     -------
     bool
-        Whether a computation still runs, which nothing waits for: to end the process then takes
-        ``os._exit``. Whatever it makes is lost, and nothing else.
+        Whether a computation still runs.
 
     Raises
     ------
-    BadInput
-        An address that others reach, without tokens; or a source that is none.
     OSError
         The address can't be listened to.
     """
-    settings, tokens = settings or Settings(), tokens or Tokens()
-    check_open(settings, tokens)
-    app = application(source, settings=settings, tokens=tokens)
     with _listening(settings) as listener:
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -264,3 +266,21 @@ def test_a_new_run_is_found_without_a_restart(ask, tmp_path, monkeypatch):
     assert client.get("/runs").json()["runs"] == []
     id = store.put({"status": "done"})
     assert [run["id"] for run in client.get("/runs").json()["runs"]] == [id]
+
+
+@pytest.mark.parametrize("package", ["starlette", "uvicorn", "prometheus_client"])
+def test_a_missing_package_is_told_with_its_extra(store, package, tmp_path):
+    code = """if 1:
+        import sys
+        sys.modules[{package!r}] = None
+        import gputsne
+        try:
+            gputsne.serve.serve({store!r}, settings=gputsne.serve.Settings(port=0, cache={cache!r}))
+        except gputsne.errors.DependencyMissing as error:
+            print(error)
+    """
+    asked = {"package": package, "store": str(store._storage.root), "cache": str(tmp_path)}
+    command = [sys.executable, "-c", code.format(**asked)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.startswith(("the server needs ", "metrics need "))
+    assert "pip install 'gputsne[serve]'" in done.stdout
