@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Final
 
+from gputsne.base.files import path_of
+from gputsne.base.messages import warn_user
 from gputsne.base.types import Progress
 from gputsne.provenance import Run
-from gputsne.provenance.outcome import described, shown
+from gputsne.provenance.outcome import FAILED, described, shown
+from gputsne.provenance.plain import stamp
+from gputsne.provenance.tags import checked_tags
 from gputsne.runs.attempts import Attempt
 from gputsne.telemetry.board import Board, Service
 from gputsne.telemetry.sinks import Port, push, write_textfile
@@ -23,7 +29,7 @@ from gputsne.telemetry.telling import RUNNING_NOW, begin, count_killed, count_le
 if TYPE_CHECKING:
     from gputsne.runs.store import Store
 
-__all__ = ["Monitor"]
+__all__ = ["Exporter", "Monitor"]
 
 EVERY: Final = 15.0  # seconds between two writings of a textfile during a fit: one scrape interval
 
@@ -51,13 +57,14 @@ class Monitor:
         self,
         note: Callable[[str], None],
         *,
-        textfile: Path | None = None,
+        textfile: str | PathLike[str] | None = None,
         pushgateway: str | None = None,
         port: int | None = None,
         host: str = "127.0.0.1",
         store: Store | None = None,
     ) -> None:
-        self.note, self.textfile, self.pushgateway = note, textfile, pushgateway
+        self.note, self.pushgateway = note, pushgateway
+        self.textfile = None if textfile is None else path_of(textfile, "textfile")
         self.port, self.host, self.store = port, host, store
         self.board = Board()
         self._service: Service = self.board.service({})
@@ -167,6 +174,55 @@ class Monitor:
                 self._failed.add(where)
                 self.note(f"no metrics at {shown(where)}: {described(error)}; the run goes on")
             return None
+
+
+class Exporter(Monitor):
+    """The same as a callback for Python: ``TSNE(callbacks=Exporter(port=9100))``.
+
+    Parameters
+    ----------
+    tags : mapping of str to str or None
+        ``model``, ``pipeline`` and ``owner``, which name the service.
+    **settings : Any
+        Of `Monitor`: textfile, pushgateway, port, host, store.
+
+    Warns
+    -----
+    UserWarning
+        Once for each place that can't be written: the fit goes on.
+    """
+
+    def __init__(self, tags: Mapping[str, str] | None = None, **settings: Any) -> None:
+        super().__init__(warn_user, **settings)
+        self.tags = checked_tags(tags or {})
+
+    def start(self, model: Any) -> None:
+        """Say that a fit begins; called before anything is computed.
+
+        Parameters
+        ----------
+        model : TSNE
+            Not fitted yet.
+        """
+        self._before: Run | None = getattr(model, "run_", None)
+        self.begin(Run(started=stamp(datetime.now(UTC)), tags=self.tags))
+
+    def finish(self, model: Any) -> None:
+        """Say how the fit ended; called whatever ended it.
+
+        Parameters
+        ----------
+        model : TSNE
+            With ``run_``, unless it was refused before it began.
+        """
+        run: Run | None = getattr(model, "run_", None)
+        if run is None or run is self._before:
+            now = stamp(datetime.now(UTC))
+            run = Run(status="failed", exit_code=FAILED, started=now, ended=now)
+        self.end(replace(run, tags={**run.tags, **self.tags}))
+
+    def _show(self) -> None:
+        self._open = Port(self.board, self.port or 0, self.host)
 
 
 def _begun(board: Board, run: Run, killed: tuple[Attempt, ...], alone: bool) -> None:

@@ -83,8 +83,8 @@ def finish(board: Board, run: Run, checks: Sequence[Mapping[str, Any]] = ()) -> 
     board.set("gputsne_run_ended_timestamp_seconds", service, ended)
     success = ended if run.status == DONE else last
     board.set("gputsne_run_last_success_timestamp_seconds", service, success)
-    stages = {stage: value for stage, value in run.timings.items() if stage != "total"}
-    whole = run.seconds if run.seconds is not None else run.timings.get("total")
+    stages = {stage: value for stage, value in (run.timings or {}).items() if stage != "total"}
+    whole = run.seconds if run.seconds is not None else (run.timings or {}).get("total")
     for stage, value in [*stages.items(), *([] if whole is None else [("total", whole)])]:
         board.observe("gputsne_run_duration_seconds", service, value, run.id, stage=stage)
     if run.cost is not None:
@@ -96,7 +96,7 @@ def finish(board: Board, run: Run, checks: Sequence[Mapping[str, Any]] = ()) -> 
 
 
 def _info(run: Run) -> dict[str, object]:
-    given = run.parameters
+    given = run.parameters or {}
     shape: Sequence[int] = run.input.get("shape") or run.map or ()
     sample = run.sample or {}
     return {
@@ -109,7 +109,7 @@ def _info(run: Run) -> dict[str, object]:
         "device": run.device,
         "input_sha256": run.input.get("data_sha256") or run.input.get("sha256"),
         "sample_sha256": sample.get("sha256"),
-        "version": run.versions.get("gputsne"),
+        "version": (run.versions or {}).get("gputsne"),
         "team": run.tags.get("team"),
         "cost_centre": run.tags.get("cost_centre") or run.tags.get("cost-centre"),
         "feature_store": run.tags.get("feature_store"),
@@ -131,7 +131,7 @@ def _numbers(board: Board, service: Service, run: Run) -> None:
         ("gputsne_run_cost", run.cost),
     ):
         board.set(name, service, _number(value))
-    known = [value for _, value in run.kl_history if value is not None]
+    known = [value for _, value in run.kl_history or () if value is not None]
     for i, checkpoint in enumerate(CHECKPOINTS if known else ()):
         at = ((i + 1) * len(known) - 1) // len(CHECKPOINTS)
         board.set("gputsne_kl_checkpoint", service, known[at], checkpoint=checkpoint)
@@ -141,7 +141,7 @@ def _measures(
     board: Board, service: Service, run: Run, checks: Sequence[Mapping[str, Any]]
 ) -> None:
     """Set quality, drift and disparities, from the run and from what its checks measured."""
-    found: dict[str, Any] = {**run.evidence, **run.metrics}
+    found: dict[str, Any] = {**run.evidence, **(run.metrics or {})}
     if run.sample is not None:
         found["sample_coverage"] = _coverage(run.sample.get("coverage"))
     for check in checks:

@@ -11,6 +11,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from prometheus_client.parser import text_string_to_metric_families as classic
 
 import gputsne
+from gputsne.provenance import Run
 from gputsne.provenance.outcome import STATUS
 from gputsne.telemetry import METRICS, Board, begin, board_of_store, finish, write_textfile
 from gputsne.telemetry.table import QUALITY, SECONDS, VALUES, labels_of
@@ -190,3 +191,11 @@ def test_a_file_of_something_else_is_left_alone(tmp_path):
     with pytest.raises(ValueError, match="left as it is"):
         write_textfile(path, lambda board: None)
     assert path.read_text() == "no metrics { here"
+
+
+def test_a_record_with_nothing_in_it_says_how_it_ended():
+    empty = dict.fromkeys(("kl_history", "timings", "parameters", "versions", "sample"))
+    board = told(Run(status="failed", exit_code=1, **empty))
+    found = samples(board.text())
+    assert found["gputsne_runs_total", "failed"] == 1
+    assert ("gputsne_kl_divergence", "") not in found

@@ -16,9 +16,10 @@ from click.testing import CliRunner, Result
 from monitored import run_of
 from prometheus_client.parser import text_string_to_metric_families
 
+import gputsne
 from gputsne.base.types import Progress
 from gputsne.cli import main
-from gputsne.telemetry import Monitor
+from gputsne.telemetry import Exporter, Monitor
 
 OPTIONS = ["-o", "map.npy", "--max-iter", "60", "--tag", "model=m"]
 
@@ -178,3 +179,23 @@ def test_a_run_beside_another_is_not_taken_for_killed(here: Path):
     finally:
         process.kill()
         process.wait()
+
+
+def test_a_callback_tells_fits_of_python(here: Path):
+    exporter = Exporter({"model": "m"}, textfile="maps.prom", port=0)
+    model = gputsne.TSNE(max_iter=60, perplexity=10, callbacks=exporter)
+    model.fit(np.load("x.npy"))
+    file = here / "maps.prom"
+    assert value(file, "gputsne_runs_total", status="done", model="m") == 1
+    assert value(file, "gputsne_kl_divergence") == pytest.approx(model.kl_divergence_)
+    with pytest.raises(ValueError, match="NaN"):
+        model.fit(np.full((120, 4), np.nan))
+    assert value(file, "gputsne_run_success", model="m") == 0
+    assert value(file, "gputsne_runs_in_progress", model="m") == 0
+
+
+def test_a_callback_that_fails_is_one_warning(here: Path):
+    exporter = Exporter(textfile="no/such/maps.prom")
+    with pytest.warns(UserWarning, match="no metrics at no/such/maps.prom") as told:
+        gputsne.TSNE(max_iter=60, perplexity=10, callbacks=exporter).fit(np.load("x.npy"))
+    assert len([w for w in told if "no metrics" in str(w.message)]) == 1
