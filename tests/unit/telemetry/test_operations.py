@@ -6,22 +6,18 @@ import json
 import re
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner, Result
 
 from gputsne.base.errors import BadInput
-from gputsne.cli import main
 from gputsne.judging.rules import read_rules
 from gputsne.telemetry import METRICS
-from gputsne.telemetry.operations import Settings, files_of, stale, write
+from gputsne.telemetry.operations import Settings, files_of, write
 from gputsne.telemetry.operations.alert import limit_of
 from gputsne.telemetry.operations.alerts import ALERTS, RECORDS
-from gputsne.telemetry.operations.folder import MADE_BY
 from gputsne.telemetry.operations.runbook import PROFILES, anchors
 from gputsne.telemetry.operations.settings import TEMPLATE
 from gputsne.telemetry.server_table import TABLE
@@ -275,85 +271,6 @@ def test_a_rule_without_the_limit_of_an_alert_is_named(row: dict[str, str]):
         rules = {rule.id: rule for rule in read_rules({"drift_map": row})}
     with pytest.raises(BadInput, match=r"\[drift_map\].*GputsneDriftMap"):
         files_of(Settings(), rules)
-
-
-def invoke(*line: str) -> Result:
-    return CliRunner().invoke(main, ["ops", *line])
-
-
-def test_init_and_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(tmp_path)
-    assert invoke("check", "site").exit_code == 3  # nothing there
-    assert invoke("init", "site").exit_code == 0
-    assert invoke("check", "site").exit_code == 0
-    assert "fresh" in invoke("init", "site").stdout
-    site = Path("site")
-    (site / "RUNBOOK.md").unlink()
-    alerts = site / "prometheus" / "alerts.yml"
-    alerts.write_text(alerts.read_text().replace("0.1", "0.9"))
-    done = invoke("check", "site", "--json")
-    assert done.exit_code == 1
-    found = json.loads(done.stdout)["files"]
-    assert found == {"RUNBOOK.md": "missing", "prometheus/alerts.yml": "stale"}
-    assert "+# Runbook" in invoke("check", "site", "--diff").stdout
-    assert "RUNBOOK.md" in invoke("init", "site", "--dry-run").stdout
-    assert not (site / "RUNBOOK.md").exists()
-    assert invoke("init", "site").exit_code == 0
-    assert stale(site) == {}
-
-
-def test_a_changed_rule_or_setting_makes_files_stale(tmp_path: Path):
-    write(tmp_path)
-    (tmp_path / "ops.toml").write_text(
-        TEMPLATE.replace('# rules = "ours.toml" ', 'rules = "ours.toml" ')
-    )
-    (tmp_path / "ours.toml").write_text('[drift_map]\npass = "< 0.3"\n')
-    found = stale(tmp_path)
-    assert {"prometheus/alerts.yml", "datadog/monitors.json", "RUNBOOK.md"} <= set(found)
-    assert "alertmanager/alertmanager.yml" not in found
-    write(tmp_path)
-    assert (tmp_path / "ops.toml").read_text() != TEMPLATE  # what is the site's own stays
-    assert stale(tmp_path) == {}
-
-
-def test_a_file_of_somebody_else_is_not_overwritten(tmp_path: Path):
-    (tmp_path / "RUNBOOK.md").write_text("our own\n")
-    with pytest.raises(BadInput, match=r"RUNBOOK.md was not made by"):
-        write(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["RUNBOOK.md"]
-    assert (tmp_path / "RUNBOOK.md").read_text() == "our own\n"
-
-
-def test_every_file_says_who_made_it():
-    for name, text in files_of(Settings()).items():
-        assert MADE_BY in text, name
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("period_hours = 0", "period_hours = 0 must"),
-        ('period_hours = "day"', "period_hours = 'day' must"),
-        ("uptime = 99.0", "uptime = 99.0 must"),
-        ("owner = 1", "did you mean 'owners'"),
-        ("[owners]\nmaps = 5", "owners.maps = 5 must"),
-        ("[targets]\nserve = 'a:1'", "targets.serve = 'a:1' must"),
-        ("owners = 3", "owners = 3 must be a"),
-        ("report_url = 3", "report_url = 3 must be text"),
-        ("= 3", "no TOML"),
-    ],
-)
-def test_settings_that_make_no_sense(tmp_path: Path, text: str, said: str):
-    (tmp_path / "ops.toml").write_text(text)
-    with pytest.raises(BadInput, match=re.escape(said)):
-        stale(tmp_path)
-
-
-def test_the_template_holds_the_defaults():
-    told = Settings.read_text(TEMPLATE)
-    plain = replace(told, targets={}, owners={}, mute={})
-    assert plain == Settings()
-    assert files_of(told) == files_of(Settings(targets=told.targets))
 
 
 def test_the_manual_has_the_table_of_metrics():
