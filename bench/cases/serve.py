@@ -87,7 +87,7 @@ def prepared(folder: Path, n: int) -> Path:
     (folder / "big").mkdir(parents=True)
     gputsne.tiles(Y, folder / "big" / "tiles", labels=kinds.astype(str), title="Load")
     X = rng.normal(size=(1000, 20)).astype(np.float32)
-    model = gputsne.TSNE(max_iter=100, random_state=0).fit(X)
+    model = gputsne.TSNE(max_iter=300, random_state=0).fit(X)
     model.save(folder / "big" / "model.npz")
     gputsne.plot(model, path=folder / "big" / "thumb.png", dpi=50)
     return folder

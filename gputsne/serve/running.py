@@ -106,6 +106,9 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
     host = settings.host.strip("[]")
     family = socket.getaddrinfo(host, settings.port, type=socket.SOCK_STREAM)[0][0]
     listener = socket.create_server((host, settings.port), family=family, backlog=WAITING)
+    # Connections inherit it. Without it a small answer, which is sent as headers and then body,
+    # waits 40 ms for the caller's delayed acknowledgement of the first part.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         yield listener
     finally:

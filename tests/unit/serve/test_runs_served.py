@@ -185,6 +185,8 @@ def test_a_folder_of_maps_is_served(ask, folder, model):
     lines = client.get("/runs/plain/map.csv").text.splitlines()
     assert (lines[0], len(lines)) == ("x,y", 61)
     assert client.get("/runs/plain/secret.txt").status_code == 404
+    for page in ("/", "/runs/plain/page", "/runs/tiled/page"):  # with a record, and without one
+        assert client.get(page).status_code == 200
 
 
 def test_links_out_of_a_folder_are_not_followed(ask, folder, tmp_path):
