@@ -23,8 +23,8 @@ uptime = 0.99         # share of the time in which the server is to answer
 # rules = "ours.toml" # rules of your own, as gputsne check --rules reads them; beside this file
 
 # Where things are. {run} stands for the id of a run.
-report_url = "http://localhost:8000/runs/{run}/report"
-thumbnail_url = "http://localhost:8000/thumb/{run}.png"
+report_url = "http://localhost:8000/runs/{run}/report.html"
+thumbnail_url = "http://localhost:8000/runs/{run}/thumb.png"
 runbook_url = "RUNBOOK.md"
 logs_url = "http://localhost:3000/explore"
 
@@ -67,8 +67,8 @@ class Settings:
     period_hours: float = 24
     uptime: float = 0.99
     rules: str | None = None
-    report_url: str = "http://localhost:8000/runs/{run}/report"
-    thumbnail_url: str = "http://localhost:8000/thumb/{run}.png"
+    report_url: str = "http://localhost:8000/runs/{run}/report.html"
+    thumbnail_url: str = "http://localhost:8000/runs/{run}/thumb.png"
     runbook_url: str = "RUNBOOK.md"
     logs_url: str = "http://localhost:3000/explore"
     targets: Mapping[str, list[str]] = field(default_factory=dict)

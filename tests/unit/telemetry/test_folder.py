@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from gputsne.base.errors import BadInput
 from gputsne.cli import main
+from gputsne.serve.asgi import ROUTES
 from gputsne.telemetry.operations import Settings, files_of, stale, write
 from gputsne.telemetry.operations.folder import MADE_BY
 from gputsne.telemetry.operations.settings import TEMPLATE
@@ -94,3 +95,9 @@ def test_the_template_holds_the_defaults():
     plain = replace(told, targets={}, owners={}, mute={})
     assert plain == Settings()
     assert files_of(told) == files_of(Settings(targets=told.targets))
+
+
+def test_links_lead_to_addresses_that_the_server_answers():
+    answered = {row.path for row in ROUTES}
+    for url in (Settings().report_url, Settings().thumbnail_url):
+        assert url.removeprefix("http://localhost:8000") in answered

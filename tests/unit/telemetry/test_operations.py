@@ -117,7 +117,7 @@ def test_an_alert_names_run_seed_hash_report_and_runbook(
         "run_id": "20261127T063518Z-3f2a9c1b",
         "seed": "7",
         "input_sha256": "ab",
-        "report": "http://localhost:8000/runs/20261127T063518Z-3f2a9c1b/report",
+        "report": "http://localhost:8000/runs/20261127T063518Z-3f2a9c1b/report.html",
         "runbook": "RUNBOOK.md#gputsneklrises",
     }
     alert = {"exp_labels": labels, "exp_annotations": told}

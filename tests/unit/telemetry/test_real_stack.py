@@ -199,7 +199,7 @@ def test_a_fit_is_scraped_and_its_failure_comes_to_the_owner(
     told = alert["annotations"]
     assert told["seed"] == "7"
     assert len(told["input_sha256"]) == 64
-    assert told["report"] == f"http://localhost:8000/runs/{told['run_id']}/report"
+    assert told["report"] == f"http://localhost:8000/runs/{told['run_id']}/report.html"
     assert told["runbook"] == "RUNBOOK.md#gputsnejobfailed"
 
 
