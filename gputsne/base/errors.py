@@ -9,6 +9,7 @@
         ├── DependencyMissing    (ImportError)   an optional package is not installed
         ├── OverMemory           (MemoryError)   the plan needs more memory than is allowed
         ├── PromotionRefused     (RuntimeError)  a run did not pass what promoting it asks for
+        ├── Refused              (RuntimeError)  a request that isn't answered, with its HTTP status
         └── UndefinedMetric      (ValueError)    a metric has no value for these points or labels
     KeyboardInterrupt
     └── FitInterrupted                           Ctrl-C during a fit
@@ -20,7 +21,8 @@ it. What scikit-learn and numpy have a name for is raised as that: ValueError, T
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, Final
 
 __all__ = [
     "BackendUnavailable",
@@ -32,8 +34,17 @@ __all__ = [
     "GputsneError",
     "OverMemory",
     "PromotionRefused",
+    "Refused",
     "UndefinedMetric",
 ]
+
+
+# Statuses of HTTP as words, for metrics.
+REASONS: Final = {
+    400: "bad_request", 401: "no_token", 403: "forbidden", 404: "not_found", 405: "method",
+    408: "slow_body", 411: "no_length", 413: "too_large", 415: "media_type", 416: "range",
+    421: "host", 429: "quota", 500: "fault", 501: "not_installed", 503: "busy", 504: "deadline",
+}  # fmt: skip
 
 
 class GputsneError(Exception):
@@ -66,6 +77,44 @@ class OverMemory(GputsneError, MemoryError):
 
 class PromotionRefused(GputsneError, RuntimeError):
     """A run did not end well or did not pass a check, or is being pruned: its ref stays."""
+
+
+class Refused(GputsneError, RuntimeError):
+    """A request that a server or a function does not answer.
+
+    The message is one sentence for the caller: what was wrong, and what would be right.
+
+    Attributes
+    ----------
+    status : int
+        HTTP status, 400 to 599.
+    headers : dict of str to str
+        Of the answer, with ``Retry-After`` in seconds where the same request may succeed later.
+
+    Examples
+    --------
+    >>> Refused(429, "10 calls per hour are allowed", retry_after=1.5).headers
+    {'Retry-After': '2'}
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = dict(headers or {})
+        if retry_after is not None:
+            self.headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
+
+    @property
+    def reason(self) -> str:
+        """The status as one word, for a metric."""
+        return REASONS.get(self.status, "other")
 
 
 class UndefinedMetric(GputsneError, ValueError):

@@ -6,9 +6,9 @@ imported when it is asked for.
 
 from __future__ import annotations
 
+from gputsne.base.errors import Refused
 from gputsne.serve.aws import lambda_handler
 from gputsne.serve.embedding import Embedded, EmbedService, embed_once
-from gputsne.serve.refusals import Refused
 from gputsne.serve.settings import Settings
 from gputsne.serve.starting import application, serve
 from gputsne.serve.tokens import Tokens, new_token

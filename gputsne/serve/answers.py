@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import threading
 from collections import OrderedDict
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gputsne.serve.refusals import Refused
+from gputsne.base.errors import Refused
+from gputsne.base.forks import Lock
 
 __all__ = ["FOREVER", "FRESH", "Memory", "answer", "unchanged"]
 
@@ -34,7 +34,7 @@ class Memory:
     def __init__(self, limit: int = 64_000_000) -> None:
         self.limit, self.size = limit, 0
         self._held: OrderedDict[str, tuple[bytes, bytes | None]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def find(self, key: str) -> tuple[bytes, bytes | None] | None:
         """Return a body and its gzip (None where that gains little); None for one not held.
@@ -44,7 +44,7 @@ class Memory:
         key : str
             As it was put.
         """
-        with self._lock:
+        with self._lock.held():
             found = self._held.get(key)
             if found is not None:
                 self._held.move_to_end(key)
@@ -66,7 +66,7 @@ class Memory:
             As of `find`.
         """
         found = (body, packed(body))
-        with self._lock:
+        with self._lock.held():
             if key not in self._held:
                 self._held[key] = found
                 self.size += _size(found)

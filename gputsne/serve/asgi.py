@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import Message, Receive, Scope, Send
 
-from gputsne.base.errors import BadInput, Damaged, DependencyMissing
+from gputsne.base.errors import BadInput, Damaged, DependencyMissing, Refused
 from gputsne.base.files import path_of
 from gputsne.serve.answers import Memory
 from gputsne.serve.cache import Cache, default_folder
@@ -24,7 +24,6 @@ from gputsne.serve.guard import HEADERS, Guard, address_of
 from gputsne.serve.journal import Journal
 from gputsne.serve.measures import Measures
 from gputsne.serve.quota import Buckets
-from gputsne.serve.refusals import Refused
 from gputsne.serve.settings import Settings
 from gputsne.serve.tile_sets import TileSets
 from gputsne.serve.tokens import Caller, Tokens

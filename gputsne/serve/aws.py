@@ -8,8 +8,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from gputsne.base.errors import Refused
 from gputsne.serve.embedding import EmbedService, embed_once
-from gputsne.serve.refusals import Refused
 from gputsne.serve.tokens import token_of
 
 __all__ = ["lambda_handler"]

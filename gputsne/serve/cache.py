@@ -6,13 +6,13 @@ import os
 import re
 import secrets
 import shutil
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from gputsne.base.forks import Lock
 from gputsne.serve.measures import Measures
 
 __all__ = ["Cache", "default_folder"]
@@ -51,8 +51,8 @@ class Cache:
 
     def __init__(self, root: Path, limit: int, measures: Measures) -> None:
         self.root, self.limit, self.measures = root, limit, measures
-        self._making: dict[str, threading.Lock] = {}
-        self._lock = threading.Lock()
+        self._making: dict[str, Lock] = {}
+        self._lock = Lock()
         self._remove_leftovers()
 
     def find(self, key: str) -> Path | None:
@@ -83,9 +83,9 @@ class Cache:
             Writes the entry into the folder that it is given; called once, whoever else asks for
             the same key waits.
         """
-        with self._lock:
-            lock = self._making.setdefault(key, threading.Lock())
-        with lock:
+        with self._lock.held():
+            lock = self._making.setdefault(key, Lock())
+        with lock.held():
             if (found := self.find(key)) is not None:
                 return found
             part = self.root / TMP / f"{key}.{os.getpid()}-{secrets.token_hex(8)}"
@@ -110,7 +110,7 @@ class Cache:
 
     def _trim(self, but: str) -> None:
         """Remove what was used longest ago, until the rest is below the limit."""
-        with self._lock:
+        with self._lock.held():
             held = []
             for path in self.root.iterdir():
                 if path.name != TMP:

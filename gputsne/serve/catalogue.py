@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import stat
-import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -20,12 +19,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from gputsne.base.errors import BadInput
+from gputsne.base.errors import BadInput, Refused
+from gputsne.base.forks import Lock
 from gputsne.provenance import Run
 from gputsne.runs.naming import is_id
 from gputsne.runs.store import Store
 from gputsne.runs.stored import StoredRun
-from gputsne.serve.refusals import Refused
 
 __all__ = ["Catalogue", "Entry", "FolderCatalogue", "StoreCatalogue", "catalogue_of"]
 
@@ -141,11 +140,11 @@ class StoreCatalogue:
         self.store, self.title = store, "Runs"
         self._known: OrderedDict[str, Entry] = OrderedDict()
         self._listed: tuple[float, list[Entry]] | None = None
-        self._lock, self._listing = threading.Lock(), threading.Lock()
+        self._lock, self._listing = Lock(), Lock()
 
     def entries(self) -> list[Entry]:
         """Return every run, newest first; a listing counts for some seconds."""
-        with self._listing:
+        with self._listing.held():
             if self._listed is not None and time.monotonic() - self._listed[0] < FRESH:
                 return self._listed[1]
             found = []
@@ -173,7 +172,7 @@ class StoreCatalogue:
                 name = self.store.resolve(name)
             except ValueError as error:
                 raise Refused(404, "no such run; GET /runs lists them") from error
-        with self._lock:
+        with self._lock.held():
             found = self._known.get(name)
         return found or self._entry(name)
 
@@ -195,7 +194,7 @@ class StoreCatalogue:
             None,
             stored,
         )
-        with self._lock:
+        with self._lock.held():
             self._known[id] = found
             while len(self._known) > KNOWN:
                 self._known.popitem(last=False)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -22,11 +21,11 @@ import numpy as np
 
 from gputsne._version import __version__
 from gputsne.base import deadline
-from gputsne.base.errors import DeadlineExceeded, GputsneError, OverMemory
+from gputsne.base.errors import DeadlineExceeded, GputsneError, OverMemory, Refused
+from gputsne.base.forks import Lock
 from gputsne.base.types import FloatArray
 from gputsne.data import require
 from gputsne.serve.quota import Buckets
-from gputsne.serve.refusals import Refused
 from gputsne.serve.rows import Limits, kind_of, read_rows
 from gputsne.serve.tokens import Tokens
 
@@ -121,7 +120,7 @@ class EmbedService:
         self._quota = None if calls == float("inf") else Buckets(calls, calls / HOUR, clock=clock)
         self._calls = calls
         self._made: OrderedDict[str, tuple[bytes, FloatArray]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def __call__(
         self, data: Any, *, content_type: str = "", token: str = "", caller: str = ""
@@ -205,7 +204,7 @@ class EmbedService:
         if (X[0] == X).all():
             raise Refused(400, "all rows are equal: there is nothing to map")
         key = _key(X, self.pca)
-        with self._lock:
+        with self._lock.held():
             found = self._made.get(key)
             if found is not None:
                 self._made.move_to_end(key)
@@ -213,7 +212,7 @@ class EmbedService:
             return Embedded(*found, key, cached=True)
         self._warm()
         made = self._map(X)
-        with self._lock:
+        with self._lock.held():
             self._made[key] = made
             while len(self._made) > self.kept:
                 self._made.popitem(last=False)
@@ -250,14 +249,14 @@ class EmbedService:
         return _picture(model), np.asarray(model.embedding_, dtype=np.float32)
 
 
-_LOADING: Final = threading.Lock()
-_DRAWING: Final = threading.Lock()  # matplotlib's fonts and caches are not made for threads
+_LOADING: Final = Lock()
+_DRAWING: Final = Lock()  # matplotlib's fonts and caches are not made for threads
 
 
 def _picture(model: Any) -> bytes:
     from gputsne.plotting import plot
 
-    with _DRAWING, tempfile.TemporaryDirectory(prefix="gputsne-") as folder:
+    with _DRAWING.held(), tempfile.TemporaryDirectory(prefix="gputsne-") as folder:
         path = Path(folder, "map.png")
         plot(model, path=path, dpi=DPI, renderer="matplotlib")
         return path.read_bytes()
@@ -280,7 +279,7 @@ def warm() -> float | None:
         matplotlib isn't installed.
     """
     require("matplotlib", "the picture of an on-demand map")
-    with _LOADING:
+    with _LOADING.held():
         missing = [name for name in LIBRARIES if name not in _STARTED]
         if not missing:
             return None

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 
 from gputsne._version import __version__
+from gputsne.base.errors import Refused
 from gputsne.data.writing import AXES
 from gputsne.serve import maps
 from gputsne.serve.answers import FOREVER, FRESH, Memory, answer, packed, unchanged
@@ -27,7 +28,6 @@ from gputsne.serve.guard import read_body
 from gputsne.serve.measures import Measures
 from gputsne.serve.pages import page_of
 from gputsne.serve.quota import Buckets
-from gputsne.serve.refusals import Refused
 from gputsne.serve.rows import Limits, kind_of, read_rows
 from gputsne.serve.settings import Settings
 from gputsne.serve.tile_sets import KINDS, PAGE, PAGE_KINDS, POLICY, TileSets

@@ -10,8 +10,8 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 
+from gputsne.base.errors import Refused
 from gputsne.serve.quota import Buckets
-from gputsne.serve.refusals import Refused
 from gputsne.serve.settings import Settings
 from gputsne.serve.tokens import Caller, Tokens, token_of
 

@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from gputsne.base.errors import Refused
 from gputsne.base.types import Array
 from gputsne.data import require, write
 from gputsne.data.writing import AXES
 from gputsne.serve.catalogue import DIGITS, Entry
-from gputsne.serve.refusals import Refused
 from gputsne.serve.settings import Settings
 
 __all__ = ["ID", "KINDS", "Map", "key_of", "read_map", "write_map"]

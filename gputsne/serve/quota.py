@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
+
+from gputsne.base.forks import Lock
 
 __all__ = ["Buckets"]
 
@@ -38,7 +39,7 @@ class Buckets:
     ) -> None:
         self.capacity, self.per_second, self.clock = max(1.0, capacity), per_second, clock
         self._held: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def take(self, key: str) -> float:
         """Take one request out.
@@ -53,7 +54,7 @@ class Buckets:
         float
             0 where it was granted, else the seconds until one would be.
         """
-        with self._lock:
+        with self._lock.held():
             level = self._level(key)
             granted = level >= 1.0
             self._held[key] = (level - granted, self.clock())

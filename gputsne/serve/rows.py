@@ -16,10 +16,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from gputsne.base.errors import BadInput, DependencyMissing, OverMemory
+from gputsne.base.errors import BadInput, DependencyMissing, OverMemory, Refused
 from gputsne.base.types import Array
 from gputsne.data import read
-from gputsne.serve.refusals import Refused
 
 __all__ = ["KINDS", "Limits", "Rows", "kind_of", "read_rows"]
 

@@ -7,17 +7,17 @@ import hashlib
 import json
 import re
 import stat
-import threading
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from gputsne.base.errors import Refused
+from gputsne.base.forks import Lock
 from gputsne.runs.stored import StoredRun
 from gputsne.serve.cache import Cache
 from gputsne.serve.catalogue import DIGITS, TILESET, Entry, open_regular
 from gputsne.serve.maps import ID, key_of, read_map
-from gputsne.serve.refusals import Refused
 from gputsne.serve.settings import Settings
 from gputsne.serve.work import Work, finished
 
@@ -65,7 +65,7 @@ class TileSets:
     def __init__(self, cache: Cache, work: Work, settings: Settings) -> None:
         self.cache, self.work, self.settings = cache, work, settings
         self._building: dict[str, Future[Path]] = {}
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def key(self, entry: Entry) -> str:
         """Return the key of a run's tile set, which changes when its content does.
@@ -118,7 +118,7 @@ class TileSets:
         name = f"tiles-{key}"
         if (found := self.cache.find(name)) is not None:
             return found
-        with self._lock:
+        with self._lock.held():
             building = self._building.get(key)
             if building is None:
                 building = self.work.begin("tiles", lambda: self._build(entry, name), None)

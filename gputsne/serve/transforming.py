@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-import threading
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, Final
 
-from gputsne.base.errors import DeadlineExceeded, GputsneError
+from gputsne.base.errors import DeadlineExceeded, GputsneError, Refused
+from gputsne.base.forks import Lock
 from gputsne.base.types import FloatArray
 from gputsne.data.named import with_names
 from gputsne.serve.catalogue import Entry
-from gputsne.serve.refusals import Refused
 from gputsne.serve.rows import Rows
 
 __all__ = ["Models"]
@@ -34,7 +33,7 @@ class Models:
     def __init__(self, n_jobs: int) -> None:
         self.n_jobs = n_jobs
         self._loaded: OrderedDict[str, Any] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def place(self, entry: Entry, rows: Rows) -> FloatArray:
         """Return where rows lie on a run's map.
@@ -70,7 +69,7 @@ class Models:
         if MODEL not in entry.stamps:
             raise Refused(404, f"{entry.id} has no model: store one by gputsne embed --store")
         key = f"{entry.id} {entry.stamps[MODEL]}"
-        with self._lock:  # one at a time: two that load at once would take the memory of two
+        with self._lock.held():  # one at a time: two that load at once would take the memory of two
             if key not in self._loaded:
                 self._loaded[key] = self._load(entry)
                 while len(self._loaded) > LOADED:

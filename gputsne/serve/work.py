@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 from gputsne.base import deadline
-from gputsne.base.errors import DeadlineExceeded
+from gputsne.base.errors import DeadlineExceeded, Refused
+from gputsne.base.forks import Lock
 from gputsne.serve.measures import Measures
-from gputsne.serve.refusals import Refused
 
 __all__ = ["Work"]
 
@@ -38,7 +37,7 @@ class Work:
         self.measures = measures
         self._pool = ThreadPoolExecutor(workers, "gputsne-work")
         self._held = 0
-        self._lock = threading.Lock()
+        self._lock = Lock()
         measures["concurrency"].set(workers)
 
     @property
@@ -69,7 +68,7 @@ class Work:
             503: too many wait already.
         """
         began = time.monotonic()
-        with self._lock:
+        with self._lock.held():
             if self._held >= self.most:
                 raise Refused(503, "too many computations wait already", retry_after=RETRY)
             self._held += 1
@@ -82,7 +81,7 @@ class Work:
                 return function()
 
         def ended(future: Future[T]) -> None:
-            with self._lock:
+            with self._lock.held():
                 self._held -= 1
             self.measures["waiting"].set(self._held)
             self.measures["work"].labels(name).observe(time.monotonic() - began)

@@ -129,7 +129,7 @@ def test_ctrl_c_in_a_later_fit_leaves_no_older_map(monkeypatch):
     def press(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(affinities, "joint", press)
+    monkeypatch.setattr(affinities, "conditional", press)
     with pytest.raises(FitInterrupted, match="in stage 'affinities'"):
         model.fit(X)
     assert not hasattr(model, "embedding_")
