@@ -398,7 +398,11 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         """
         check_is_fitted(self, "embedding_")
         X = matrix_of(X)
-        Y = self.fitted_map_.transform(
+        try:
+            frozen = self.fitted_map_
+        except AttributeError as error:  # the fit had no features
+            raise ValueError(str(error)) from None
+        Y = frozen.transform(
             X,
             perplexity=perplexity,
             exaggeration=exaggeration,
@@ -596,10 +600,11 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         made: FittedMap | None = vars(self).get("_map")
         if made is not None:
             return made
-        if "_fit" not in vars(self):
+        if "embedding_" not in vars(self):
             raise AttributeError("fitted_map_ needs fit")
         has = "P" if self._fit.params.affinity == "precomputed" else "distances"
-        raise ValueError(f"transform needs features, and this map was fitted on {has}")
+        # An AttributeError, as hasattr, dir and the tab key of a shell expect of any attribute.
+        raise AttributeError(f"transform needs features, and this map was fitted on {has}")
 
     @property
     def parameters_(self) -> dict[str, Any]:
@@ -673,6 +678,10 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         if "text/html" in bundle:
             bundle["text/html"] += card_of_model(self) or ""
         return bundle
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether there is a map: a fit that was refused or stopped before one leaves none."""
+        return "embedding_" in vars(self)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

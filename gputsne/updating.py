@@ -180,7 +180,13 @@ def _earlier(previous: Any) -> tuple[TSNE | None, FittedMap, Any]:
             f"previous is a {type(previous).__name__}: give a fitted TSNE (gputsne.load reads one "
             "from a file), its fitted_map_, or what update returned"
         )
-    return previous, previous.fitted_map_, getattr(previous, "ids_", None)
+    try:
+        frozen = previous.fitted_map_
+    except AttributeError as error:
+        if hasattr(previous, "embedding_"):  # a fit on distances or on P
+            raise ValueError(str(error)) from None
+        raise
+    return previous, frozen, getattr(previous, "ids_", None)
 
 
 def _listed(name: str, ids: Any) -> Any:

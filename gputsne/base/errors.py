@@ -47,6 +47,10 @@ REASONS: Final = {
 }  # fmt: skip
 
 
+IN_CALLBACK: Final = "raised by a callback of the fit"
+"""A note on whatever a callback raises: its ValueError is no fault of the data."""
+
+
 class GputsneError(Exception):
     """Any error of this package's own; the message names argument, value and remedy."""
 

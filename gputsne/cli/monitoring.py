@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from gputsne.telemetry.monitor import Monitor
 
 MOST_PORT: Final = 65535
+SUFFIX: Final = ".prom"  # of the files that node-exporter reads
 
 
 def place(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, int] | None:
@@ -30,10 +32,19 @@ def place(ctx: click.Context, param: click.Parameter, value: str | None) -> tupl
     return host or "127.0.0.1", int(port)
 
 
+def prom_file(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+    """Refuse a file that node-exporter would not read."""
+    if value is not None and value.suffix != SUFFIX:
+        said = f"{value} must end in {SUFFIX}: node-exporter reads no other file"
+        raise click.BadParameter(said, ctx, param)
+    return value
+
+
 monitor_options: Final = (
     option(
         "--metrics-textfile",
         type=PATH,
+        callback=prom_file,
         metavar="FILE",
         envvar="GPUTSNE_METRICS_TEXTFILE",
         help="Keep metrics in FILE, say maps.prom, for node-exporter's textfile collector.",

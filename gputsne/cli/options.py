@@ -212,6 +212,18 @@ def words_of(name: str) -> tuple[str, ...]:
 DEVICES: Final = words_of("device")
 AFFINITY_DTYPES: Final = words_of("affinity_dtype")
 PATH: Final = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+
+
+class _Folder(click.Path):
+    """A folder; an empty word, as of a shell variable that isn't set, is none."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if str(value) == "":
+            self.fail("'' is no folder; write . for the current one", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FOLDER: Final = _Folder(path_type=Path, file_okay=False)
 STREAM_FORMATS: Final = ("csv", "tsv", "npy", "npz", "parquet", "h5ad")
 MAP_FORMATS: Final = ("csv", "parquet", "npy", "h5ad")
 

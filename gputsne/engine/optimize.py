@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gputsne.base import deadline
-from gputsne.base.errors import FitInterrupted
+from gputsne.base.errors import IN_CALLBACK, FitInterrupted
 from gputsne.base.messages import warn_user
 from gputsne.base.types import Affinities, FloatArray, IntArray, Progress, State
 from gputsne.engine.field import Field
@@ -127,6 +127,15 @@ def _ends_run(answer: Any) -> bool:
         ) from None
 
 
+def _called(callback: Callback, progress: Progress) -> bool:
+    """Call a callback and tell whether it ends the run."""
+    try:
+        return _ends_run(callback(progress))
+    except Exception as error:
+        error.add_note(IN_CALLBACK)
+        raise
+
+
 def optimize(
     P: Affinities,
     start: State,
@@ -220,7 +229,7 @@ def optimize(
                 so_far = curve if measured else [*curve, (done, kl)]
                 keep(_result(engine, engine.state(), schedule, so_far))  # a callback may raise
                 progress = Progress("optimize", done, schedule.max_iter, kl, engine.embedding())
-                if any([_ends_run(callback(progress)) for callback in callbacks]):
+                if any([_called(callback, progress) for callback in callbacks]):
                     stopped = "callback"
             if report is not None:
                 report(done, kl)

@@ -86,7 +86,8 @@ class Parameters:
                 row.kind.check(row.name, getattr(self, row.name))
         if not self.all_callbacks and self.callbacks_every != BY_NAME["callbacks_every"].default:
             raise ValueError(
-                f"callbacks_every={self.callbacks_every} has no effect with no callbacks"
+                f"callbacks_every={self.callbacks_every} has no effect with no callbacks; leave it "
+                f"out, as {BY_NAME['callbacks_every'].default}"
             )
         return self._in_bytes()
 
@@ -120,7 +121,7 @@ class Parameters:
                 if CONDITIONS[condition].holds(self) and not (plain and value == row.default):
                     raise ValueError(
                         f"{row.name}={value!r} has no effect with "
-                        f"{CONDITIONS[condition].words(self)}; leave it out"
+                        f"{CONDITIONS[condition].words(self)}; leave it out, as {row.default!r}"
                     )
 
     def _check_schedule(self) -> None:

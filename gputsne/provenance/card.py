@@ -65,17 +65,16 @@ def card_of_model(model: Any) -> str | None:
     Parameters
     ----------
     model : TSNE
-        Fitted, or stopped half-way.
+        Fitted, stopped half-way, or refused.
 
     Returns
     -------
     str or None
-        None where there is no map, or no jinja2.
+        None where no fit was tried, or no jinja2. Of a fit that left no map, how it ended.
     """
-    Y = getattr(model, "embedding_", None)
+    Y, run = getattr(model, "embedding_", None), getattr(model, "run_", None)
     if Y is None:
-        return None
-    run = getattr(model, "run_", None)
+        return None if run is None else card([_status(run)], run.warnings)
     return card(facts_of_model(model), () if run is None else run.warnings, Y)
 
 
@@ -97,7 +96,7 @@ def facts_of_model(model: Any) -> list[tuple[str, str]]:
     found = [("map", f"{n:,} points on {c} {'axis' if c == 1 else 'axes'}{of}")]
     run = getattr(model, "run_", None)
     if run is not None and run.status != "done":
-        found.append(("status", run.status if run.error is None else f"{run.status}: {run.error}"))
+        found.append(_status(run))
     kl = getattr(model, "kl_divergence_", None)
     if kl is not None:
         found.append(("KL", f"{kl:.4f} after {model.n_iter_:,} iterations"))
@@ -113,6 +112,11 @@ def facts_of_model(model: Any) -> list[tuple[str, str]]:
         reason = getattr(model, "device_reason_", "")
         found.append(("device", f"{device} ({reason})" if reason else device))
     return found
+
+
+def _status(run: Any) -> tuple[str, str]:
+    """Return how a fit ended, as a name and a value."""
+    return "status", run.status if run.error is None else f"{run.status}: {run.error}"
 
 
 def _picture(points: Any) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gputsne.base.errors import (
+    IN_CALLBACK,
     BackendUnavailable,
     DeadlineExceeded,
     DependencyMissing,
@@ -104,6 +105,8 @@ def outcome_of(error: BaseException) -> Outcome | None:
         return Outcome(USAGE, said)
     if isinstance(error, PromotionRefused):
         return Outcome(FAILED, said)
+    if IN_CALLBACK in getattr(error, "__notes__", ()):
+        return Outcome(FAILED, f"a callback raised {type(error).__name__}: {said}")
     if isinstance(error, ValueError | TypeError):
         return Outcome(BAD_INPUT, said or type(error).__name__)
     if isinstance(error, EOFError):  # numpy says it of empty files

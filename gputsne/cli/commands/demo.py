@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from gputsne.cli.options import DEVICES, Command, option, options, print_options
+from gputsne.cli.options import DEVICES, FOLDER, Command, option, options, print_options
 from gputsne.cli.output import output_of, summary
 from gputsne.cli.plots import Style
 from gputsne.cli.targets import check_plots, check_targets
@@ -27,7 +27,7 @@ K = 10  # neighbours compared before and after
     "Options",
     option(
         "--out",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=FOLDER,
         default=Path(),
         metavar="DIR",
         help="Folder for demo.html and demo.png; made if missing. [here]",

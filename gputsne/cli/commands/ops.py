@@ -8,12 +8,10 @@ from typing import Any
 import click
 
 from gputsne.cli.errors import Exit
-from gputsne.cli.options import PATH, Command, Group, option, options, print_options
+from gputsne.cli.options import FOLDER, PATH, Command, Group, option, options, print_options
 from gputsne.cli.output import output_of
 from gputsne.cli.stores import store_of, store_option
 from gputsne.provenance.outcome import FAILED, Outcome
-
-FOLDER = click.Path(path_type=Path, file_okay=False)
 
 EXAMPLES = """\
 Examples:

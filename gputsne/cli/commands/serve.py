@@ -7,12 +7,20 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from gputsne.cli.options import ABOVE_0, PATH, Command, WholeNumber, option, options, split_commas
+from gputsne.cli.options import (
+    ABOVE_0,
+    FOLDER,
+    PATH,
+    Command,
+    WholeNumber,
+    option,
+    options,
+    split_commas,
+)
 from gputsne.cli.output import say
 from gputsne.data import require
 
@@ -88,7 +96,7 @@ the server once requests in flight are answered; exit code 0.
     option("--workers", type=WholeNumber(1), metavar="N", help="Threads that compute. [2]"),
     option(
         "--cache",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=FOLDER,
         metavar="DIR",
         help="Of what is made on demand. [gputsne/serve in the user's cache]",
     ),

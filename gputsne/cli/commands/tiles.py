@@ -15,6 +15,7 @@ from gputsne.base.errors import BadInput
 from gputsne.base.sizes import size_text
 from gputsne.cli.config import config_option
 from gputsne.cli.options import (
+    FOLDER,
     Command,
     WholeNumber,
     bytes_of,
@@ -57,7 +58,7 @@ DIR appears whole or not at all; one with an earlier tile set is replaced. docs/
 @click.argument("source", metavar="RUN|MAP")
 @options(
     "Output",
-    option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="DIR",
+    option("-o", "--output", type=FOLDER, required=True, metavar="DIR",
            help="The folder to make. Required."),
     option("--title", metavar="TEXT", help="Above the map. [its name]"),
     option("--caption", metavar="TEXT", help="Below the map. [how to make it again]"),

@@ -204,7 +204,14 @@ def test_prune_tells_first_and_then_removes(store):
 def test_a_summary_has_the_totals_of_the_time(store):
     store.put(priced(60, 1))  # before the time
     worst = store.put(priced(20, 2, versions={"gputsne": "1.0"}, metrics={"drift_map": 0.5}))
-    store.put(priced(10, 3, versions={"gputsne": "1.0"}, metrics={"drift_map": 0.1}))
+    store.put(
+        priced(
+            10,
+            3,
+            versions={"gputsne": "1.0"},
+            metrics={"drift_map": 0.1, "drift_group_change": 0.2},
+        )
+    )
     store.put(priced(5, 4, status="failed", versions={"gputsne": "1.1"}))
     last = store.put(priced(1, 5, price=None, versions={"gputsne": "1.1"}))
     row = {"id": "drift", "metric": "drift_features", "value": 0.25, "status": "pass"}
@@ -223,6 +230,8 @@ def test_a_summary_has_the_totals_of_the_time(store):
     assert "75.0%" in said
     assert "0.30, 1 without a price" in said
     assert "1.0 (2), 1.1 (2)" in said
+    assert "\ndrift_group_change  0.2 on average" in said  # a long name keeps its distance
+    assert "\ncost                0.30" in said
     assert facts("summary", "--since", "2d")["runs"] == 1
     assert facts("summary", "--since", "1m")["success_rate"] is None
 

@@ -345,7 +345,9 @@ def test_what_transform_takes(model, placed):
 def test_maps_without_rows_have_nothing_to_hold():
     D = np.linalg.norm(X[:60, None] - X[None, :60], axis=2)
     model = TSNE(**QUICK | {"max_iter": 5}, metric="precomputed", init="random").fit(D)
-    with pytest.raises(ValueError, match=r"needs features, .* fitted on distances"):
+    with pytest.raises(AttributeError, match=r"needs features, .* fitted on distances"):
         _ = model.fitted_map_
+    with pytest.raises(ValueError, match=r"needs features, .* fitted on distances"):
+        model.transform(D)
     with pytest.raises(AttributeError, match="needs fit"):
         _ = TSNE().fitted_map_

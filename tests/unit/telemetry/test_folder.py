@@ -97,6 +97,13 @@ def test_the_template_holds_the_defaults():
     assert files_of(told) == files_of(Settings(targets=told.targets))
 
 
+def test_an_empty_word_is_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    for command in ("init", "check"):
+        assert invoke(command, "").exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_links_lead_to_addresses_that_the_server_answers():
     answered = {row.path for row in ROUTES}
     for url in (Settings().report_url, Settings().thumbnail_url):

@@ -81,7 +81,7 @@ def test_a_run_that_fails_is_counted(here: Path):
     "option",
     [
         ["--metrics-textfile", "no/such/folder/maps.prom"],
-        ["--metrics-textfile", "x.npy"],  # no text of metrics: left as it is
+        ["--metrics-textfile", "other.prom"],  # no text of metrics: left as it is
         ["--pushgateway", "http://127.0.0.1:1"],
         ["--pushgateway", "nonsense"],
         ["--metrics-port", "240.0.0.1:9"],
@@ -90,12 +90,20 @@ def test_a_run_that_fails_is_counted(here: Path):
 )
 def test_monitoring_that_fails_is_one_remark(here: Path, option: list[str]):
     data = Path("x.npy").read_bytes()
+    Path("other.prom").write_bytes(data)
     done = embed(*option)
     assert done.exit_code == 0, done.output
     assert done.stderr.count("the run goes on") <= 2
     assert "no metrics at" in done.stderr
     assert np.load("map.npy").shape == (120, 2)
-    assert Path("x.npy").read_bytes() == data
+    assert Path("other.prom").read_bytes() == data
+
+
+def test_a_file_that_no_exporter_reads_is_usage(here: Path):
+    done = embed("--metrics-textfile", "maps.txt")
+    assert done.exit_code == 2
+    assert "maps.txt must end in .prom" in done.stderr
+    assert not Path("map.npy").exists()
 
 
 def test_a_missing_package_is_one_remark(here: Path, monkeypatch: pytest.MonkeyPatch):

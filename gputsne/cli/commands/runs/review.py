@@ -55,18 +55,20 @@ def _summarised(told: dict[str, Any]) -> str:
     rate = told["success_rate"]
     status = ", ".join(f"{n} {word}" for word, n in told["status"].items()) or "none"
     killed = f", {told['killed']} killed" if told["killed"] else ""
+    names = [*told["drift"], *told["versions"]]
+    w = max([12, *map(len, names)]) + 2  # of the column of names
     lines = [
-        f"{'runs':<14}{status}{killed}",
-        f"{'success':<14}{'n/a' if rate is None else f'{rate:.1%}'}",
-        f"{'time':<14}{seconds(told['seconds'])}",
-        f"{'cost':<14}{told['cost']:.2f}{_unpriced(told['without_price'])}",
+        f"{'runs':<{w}}{status}{killed}",
+        f"{'success':<{w}}{'n/a' if rate is None else f'{rate:.1%}'}",
+        f"{'time':<{w}}{seconds(told['seconds'])}",
+        f"{'cost':<{w}}{told['cost']:.2f}{_unpriced(told['without_price'])}",
     ]
     for name, held in told["drift"].items():
         worst = f"most {held['max']:.3g} in {held['worst']}"
-        lines.append(f"{name:<14}{held['mean']:.3g} on average of {held['runs']}, {worst}")
+        lines.append(f"{name:<{w}}{held['mean']:.3g} on average of {held['runs']}, {worst}")
     for name, held in told["versions"].items():
         seen = ", ".join(f"{version} ({n})" for version, n in held.items())
-        lines.append(f"{name:<14}{seen}")
+        lines.append(f"{name:<{w}}{seen}")
     return "\n".join(lines)
 
 
