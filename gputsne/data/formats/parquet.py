@@ -144,7 +144,8 @@ class _Reader:
             for j, name in enumerate(names):
                 column = batch.column(name)
                 if column.type != "double" and not _small(column.type):
-                    column = column.cast("float" if single else "double")
+                    # Whole numbers beyond 2^53 are rounded, as everywhere, and not refused.
+                    column = column.cast("float" if single else "double", safe=False)
                 X[row : row + len(column), j] = column.to_numpy(zero_copy_only=False)
         return X
 
@@ -186,7 +187,7 @@ class _Reader:
                 )
             part = X[row : row + len(column)]
             part[~valid] = np.nan
-            flat = given.flatten().cast("float" if dtype is np.float32 else "double")
+            flat = given.flatten().cast("float" if dtype is np.float32 else "double", safe=False)
             part[valid] = flat.to_numpy(zero_copy_only=False).reshape(-1, first)
         if X is None:
             raise BadInput(f"{self.path}: column {name!r} holds nothing but nulls")

@@ -171,3 +171,17 @@ def test_columns_of_one_name_are_refused(tmp_path):
     parquet.write_table(twins, tmp_path / "x.parquet")
     with pytest.raises(BadInput, match="several columns are called 'a'"):
         read(tmp_path / "x.parquet")
+
+
+def test_whole_numbers_beyond_two_to_53_are_rounded_as_in_csv(tmp_path):
+    big = [2**53 + 1, 2**62 + 3, -(2**60) - 1]
+    table = pa.table({"n": pa.array(big, pa.int64()), "id": pa.array(big, pa.int64())})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    (tmp_path / "a.csv").write_text("n,id\n" + "\n".join(f"{n},{n}" for n in big))
+    found = read(tmp_path / "a.parquet", Selection(ids="id"))
+    np.testing.assert_array_equal(found.X[:, 0], np.array(big, dtype=np.float64))
+    np.testing.assert_array_equal(found.X, read(tmp_path / "a.csv", Selection(ids="id")).X)
+    assert found.ids.tolist() == big  # ids to the digit
+    lists = pa.table({"v": pa.array([[n, 0] for n in big], pa.list_(pa.int64()))})
+    parquet.write_table(lists, tmp_path / "b.parquet")
+    np.testing.assert_array_equal(read(tmp_path / "b.parquet").X[:, 0], np.array(big, float))
