@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import select
 import subprocess
 import sys
 from contextlib import contextmanager
-
-from gputsne.serve import new_token
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture"
 REPORT = b"<!DOCTYPE html><script>alert(1)</script><p>report</p>"
@@ -17,8 +16,10 @@ TILE = bytes(range(256)) * 4
 TILESET = {"schema": "gputsne.tiles/1", "title": "Tiles", "rows": 5, "tiles": {"0/0/0": 5}}
 EMAIL = "ana@example.org"
 SECRET = "secret-host"
-EDITOR, EDITOR_LINE = new_token("editor")
-VIEWER, VIEWER_LINE = new_token("viewer")
+# The same in every process: tests that run side by side must have the same names.
+EDITOR, VIEWER = "gts_" + "e" * 43, "gts_" + "v" * 43
+EDITOR_LINE = f"editor {hashlib.sha256(EDITOR.encode()).hexdigest()}"
+VIEWER_LINE = f"viewer {hashlib.sha256(VIEWER.encode()).hexdigest()}"
 WITHIN = 60  # seconds that a machine under load may take for anything
 AS_EDITOR = {"Authorization": f"Bearer {EDITOR}"}
 AS_VIEWER = {"Authorization": f"Bearer {VIEWER}"}

@@ -204,7 +204,9 @@ def test_equal_hashes_with_two_roles_and_lines_of_an_environment():
 
 
 @pytest.mark.parametrize(
-    "line", [f"viewer {VIEWER}", "admin " + "0" * 64, "viewer", "0" * 64, "viewer 00"]
+    "line",
+    [f"viewer {VIEWER}", "admin " + "0" * 64, "viewer", "0" * 64, "viewer 00"],
+    ids=["a token", "no role", "no hash", "a hash alone", "a short hash"],
 )
 def test_a_line_that_is_no_hash_is_refused_and_not_repeated(line, tmp_path):
     path = tmp_path / "tokens.txt"

@@ -101,7 +101,9 @@ def test_the_eleventh_call_in_an_hour_is_refused_and_later_ones_are_not():
     assert service(X, caller="a").cached
 
 
-@pytest.mark.parametrize(("token", "status"), [("", 401), ("x", 401), (VIEWER, 403)])
+@pytest.mark.parametrize(
+    ("token", "status"), [("", 401), ("x", 401), (VIEWER, 403)], ids=["none", "wrong", "viewer"]
+)
 def test_a_service_with_tokens_asks_for_an_editor_s(token, status):
     service = EmbedService(tokens=TOKENS, **FREE)
     with pytest.raises(Refused) as told:
