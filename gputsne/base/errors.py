@@ -43,7 +43,8 @@ __all__ = [
 REASONS: Final = {
     400: "bad_request", 401: "no_token", 403: "forbidden", 404: "not_found", 405: "method",
     408: "slow_body", 411: "no_length", 413: "too_large", 415: "media_type", 416: "range",
-    421: "host", 429: "quota", 500: "fault", 501: "not_installed", 503: "busy", 504: "deadline",
+    421: "host", 422: "damaged", 429: "quota", 500: "fault", 501: "not_installed", 503: "busy",
+    504: "deadline",
 }  # fmt: skip
 
 

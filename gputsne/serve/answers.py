@@ -12,7 +12,7 @@ from starlette.responses import Response
 from gputsne.base.errors import Refused
 from gputsne.base.forks import Lock
 
-__all__ = ["FOREVER", "FRESH", "Memory", "answer", "unchanged"]
+__all__ = ["FOREVER", "FRESH", "Memory", "answer", "range_of", "unchanged"]
 
 FOREVER: Final = "private, max-age=31536000, immutable"  # at addresses that name their content
 FRESH: Final = "private, no-cache"  # may be kept, but is asked for again
@@ -148,7 +148,7 @@ def answer(
     if unchanged(request, etag):
         return Response(status_code=304, headers=told)
     plain, small = (body, None) if isinstance(body, bytes) else body
-    span = _range(request, len(plain), etag)
+    span = range_of(request, len(plain), etag)
     if span is not None:
         first, last = span
         told["Content-Range"] = f"bytes {first}-{last}/{len(plain)}"
@@ -165,8 +165,27 @@ def _sized(request: Request, body: bytes, kind: str, status: int, told: dict[str
     return Response(shown, status, headers=told, media_type=kind)
 
 
-def _range(request: Request, size: int, etag: str) -> tuple[int, int] | None:
-    """Return first and last byte asked for; None for the whole (RFC 9110, section 14)."""
+def range_of(request: Request, size: int, etag: str) -> tuple[int, int] | None:
+    """Return first and last byte asked for; None for the whole (RFC 9110, section 14).
+
+    Parameters
+    ----------
+    request : Request
+        What was asked.
+    size : int
+        Bytes of the whole.
+    etag : str
+        Names the content; without quotes.
+
+    Returns
+    -------
+    tuple of int, or None
+
+    Raises
+    ------
+    Refused
+        416: the range lies beyond the end.
+    """
     asked = request.headers.get("range", "")
     if request.method != "GET" or request.headers.get("if-range", f'"{etag}"') != f'"{etag}"':
         return None

@@ -20,8 +20,9 @@ from gputsne.serve.cache import Cache, default_folder
 from gputsne.serve.catalogue import Catalogue
 from gputsne.serve.embedding import EmbedService, warm
 from gputsne.serve.endpoints import Endpoints
-from gputsne.serve.guard import HEADERS, Guard, address_of
+from gputsne.serve.guard import HEADERS, Guard, address_of, drain
 from gputsne.serve.journal import Journal
+from gputsne.serve.maps import missing_columns
 from gputsne.serve.measures import Measures
 from gputsne.serve.quota import Buckets
 from gputsne.serve.settings import Settings
@@ -34,6 +35,9 @@ __all__ = ["ROUTES", "Application", "Row"]
 
 HOUR: Final = 3600.0  # seconds
 METHODS: Final = ("GET", "HEAD", "POST")
+# Of a body that is refused, so much is read, for so long, before the answer.
+DRAINED: Final = 64_000_000  # bytes
+DRAIN_SECONDS: Final = 5.0
 OTHER: Final = "other"  # the route and method of what is none, in log and metrics
 
 
@@ -96,6 +100,8 @@ class Application:
 
     Attributes
     ----------
+    journal : Journal
+        Its log.
     measures : Measures
         Its metrics.
     work : Work
@@ -108,7 +114,7 @@ class Application:
     """
 
     def __init__(self, catalogue: Catalogue, settings: Settings, tokens: Tokens) -> None:
-        self.settings, self.tokens = settings, tokens
+        self.catalogue, self.settings, self.tokens = catalogue, settings, tokens
         self.measures, self.journal = Measures(), Journal()
         self.guard = Guard(settings, tokens)
         self.work = Work(settings.workers, settings.waiting, self.measures)
@@ -146,9 +152,16 @@ class Application:
             await send({"type": "websocket.close", "code": 1008})
 
     def warm(self) -> None:
-        """Load the libraries that computing needs, so that no caller waits for them."""
+        """Load the libraries that computing needs, so that no caller waits for them.
+
+        And write down which columns to be shown no map has, as their names may be mistyped.
+        """
         if (took := warm()) is not None:
             self.measures["coldstart"].observe(took)
+        if self.settings.columns:
+            missing, looked = missing_columns(self.catalogue.entries(), self.settings)
+            if missing:
+                self.journal.warning("columns", missing=missing, maps=looked)
 
     def match(self, scope: Scope) -> tuple[Row, Callable[[Request], Awaitable[Response]]]:
         """Return the table's line and the endpoint of a request.
@@ -194,8 +207,9 @@ class _Exchange:
     """One request and its answer."""
 
     def __init__(self, app: Application, scope: Scope, receive: Receive, send: Send) -> None:
-        self.app, self.scope, self.receive, self._send = app, scope, receive, send
-        self.request = Request(scope, receive)
+        self.app, self.scope, self._receive, self._send = app, scope, receive, send
+        self.request = Request(scope, self.receive)
+        self.whole = False  # whether the request has been read to its end
         self.began = time.monotonic()
         self.row: Row | None = None
         self.status, self.bytes = 0, 0
@@ -210,7 +224,7 @@ class _Exchange:
                 response = await self._response()
             except Refused as refused:
                 measures["refused"].labels(refused.reason).inc()
-                response = self._refusal(refused)
+                response = await self._drained(refused)
             except Exception as error:
                 self.app.journal.fault(error, route=self.route)
                 measures["refused"].labels("fault").inc()
@@ -259,6 +273,20 @@ class _Exchange:
         if refused.status in (408, 413):
             headers["Connection"] = "close"  # what is left of the body is not read
         return JSONResponse(told, refused.status, headers=headers)
+
+    async def _drained(self, refused: Refused) -> Response:
+        """Return the answer of a refusal, once the body is read as far as it is going to be."""
+        response = self._refusal(refused)
+        done = self.whole or refused.status == 408  # too slow a caller is not waited for again
+        if not done and not await drain(self.request, DRAINED, DRAIN_SECONDS):
+            response.headers["Connection"] = "close"
+        return response
+
+    async def receive(self) -> Message:
+        """Return the next part of the request."""
+        message = await self._receive()
+        self.whole = self.whole or not message.get("more_body", False)
+        return message
 
     async def send(self, message: Message) -> None:
         """Send a part of the answer, with the headers that each has."""

@@ -95,9 +95,22 @@ def _asked(event: Any) -> dict[str, Any]:
     return {
         "data": _body(event),
         "content_type": headers.get("content-type", ""),
-        "token": token_of(headers.get("authorization", ""))[1],
+        "token": _token(event),
         "caller": str(http.get("sourceIp") or identity.get("sourceIp") or ""),
     }
+
+
+def _token(event: Mapping[str, Any]) -> str:
+    """Return the token of an event's headers; "" where there are several, however written."""
+    found: list[Any] = []
+    plain, several = event.get("headers"), event.get("multiValueHeaders")
+    if isinstance(plain, Mapping):
+        found = [v for k, v in plain.items() if str(k).lower() == "authorization"]
+    if isinstance(several, Mapping):  # of payload 1.0, beside the last of each in headers
+        lists = [v for k, v in several.items() if str(k).lower() == "authorization"]
+        values = [v for one in lists for v in (one if isinstance(one, list) else [one])]
+        found = values if len(values) > 1 or not found else found
+    return token_of(str(found[0]))[1] if len(found) == 1 else ""
 
 
 def _body(event: Mapping[str, Any]) -> bytes:

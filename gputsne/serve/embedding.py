@@ -23,6 +23,8 @@ from gputsne._version import __version__
 from gputsne.base import deadline
 from gputsne.base.errors import DeadlineExceeded, GputsneError, OverMemory, Refused
 from gputsne.base.forks import Lock
+from gputsne.base.parameter_table import Real, Whole
+from gputsne.base.threads import resolve_n_jobs
 from gputsne.base.types import FloatArray
 from gputsne.data import require
 from gputsne.serve.quota import Buckets
@@ -84,7 +86,7 @@ class EmbedService:
     seconds : float, default 60
         In which a map must be done.
     kept : int, default 64
-        Maps that are remembered.
+        Maps that are remembered; 0 for none.
     tokens : Tokens or None
         Who may call; None for everybody, as behind a gateway or the server, which ask themselves.
     n_jobs : int or None
@@ -97,6 +99,13 @@ class EmbedService:
     cold_seconds : float or None
         What this service's first map spent on loading libraries; None before it, and where the
         process had loaded them already.
+
+    Raises
+    ------
+    TypeError
+        A value is of another kind.
+    ValueError
+        A number is too small or not finite.
     """
 
     def __init__(
@@ -113,6 +122,17 @@ class EmbedService:
         n_jobs: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        for name, value, kind in (
+            ("max_rows", max_rows, Whole(1)), ("max_columns", max_columns, Whole(1)),
+            ("max_bytes", max_bytes, Whole(1)), ("pca", pca, Whole(1)), ("kept", kept, Whole(0)),
+            ("seconds", seconds, Real()),
+        ):  # fmt: skip
+            kind.check(name, value)
+        if calls != float("inf"):
+            Real().check("calls", calls)
+        if not isinstance(tokens, Tokens | None):
+            raise TypeError(f"tokens must be Tokens or None, not {type(tokens).__name__}")
+        resolve_n_jobs(n_jobs)
         self.limits = Limits(max_bytes, max_rows, max_columns)
         self.pca, self.seconds, self.kept = pca, seconds, kept
         self.tokens, self.n_jobs = tokens, n_jobs

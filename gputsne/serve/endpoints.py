@@ -16,11 +16,10 @@ from typing import Any, Final, TypeVar
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 
-from gputsne._version import __version__
 from gputsne.base.errors import Refused
 from gputsne.data.writing import AXES
 from gputsne.serve import maps
-from gputsne.serve.answers import FOREVER, FRESH, Memory, answer, packed, unchanged
+from gputsne.serve.answers import FOREVER, FRESH, Memory, answer, packed, range_of, unchanged
 from gputsne.serve.cache import Cache
 from gputsne.serve.catalogue import Catalogue, Entry
 from gputsne.serve.embedding import EmbedService
@@ -43,6 +42,7 @@ BEACON: Final = 4096  # bytes
 TILE: Final = ".bin"  # the suffix of tiles
 EVENTS: Final = ("load", "first_paint")  # that a page may tell
 LONGEST: Final = 600.0  # seconds that a page may tell
+PNG: Final = b"\x89PNG\r\n\x1a\n"  # how every file of that kind begins
 LARGEST_PICTURE: Final = 5_000_000  # bytes
 LARGEST_REPORT: Final = 64_000_000  # bytes
 # A report comes from whoever stored it: it gets an origin of its own, and runs nothing.
@@ -94,7 +94,7 @@ class Endpoints:
 
     async def healthz(self, request: Request) -> Response:
         """Say that the server answers."""
-        return _json(request, {"status": "ok", "version": __version__})
+        return _json(request, {"status": "ok"})
 
     async def favicon(self, request: Request) -> Response:
         """Say that there is no picture, which every browser asks for, rather than 404."""
@@ -110,7 +110,8 @@ class Endpoints:
         entries = await self._looked_up(self.catalogue.entries)
         refs = await self._looked_up(self.catalogue.refs)
         return _page(request, "index.html.j2", title=self.catalogue.title, runs=entries[:LISTED],
-                     more=max(0, len(entries) - LISTED), refs=_by_id(refs))  # fmt: skip
+                     more=max(0, len(entries) - LISTED), refs=_by_id(refs),
+                     shown=self.settings)  # fmt: skip
 
     async def page(self, request: Request) -> Response:
         """Return the page of a run."""
@@ -162,17 +163,23 @@ class Endpoints:
             return self.cache.make(f"{kind}-{key}", make) / name
 
         path = await self._worked("map", made)
+        span = range_of(request, path.stat().st_size, f"{key}-{kind}")
+        # What is sent as a file answers ranges in its own ways: it gets the one that counts here.
+        headers = [h for h in request.scope["headers"] if h[0] not in (b"range", b"if-range")]
+        if span is not None:
+            headers.append((b"range", f"bytes={span[0]}-{span[1]}".encode()))
+        request.scope["headers"] = headers
         told["Content-Disposition"] = f'attachment; filename="{entry.id}.{kind}"'
         return FileResponse(path, headers=told, media_type=maps.KINDS[kind])
 
     async def thumbnail(self, request: Request) -> Response:
         """Return the stored picture of a run's map."""
-        self._no_single_points()
+        self._as_stored()
         return await self._stored(request, "thumb.png", "image/png", LARGEST_PICTURE, {})
 
     async def report(self, request: Request) -> Response:
         """Return the stored report of a run, which gets no rights here."""
-        self._no_single_points()
+        self._as_stored()
         if not self.settings.reports:
             raise Refused(403, "this server shows no reports")
         policy = {"Content-Security-Policy": SANDBOX}
@@ -181,7 +188,7 @@ class Endpoints:
     async def tileset(self, request: Request) -> Response:
         """Lead to a run's tiles, at an address that changes with their content."""
         entry = await self._entry(request)
-        key = self.tiles.key(entry)
+        key = await self._looked_up(lambda: self.tiles.key(entry))
         await self.tiles.folder(entry, key)
         there = f"/runs/{entry.id}/tiles/{key}/"
         return RedirectResponse(there, 302, headers={"Cache-Control": FRESH})
@@ -189,7 +196,7 @@ class Endpoints:
     async def tile(self, request: Request) -> Response:
         """Return a file of a tile set."""
         entry = await self._entry(request)
-        key = self.tiles.key(entry)
+        key = await self._looked_up(lambda: self.tiles.key(entry))
         path = str(request.path_params["path"]) or PAGE
         if request.path_params["key"] != key:
             return await self._former_tile(request, entry, path)
@@ -216,9 +223,11 @@ class Endpoints:
         there = f"/runs/{entry.id}/tiles/"
         if path == PAGE:
             return RedirectResponse(there, 302, headers={"Cache-Control": FRESH})
-        if entry.tiles is None or Path(path).suffix != TILE:
+        key = str(request.path_params["key"])
+        shown = entry.tiles is not None and self.tiles.shown(entry, key, path)
+        if Path(path).suffix != TILE or not shown:
             raise Refused(404, f"these tiles were replaced: GET {there}")
-        body = await self.tiles.file(entry, "", path)
+        body = await self.tiles.file(entry, key, path)
         return answer(request, body, KINDS[TILE], etag=_tag(body))
 
     async def transform(self, request: Request) -> Response:
@@ -235,7 +244,8 @@ class Endpoints:
         body = await self._body(request)
 
         def place() -> Any:
-            rows = read_rows(body, kind_of(given, body), limits)
+            kind = kind_of(given, body)
+            rows = read_rows(body, kind, limits, self.models.names(entry))
             return self.models.place(entry, rows)
 
         Y = await self._worked("transform", place)
@@ -304,6 +314,12 @@ class Endpoints:
         if self.settings.min_cell is not None:
             raise Refused(403, "this server shows counts of cells, no single points")
 
+    def _as_stored(self) -> None:
+        """Raise Refused where pictures and reports, which have points and labels, aren't shown."""
+        self._no_single_points()
+        if not self.settings.label:
+            raise Refused(403, "this server shows no labels; stored pictures and reports have some")
+
     async def _stored(
         self, request: Request, name: str, kind: str, most: int, headers: dict[str, str]
     ) -> Response:
@@ -317,6 +333,8 @@ class Endpoints:
         if unchanged(request, etag):
             return answer(request, b"", kind, etag=etag)
         body = await self._looked_up(lambda: entry.read(name))
+        if kind == "image/png" and not body.startswith(PNG):
+            raise Refused(404, f"{name} of {entry.id} is no PNG")
         both = (body, packed(body)) if kind.startswith("text/") else (body, None)
         return answer(request, both, kind, etag=etag, headers=headers)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -15,8 +17,10 @@ from gputsne.serve.quota import Buckets
 from gputsne.serve.settings import Settings
 from gputsne.serve.tokens import Caller, Tokens, token_of
 
-__all__ = ["HEADERS", "Guard", "address_of", "read_body"]
+__all__ = ["HEADERS", "Guard", "address_of", "drain", "read_body"]
 
+# A name or an address, and a port (RFC 9110, section 7.2).
+HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:/?#@\s]*)(?::[0-9]{0,5})?")
 MINUTE: Final = 60.0  # seconds
 SAFE: Final = ("GET", "HEAD")
 CHALLENGES: Final = 'Bearer realm="gputsne", Basic realm="gputsne", charset="UTF-8"'
@@ -58,9 +62,9 @@ class Guard:
         what only this machine may see.
         """
         names = self.settings.names
-        given = headers.get("host", "").lower()
-        name = given.rpartition(":")[0] if not given.endswith("]") and ":" in given else given
-        if names and name not in names:
+        given = headers.getlist("host")
+        parts = HOST.fullmatch(given[0].lower() if given else "")
+        if len(given) > 1 or parts is None or (names and parts[1] not in names):
             raise Refused(421, "this server has another name; name it by --allow-host")
 
     def caller(self, request: Request, role: str | None) -> Caller:
@@ -133,6 +137,10 @@ class Guard:
         """
         most = self.settings.max_body
         length = request.headers.get("content-length")
+        if length is not None and "transfer-encoding" in request.headers:
+            # Two lengths: a proxy in front may go by the other one (RFC 9112, section 6.3).
+            close = {"Connection": "close"}
+            raise Refused(400, "send Content-Length or Transfer-Encoding, not both", headers=close)
         if length is not None:
             if not (length.isascii() and length.isdigit()) or len(length) > 18:
                 raise Refused(400, "Content-Length is no number")
@@ -214,3 +222,36 @@ async def read_body(request: Request, most: int, seconds: float) -> bytes:
     except ClientDisconnect as error:
         raise Refused(400, "the body broke off") from error
     return b"".join(parts)
+
+
+async def drain(request: Request, most: int, seconds: float) -> bool:
+    """Read what is left of a body and forget it; a caller who still sends would see no answer.
+
+    Parameters
+    ----------
+    request : Request
+        The request.
+    most : int
+        Bytes that are read.
+    seconds : float
+        For which they are waited for.
+
+    Returns
+    -------
+    bool
+        Whether that was all of it.
+    """
+    headers = request.headers
+    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
+        return True
+    if "expect" in headers:  # the caller waits to be told whether to send it
+        return False
+    left = most
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while left > 0:
+                message = await request.receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return True
+    return False

@@ -66,7 +66,8 @@ class Journal:
         """
         frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
         places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
-        self._write(logging.ERROR, "fault", {**facts, "error": type(error).__name__, "at": places})
+        told = {**facts, "error": type(error).__name__, "where": places}
+        self._write(logging.ERROR, "fault", told)
 
     def event(self, what: str, **facts: Any) -> None:
         """Write the line of something that is no request: start, stop.
@@ -79,6 +80,18 @@ class Journal:
             Its fields.
         """
         self._write(logging.INFO, what, facts)
+
+    def warning(self, what: str, **facts: Any) -> None:
+        """Write the line of something that whoever runs the server should look at.
+
+        Parameters
+        ----------
+        what : str
+            Its name.
+        **facts : object
+            Its fields.
+        """
+        self._write(logging.WARNING, what, facts)
 
     def _write(self, level: int, what: str, facts: dict[str, Any]) -> None:
         if LOGGER.isEnabledFor(level):

@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from gputsne.base.errors import Refused
+from gputsne.base.errors import GputsneError, Refused
 from gputsne.base.types import Array
 from gputsne.data import require, write
 from gputsne.data.writing import AXES
 from gputsne.serve.catalogue import DIGITS, Entry
 from gputsne.serve.settings import Settings
 
-__all__ = ["ID", "KINDS", "Map", "key_of", "read_map", "write_map"]
+__all__ = ["ID", "KINDS", "LABEL", "Map", "key_of", "missing_columns", "read_map", "write_map"]
 
 KINDS: Final = {
     "csv": "text/csv; charset=utf-8",
@@ -26,6 +28,7 @@ KINDS: Final = {
     "gts": "application/octet-stream",
 }
 ID: Final = "id"
+LOOKED_AT: Final = 5  # maps in which columns to be shown are looked for
 LABEL: Final = "label"  # the column of labels where another column had its name
 
 
@@ -89,17 +92,28 @@ def read_map(entry: Entry, settings: Settings) -> Map:
     Raises
     ------
     Refused
-        404: the run has no map.
+        404: the run has no map, or one without coordinates. 422: its file is damaged.
     """
     if (name := entry.map_file) is None:
         raise Refused(404, f"{entry.id} has no map")
     with tempfile.TemporaryDirectory(prefix="gputsne-") as folder:
         path = Path(folder, name)
         entry.fetch(name, path)
-        if path.suffix == ".npy":
-            Y = np.load(path, allow_pickle=False)
-            return Map(_checked(Y, entry), None, {})
-        table = _table(path)
+        require("pyarrow", "serving maps")
+        from pyarrow import ArrowException
+
+        try:
+            return _read(path, entry, settings)
+        except (ValueError, KeyError, TypeError, EOFError, OSError, ArrowException) as error:
+            if isinstance(error, OSError) and error.errno is not None:  # the disk, not the file
+                raise
+            raise Refused(422, f"{name} of {entry.id} is damaged, or no map") from error
+
+
+def _read(path: Path, entry: Entry, settings: Settings) -> Map:
+    if path.suffix == ".npy":
+        return Map(_checked(np.load(path, allow_pickle=False), entry), None, {})
+    table = _table(path)
     there = table.column_names
     axes = [axis for axis in AXES if axis in there]
     if not axes:
@@ -112,6 +126,32 @@ def read_map(entry: Entry, settings: Settings) -> Map:
     ids = _values(table, ID) if settings.ids and ID in there else None
     columns = {column: _values(table, column) for column in wanted if column != ID}
     return Map(_checked(Y, entry), ids, columns, label if label in columns else "")
+
+
+def missing_columns(entries: Iterable[Entry], settings: Settings) -> tuple[list[str], int]:
+    """Return the columns to be shown that no map of the first entries has, and how many had none.
+
+    Parameters
+    ----------
+    entries : iterable of Entry
+        The runs; the first `LOOKED_AT` with a table of a map are looked at.
+    settings : Settings
+        With the columns that are served.
+
+    Returns
+    -------
+    tuple of list of str and int
+        The names, and how many maps were looked at.
+    """
+    left, looked = set(settings.columns), 0
+    for entry in entries:
+        if not left or looked == LOOKED_AT:
+            break
+        if entry.map_file not in (None, "map.npy"):
+            with suppress(GputsneError, OSError):
+                left -= set(read_map(entry, settings).columns)
+                looked += 1
+    return (sorted(left) if looked else []), looked
 
 
 def write_map(found: Map, path: Path) -> None:
@@ -148,7 +188,6 @@ def _checked(Y: Array, entry: Entry) -> Array:
 
 
 def _table(path: Path) -> Any:
-    require("pyarrow", "serving maps")
     if path.suffix == ".csv":
         from pyarrow import csv
 

@@ -10,6 +10,7 @@ import io
 import json
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +31,13 @@ KINDS: Final = {
 MEMBERS: Final = 16  # of an npz
 NPY: Final = b"\x93NUMPY"
 ZIP: Final = b"PK\x03\x04"
+FIELDS: Final = ("columns", "rows")  # of an object of JSON
+# What a caller can do about a file that can't be read.
+REMEDIES: Final = {
+    "csv": "send UTF-8 text, with a finite number in every cell and decimal points",
+    "npz": "send one array of two axes",
+    "npy": "send an array of numbers of two axes",
+}
 
 
 @dataclass(frozen=True)
@@ -65,10 +73,13 @@ class Rows:
         Its numbers.
     names : tuple of str or None
         Of its columns.
+    left_out : tuple of str
+        Columns of the body that are no numbers.
     """
 
     X: Array
     names: tuple[str, ...] | None = None
+    left_out: tuple[str, ...] = ()
 
 
 def kind_of(content_type: str, data: bytes) -> str:
@@ -102,7 +113,7 @@ def kind_of(content_type: str, data: bytes) -> str:
     return "json" if data[:64].lstrip()[:1] in (b"[", b"{") else "csv"
 
 
-def read_rows(data: Any, kind: str, limits: Limits) -> Rows:
+def read_rows(data: Any, kind: str, limits: Limits, wanted: Sequence[str] = ()) -> Rows:
     """Return the table in a body, or one that is an array already.
 
     Parameters
@@ -113,6 +124,8 @@ def read_rows(data: Any, kind: str, limits: Limits) -> Rows:
         What `kind_of` told; of no account for an array.
     limits : Limits
         How large it may be.
+    wanted : sequence of str
+        Names of columns that must hold numbers, where the body has columns of these names.
 
     Returns
     -------
@@ -121,20 +134,32 @@ def read_rows(data: Any, kind: str, limits: Limits) -> Rows:
     Raises
     ------
     Refused
-        413 where it is too large, 400 where it is no table of finite numbers.
+        413 where it is too large, 400 where it is no table of finite numbers, or where two of its
+        columns have one name.
     """
     if isinstance(data, bytes | bytearray | memoryview):
         body = bytes(data)
         if len(body) > limits.bytes:
             raise Refused(413, f"{len(body):,} bytes are more than the {limits.bytes:,} allowed")
-        found = _from_json(body, limits) if kind == "json" else _from_file(body, kind, limits)
+        if kind == "json":
+            found = _from_json(body, limits)
+        else:
+            found = _from_file(body, kind, limits, wanted)
     else:
         found = Rows(_numbers(data))
     if found.X.ndim != 2 or 0 in found.X.shape:
         raise Refused(400, f"a table of rows and columns is needed, not one of {found.X.shape}")
     limits.check(*found.X.shape)
-    if not np.isfinite(found.X).all():
-        raise Refused(400, "every value must be a finite number; some are missing or infinite")
+    if found.names is not None and len(set(found.names)) < len(found.names):
+        twin = next(name for name in found.names if found.names.count(name) > 1)
+        raise Refused(400, f"two columns have the name {twin[:40]!r}; give each its own")
+    finite = np.isfinite(found.X)
+    if not finite.all():
+        i, j = (int(k) for k in np.argwhere(~finite)[0])
+        name = repr(found.names[j][:40]) if found.names is not None else str(j + 1)
+        raise Refused(
+            400, f"row {i + 1} of the data, column {name}: not a finite number; all must be"
+        )
     return found
 
 
@@ -153,11 +178,15 @@ def _from_json(body: bytes, limits: Limits) -> Rows:
     if (lists := body.count(b"[")) > limits.rows + 2:  # the list of rows, and that of columns
         raise Refused(413, f"{lists:,} lists are more than the {limits.rows:,} rows allowed here")
     try:
-        told = json.loads(body, parse_constant=_no_constant)
+        told = json.loads(body, parse_constant=_no_constant, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise Refused(400, "the body is no JSON") from error
     names: Any = None
     if isinstance(told, dict):
+        if unknown := sorted(set(told) - set(FIELDS)):
+            raise Refused(
+                400, f"{unknown[0][:40]!r} is unknown here: an object has {' and '.join(FIELDS)}"
+            )
         names, told = told.get("columns"), told.get("rows")
     if not isinstance(told, list) or not all(isinstance(row, list) for row in told):
         raise Refused(
@@ -165,7 +194,7 @@ def _from_json(body: bytes, limits: Limits) -> Rows:
         )
     if max(map(len, told), default=0) > limits.columns:
         limits.check(0, max(map(len, told)))
-    if any(not isinstance(value, int | float) for row in told for value in row):
+    if any(type(value) not in (int, float) for row in told for value in row):  # True is an int
         raise Refused(400, "rows must be lists of numbers, all of one length")
     X = _numbers(told)
     if names is not None:
@@ -181,7 +210,15 @@ def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _from_file(body: bytes, kind: str, limits: Limits) -> Rows:
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON; Refused where a name of it comes twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise Refused(400, "a name comes twice in an object of the JSON; send it once")
+    return found
+
+
+def _from_file(body: bytes, kind: str, limits: Limits, wanted: Sequence[str]) -> Rows:
     """Read npy, npz or csv as gputsne.data reads files, when it is small enough for that."""
     if kind == "npz":
         _check_members(body, limits)
@@ -197,7 +234,11 @@ def _from_file(body: bytes, kind: str, limits: Limits) -> Rows:
         path = Path(folder, f"body.{kind}")
         path.write_bytes(body)
         try:
-            found = read(path, memory_limit=8 * limits.rows * limits.columns)
+            most = 8 * limits.rows * limits.columns
+            found = read(path, memory_limit=most)
+            text = [name for name in found.left_out if name in wanted]
+            if text and kind == "csv":  # left out as text: this says which cell is no number
+                read(path, columns=text, memory_limit=most)
             limits.check(*found.X.shape)  # before what is sparse is made dense, or mapped is copied
             X = found.X.toarray() if hasattr(found.X, "toarray") else np.array(found.X)
         except OverMemory as error:
@@ -205,8 +246,17 @@ def _from_file(body: bytes, kind: str, limits: Limits) -> Rows:
         except DependencyMissing as error:
             raise Refused(501, str(error)) from error
         except BadInput as error:
-            raise Refused(400, str(error).replace(str(path), "the body")) from error
-    return Rows(_numbers(X), found.names)
+            raise Refused(400, _for_callers(str(error), path, kind)) from error
+    return Rows(_numbers(X), found.names, tuple(map(str, found.left_out)))
+
+
+def _for_callers(said: str, path: Path, kind: str) -> str:
+    """Return a message of a reader of files without the advice on options of the command line."""
+    clauses = said.replace(str(path), "the body").split("; ")
+    kept = [clause for clause in clauses if "--" not in clause]
+    if len(kept) == len(clauses):
+        return "; ".join(kept)
+    return "; ".join([*(kept or ["the body is no table that can be read"]), REMEDIES[kind]])
 
 
 def _check_members(body: bytes, limits: Limits) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -13,6 +14,8 @@ from typing import Final
 import uvicorn
 
 from gputsne.serve.asgi import Application
+from gputsne.serve.connections import protocol_of
+from gputsne.serve.journal import Journal
 from gputsne.serve.settings import Settings
 
 __all__ = ["run"]
@@ -70,11 +73,12 @@ def run(app: Application, settings: Settings, ready: Callable[[str], None] | Non
             proxy_headers=False,  # an address that the caller names is no address
             server_header=False,
             ws="none",
-            limit_concurrency=settings.connections,
+            http=protocol_of(settings),
             timeout_keep_alive=IDLE,
             timeout_graceful_shutdown=max(1, round(settings.grace_seconds)),
         )
-        asyncio.run(_run(_Server(config), listener, app, ready, f"http://{shown}:{port}"))
+        with _told(app.journal):
+            asyncio.run(_run(_Server(config), listener, app, ready, f"http://{shown}:{port}"))
     return app.work.busy
 
 
@@ -99,6 +103,35 @@ async def _run(
     finally:
         telling.cancel()
         app.journal.event("stop", pid=os.getpid())
+
+
+class _Handler(logging.Handler):
+    """Writes what uvicorn says as lines of the server's own log: its sentences have no values."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__(logging.WARNING)
+        self.journal = journal
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            self.journal.fault(error)
+        else:
+            self.journal.warning("connection", said=str(record.msg).strip())
+
+
+@contextmanager
+def _told(journal: Journal) -> Iterator[None]:
+    """Let uvicorn's warnings become lines of the log."""
+    logger, handler = logging.getLogger("uvicorn"), _Handler(journal)
+    propagate = logger.propagate
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagate
 
 
 @contextmanager

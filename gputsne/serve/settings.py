@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from os import PathLike
-from typing import Final
+from typing import Any, Final
+
+from gputsne.base.files import path_of
+from gputsne.base.parameter_table import Real, Whole
 
 __all__ = ["Settings", "is_loopback"]
 
 MB: Final = 1_000_000
-LEAST: Final = {"port": 0, "waiting": 0, "min_cell": 2}  # of whole numbers; others: 1
+# Of whole numbers; those of others: 1 and more.
+WHOLE: Final = {"port": Whole(0, 65535), "waiting": Whole(0), "min_cell": Whole(2, optional=True)}
 
 
 def is_loopback(host: str) -> bool:
@@ -89,7 +93,12 @@ class Settings:
     waiting : int, default 16
         Computations that may wait for them; one more is refused with 503.
     connections : int, default 512
-        At once; one more is refused with 503.
+        At once. Of more, the one that has waited longest for a request's headers is closed; where
+        all are being answered, the new one is answered with 503.
+    address_connections : int, default 256
+        At once from one address, likewise; a proxy in front of the server is one address.
+    header_seconds : float, default 10
+        In which the headers of a request must have arrived.
     rate : float, default 50
         Requests per second, per token (per address where there are no tokens).
     burst : float, default 500
@@ -105,8 +114,10 @@ class Settings:
 
     Raises
     ------
+    TypeError
+        A value is of another kind.
     ValueError
-        A number is too small, or no number.
+        A number is too small, too large or not finite.
     """
 
     host: str = "127.0.0.1"
@@ -130,6 +141,8 @@ class Settings:
     workers: int = 2
     waiting: int = 16
     connections: int = 512
+    address_connections: int = 256
+    header_seconds: float = 10.0
     rate: float = 50.0
     burst: float = 500.0
     embeds: float = 10.0
@@ -138,15 +151,20 @@ class Settings:
     n_jobs: int = 1
 
     def __post_init__(self) -> None:
-        for name in (field.name for field in fields(self)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                continue
-            low = LEAST.get(name, 1 if isinstance(value, int) else 0)
-            strictly = isinstance(value, float)
-            if not math.isfinite(value) or value < low or (strictly and value == low):
-                told = "above" if strictly else "at least"
-                raise ValueError(f"{name}={value!r} must be {told} {low}")
+        for field in fields(self):
+            name, value, kind = field.name, getattr(self, field.name), str(field.type)
+            if kind.startswith("int"):
+                WHOLE.get(name, Whole(1)).check(name, value)
+            elif kind == "float":
+                Real().check(name, value)
+            elif kind == "bool" and not isinstance(value, bool):
+                raise TypeError(f"{name}={value!r} must be True or False")
+            elif kind == "str" and not isinstance(value, str):
+                raise TypeError(f"{name}={value!r} must be text")
+            elif kind.startswith("tuple"):
+                object.__setattr__(self, name, _texts(name, value))
+        if self.cache is not None:
+            path_of(self.cache, "cache")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -154,3 +172,11 @@ class Settings:
         if self.hosts or not is_loopback(self.host):
             return tuple(name.lower() for name in self.hosts)
         return ("localhost", "127.0.0.1", "[::1]", self.host.lower())
+
+
+def _texts(name: str, values: Any) -> tuple[str, ...]:
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        raise TypeError(f"{name}={values!r} must be a sequence of texts: ({values!r},)")
+    if not all(isinstance(value, str) for value in values):
+        raise TypeError(f"{name}={values!r} must have texts alone")
+    return tuple(values)

@@ -41,13 +41,16 @@ def application(
     Raises
     ------
     BadInput
-        The source is neither a store nor a folder.
+        The source is neither a store nor a folder; or the settings name an address that others
+        reach, and there are no tokens.
     DependencyMissing
         A package of the extra ``serve`` isn't installed.
     """
+    settings, tokens = settings or Settings(), tokens or Tokens()
+    check_open(settings, tokens)
     with _extra():
         from gputsne.serve.asgi import Application
-    return Application(catalogue_of(source), settings or Settings(), tokens or Tokens())
+    return Application(catalogue_of(source), settings, tokens)
 
 
 def check_open(settings: Settings, tokens: Tokens) -> None:
@@ -103,7 +106,6 @@ def serve(
         A package of the extra ``serve`` isn't installed.
     """
     settings, tokens = settings or Settings(), tokens or Tokens()
-    check_open(settings, tokens)
     app = application(source, settings=settings, tokens=tokens)
     with _extra():
         from gputsne.serve.running import run

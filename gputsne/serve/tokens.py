@@ -95,10 +95,19 @@ class Tokens:
     ----------
     hashes : iterable of (str, bytes)
         Role and SHA-256 of each.
+
+    Raises
+    ------
+    BadInput
+        One hash has two roles.
     """
 
     def __init__(self, hashes: Iterable[tuple[str, bytes]] = ()) -> None:
         self._hashes = tuple(hashes)
+        roles: dict[bytes, str] = {}
+        for role, known in self._hashes:
+            if roles.setdefault(known, role) != role:
+                raise BadInput("a token has two roles: remove one of the lines with its hash")
 
     def __len__(self) -> int:
         return len(self._hashes)

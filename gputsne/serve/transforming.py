@@ -6,6 +6,7 @@ import tempfile
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, Final
+from zipfile import BadZipFile
 
 from gputsne.base.errors import DeadlineExceeded, GputsneError, Refused
 from gputsne.base.forks import Lock
@@ -83,7 +84,15 @@ class Models:
         with tempfile.TemporaryDirectory(prefix="gputsne-") as folder:
             path = Path(folder, MODEL)
             entry.fetch(MODEL, path)
-            return TSNE.load(path).set_params(n_jobs=self.n_jobs)
+            try:
+                return TSNE.load(path).set_params(n_jobs=self.n_jobs)
+            except (ValueError, KeyError, TypeError, EOFError, BadZipFile, GputsneError) as error:
+                said = f"{MODEL} of {entry.id} is damaged, or no model that gputsne saved"
+                raise Refused(422, said) from error
+
+    def names(self, entry: Entry) -> tuple[str, ...]:
+        """Return the names of the columns that a run's model was fitted to; none: ()."""
+        return tuple(map(str, getattr(self.model(entry), "feature_names_in_", ())))
 
 
 def _as_fitted(rows: Rows, model: Any) -> Any:
@@ -98,5 +107,8 @@ def _as_fitted(rows: Rows, model: Any) -> Any:
             raise Refused(400, f"the model was fitted to columns that are missing: {listed}")
         X = X[:, [there[str(name)] for name in names]]
     if X.shape[1] != want:
-        raise Refused(400, f"{X.shape[1]} columns were sent, the model was fitted to {want}")
+        said = f"{X.shape[1]} columns were sent, the model was fitted to {want}"
+        if rows.left_out:
+            said += f"; these have cells that are no numbers: {', '.join(rows.left_out[:SHOWN])}"
+        raise Refused(400, said)
     return X if names is None else with_names(X, [str(name) for name in names])

@@ -110,7 +110,8 @@ def _header(file: IO[bytes], path: Path, what: str) -> _Header:
     except BadInput:
         raise
     except Exception as error:  # the header is a Python literal: parsing it fails in any way
-        raise BadInput(f"{path}: {what} is no numpy array that can be read: {error}") from error
+        said = f"{path}: {what} is no numpy array that can be read: its header is damaged"
+        raise BadInput(said) from error
     if any(length < 0 for length in shape):
         raise BadInput(f"{path}: {what} declares a negative length: {shape}")
     return _Header(shape, dtype)

@@ -8,7 +8,7 @@ import hashlib
 import inspect
 
 import pytest
-from served import AS_EDITOR, AS_VIEWER, EDITOR, VIEWER, VIEWER_LINE
+from served import AS_EDITOR, AS_VIEWER, EDITOR, VIEWER, VIEWER_LINE, raw
 
 from gputsne.base.errors import BadInput
 from gputsne.serve import Settings, Tokens, new_token, serve
@@ -73,7 +73,7 @@ def test_a_viewer_may_look_and_a_page_may_tell_how_long_it_took(guarded):
 
 
 def test_health_is_told_to_everybody(guarded):
-    assert guarded.get("/healthz").json()["status"] == "ok"
+    assert guarded.get("/healthz").json() == {"status": "ok"}  # no version
     assert guarded.get("/metrics").status_code == 401
 
 
@@ -100,8 +100,10 @@ def test_pages_of_other_sites_may_send_nothing(client, origin):
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "localhost.evil.example", "", "127.0.0.1.nip.io:80"]
-)
+    "host",
+    ["evil.example", "localhost.evil.example", "", "127.0.0.1.nip.io:80", "localhost:80@evil",
+     "localhost:8000:80", "localhost:x", "localhost/", "[::1]evil", "::1", "a@localhost"],
+)  # fmt: skip
 def test_a_name_of_others_that_leads_here_is_refused_on_loopback(client, host):
     assert client.get("/runs", headers={"Host": host}).status_code == 421
 
@@ -111,6 +113,10 @@ def test_a_name_of_others_that_leads_here_is_refused_on_loopback(client, host):
 )
 def test_names_of_loopback_are_its_own(client, host):
     assert client.get("/runs", headers={"Host": host}).status_code == 200
+
+
+def test_two_hosts_are_none(client):
+    assert raw(client.app, "/runs", headers=[(b"host", b"localhost")])[0] == 421
 
 
 def test_names_can_be_allowed(ask, store):

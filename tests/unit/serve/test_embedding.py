@@ -211,6 +211,20 @@ BAD_EVENTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("where", ["headers", "multiValueHeaders"])
+def test_two_tokens_of_an_event_are_none_however_they_are_written(where):
+    handler = lambda_handler(EmbedService(tokens=TOKENS, **FREE))
+    event = {"httpMethod": "POST", "body": json.dumps(X.tolist())}
+    right, wrong = f"Bearer {EDITOR}", f"Bearer {VIEWER}"
+    if where == "headers":
+        one, two = {"Authorization": right}, {"Authorization": wrong, "authorization": right}
+    else:
+        one, two = {"Authorization": [right]}, {"authorization": [wrong, right]}
+        event["headers"] = {"Authorization": right}
+    assert handler({**event, where: one})["statusCode"] == 200
+    assert handler({**event, where: two})["statusCode"] == 401
+
+
 @pytest.mark.parametrize(("event", "status"), BAD_EVENTS, ids=range(len(BAD_EVENTS)))
 def test_events_that_are_none_are_refused(service, event, status):
     answer = lambda_handler(service)(event, None)

@@ -64,7 +64,9 @@ def test_a_fault_is_told_by_type_and_place_and_not_by_its_message(client, log, m
     assert EMAIL not in answer.text
     fault, request = log()
     assert (fault["event"], fault["error"]) == ("fault", "RuntimeError")
-    assert fault["at"][-1].startswith("test_log.py:")
+    assert fault["where"][-1].startswith("test_log.py:")
+    for line in (fault, request):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["at"])
     assert EMAIL not in json.dumps(fault)
     assert request["status"] == 500
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import re
 import struct
 import tracemalloc
 import zipfile
@@ -111,6 +112,11 @@ BAD = {
     "json of rows by name": (b'{"rows": {"a": [1]}}', "json"),
     "names of another number": (b'{"columns": ["a"], "rows": [[1, 2]]}', "json"),
     "names that are none": (b'{"columns": [1, 2], "rows": [[1, 2]]}', "json"),
+    "json of true": (b"[[true, 1]]", "json"),
+    "names that come twice": (b'{"columns": ["a", "a"], "rows": [[1, 2]]}', "json"),
+    "names that come twice in csv": (b"a,a\n1,2\n3,4\n", "csv"),
+    "a key that comes twice": (b'{"rows": [[1, 2]], "rows": [[3, 4]]}', "json"),
+    "another key": (b'{"rows": [[1, 2]], "colums": ["a", "b"]}', "json"),
     "no rows": (b"[]", "json"),
     "rows without columns": (b"[[], []]", "json"),
 }
@@ -226,3 +232,41 @@ def test_arrays_are_taken_as_they_are():
     assert read_rows(X, "", LIMITS).X is X
     assert refused([["a"]], "").status == 400
     assert refused(np.ones((101, 1)), "").status == 413
+
+
+@pytest.mark.parametrize("name", [*BAD, "several arrays", "cp1252", "decimal commas"])
+def test_a_refusal_has_no_advice_for_the_command_line_and_no_address(name):
+    more = {
+        "several arrays": (npz(a=X, b=X), "npz"),
+        "cp1252": ("a,b\n1,\xe9\n".encode("cp1252"), "csv"),
+        "decimal commas": (b'a,b\n"1,5",2\n"2,5",3\n', "csv"),
+    }
+    said = str(refused(*{**BAD, **more}[name]))
+    assert not re.search(r"--|0x[0-9a-f]{6}|/tmp|object at", said), said
+    if name in more:
+        assert "; send" in said
+
+
+def test_a_header_that_is_code_is_not_repeated():
+    evil = header("f(1)")
+    assert "header is damaged" in str(refused(evil, "npy"))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 40])
+def test_a_cell_that_is_no_number_is_named_by_row_and_column(rows):
+    names = [f"f{i}" for i in range(10)]
+    good = ",".join("1.5" for _ in names)
+    bad = ",".join(["1.5"] * 9 + ["n.a.?"])
+    body = "\n".join([",".join(names), *[good] * (rows - 1), bad]).encode()
+    with pytest.raises(Refused) as told:
+        read_rows(body, "csv", LIMITS, names)
+    said = str(told.value)
+    assert f"row {rows + 1}, column 'f9'" in said  # with the header's line
+    assert "finite number" in said
+    for text, kind in (
+        (body.replace(b"n.a.?", b""), "csv"),
+        (body.replace(b"n.a.?", b"inf"), "csv"),
+    ):
+        if rows > 1:
+            with pytest.raises(Refused, match=f"row {rows} of the data, column 'f9': not a finite"):
+                read_rows(text, kind, LIMITS, names)

@@ -62,6 +62,12 @@ def test_columns_are_found_by_name(ask, tmp_path, rows, new):
     bad = client.post(f"/runs/{id}/transform", json={"columns": ["a", "b"], "rows": [[1, 2]]})
     assert bad.status_code == 400
     assert "missing: c, d" in bad.json()["error"]
+    twice = {"columns": ["a", "b", "c", "d", "a"], "rows": turned["rows"]}
+    cell = "a,b,c,d\n1,2,3,oops\n"
+    for body, says in (({"content": cell}, "row 2, column 'd': 'oops'"), ({"json": twice}, "'a'")):
+        bad = client.post(f"/runs/{id}/transform", **body)
+        assert bad.status_code == 400
+        assert says in bad.json()["error"]
 
 
 @pytest.mark.parametrize(
