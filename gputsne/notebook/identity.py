@@ -34,12 +34,32 @@ class Ids:
         What a page calls them.
     given : bool
         Whether they are the user's own.
+    total : int
+        Rows of the table that numbers and masks are of: more than n where a sample is shown.
     """
 
     values: Array
     keys: npt.NDArray[np.uint32] | list[str]
     name: str
     given: bool
+    total: int
+
+    @classmethod
+    def sampled(cls, rows: npt.NDArray[np.int64], total: int) -> Self:
+        """Return ids of a sample: the numbers that its rows have in their table.
+
+        Parameters
+        ----------
+        rows : array of int64, shape (n,)
+            Positions in the table, ascending.
+        total : int
+            Rows of the table.
+
+        Returns
+        -------
+        Ids
+        """
+        return cls(rows, rows.astype(np.uint32), "row", given=False, total=total)
 
     @classmethod
     def of(cls, ids: Any, n: int) -> Self:
@@ -64,7 +84,7 @@ class Ids:
             For another number of ids, missing ones, and one that several rows have.
         """
         if ids is None:
-            return cls(np.arange(n), np.arange(n, dtype=np.uint32), "row", given=False)
+            return cls.sampled(np.arange(n), n)
         column = read_column(ids, n, name="ids")
         if column.missing.any():
             row = int(np.flatnonzero(column.missing)[0])
@@ -79,7 +99,7 @@ class Ids:
             keys = [str(value) for value in values]
         else:
             keys = [text_of(value) for value in values.tolist()]
-        found = cls(values, keys, column.title or "id", given=True)
+        found = cls(values, keys, column.title or "id", given=True, total=n)
         if len(found._rows) < n:
             seen: set[Any] = set()
             twice = next(k for k in found._listed if k in seen or seen.add(k))  # type: ignore[func-returns-value]
@@ -95,12 +115,13 @@ class Ids:
         return {key: row for row, key in enumerate(self._listed)}
 
     def rows_of(self, asked: Any) -> npt.NDArray[np.int64]:
-        """Return the rows that ids name.
+        """Return the places of the rows that ids name, among those that are shown.
 
         Parameters
         ----------
-        asked : iterable of ids, array of bool of shape (n,), or None
-            Ids in any order; a mask of the rows; None for none.
+        asked : iterable of ids or of bool, or None
+            Ids in any order; a mask of all rows of the table, of which those that are shown count;
+            None for none.
 
         Returns
         -------
@@ -110,7 +131,7 @@ class Ids:
         Raises
         ------
         TypeError
-            For what can't be gone through, such as one number.
+            For what can't be gone through, such as one number, and tables of ids.
         ValueError
             For ids that no row has, and a mask of another length.
         """
@@ -120,25 +141,55 @@ class Ids:
             raise TypeError(
                 f"selection={asked!r} must be a list of ids, a mask of the rows or None"
             )
-        mask = np.asarray(asked) if hasattr(asked, "dtype") else None
-        if mask is not None and mask.dtype.kind == "M":
-            mask = mask.astype(_MOMENT)
-        if mask is not None and mask.dtype.kind == "b":
-            if mask.shape != (len(self.values),):
-                raise ValueError(
-                    f"selection is a mask of shape {mask.shape}, and the map has "
-                    f"{len(self.values)} rows"
+        listed = np.asarray(asked) if hasattr(asked, "dtype") else list(asked)
+        if isinstance(listed, np.ndarray):
+            if listed.dtype.kind == "M":
+                listed = listed.astype(_MOMENT)
+            if listed.ndim != 1 and listed.dtype.kind != "b":
+                raise TypeError(
+                    f"selection has shape {listed.shape} and must be a list of ids, a mask of the "
+                    "rows or None"
                 )
-            return np.flatnonzero(mask)
-        keys = [self._key(one) for one in (asked if mask is None else mask.tolist())]
+        if _is_mask(listed):
+            mask = np.asarray(listed, dtype=bool)
+            if mask.shape != (self.total,):
+                raise ValueError(
+                    f"selection is a mask of shape {mask.shape}, and the map has {self.total} rows"
+                )
+            return np.flatnonzero(mask if self.given else mask[self.values])
+        ids = listed.tolist() if isinstance(listed, np.ndarray) else listed
+        keys = [self._key(one) for one in ids]
         rows = self.known(keys)
         if len(rows) < len(set(keys)):
             unknown = [key for key in dict.fromkeys(keys) if key not in self._rows]
             more = ", ..." if len(unknown) > _SAID else ""
             shown = ", ".join(map(repr, unknown[:_SAID])) + more
-            hint = "" if self.given else f"; rows are numbered 0 to {len(self.values) - 1}"
-            raise ValueError(f"selection: {len(unknown)} of its ids are no row's: {shown}{hint}")
+            raise ValueError(
+                f"selection: {len(unknown)} of its ids are no row's: {shown}{self._numbering()}"
+            )
         return rows
+
+    def _numbering(self) -> str:
+        """Return how rows are numbered, for a message; "" where they have ids."""
+        if self.given:
+            return ""
+        n = len(self.values)
+        sample = "" if n == self.total else f", and {n} of them are shown"
+        return f"; rows are numbered 0 to {self.total - 1}{sample}"
+
+    def numbers(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return where rows that are shown lie in the table.
+
+        Parameters
+        ----------
+        rows : array of int64
+            Places among the rows that are shown.
+
+        Returns
+        -------
+        array of int64
+        """
+        return rows if self.given else self.values[rows]
 
     def known(self, keys: Iterable[Any]) -> npt.NDArray[np.int64]:
         """Return the rows of those keys that there are, ascending; others are passed over.
@@ -196,14 +247,26 @@ class Ids:
         return list(self._listed)
 
     def _key(self, one: Any) -> Any:
-        """Return an id as a key has it: numbers where the keys are, else text."""
+        """Return an id as a key has it: numbers where the keys are, else text.
+
+        True and False are no numbers here: a list of them is a mask, and one among ids a mistake.
+        """
         if not isinstance(self.keys, np.ndarray):
             try:
                 moment = self.values.dtype.kind == "M"
                 return str(np.datetime64(one).astype(_MOMENT)) if moment else text_of(one)
             except (TypeError, ValueError):
                 return repr(one)
+        if isinstance(one, bool | np.bool_):
+            return repr(one)
         try:
             return int(one) if int(one) == one else one
         except (TypeError, ValueError, OverflowError):
             return repr(one)
+
+
+def _is_mask(listed: Any) -> bool:
+    """Tell whether these are truths: of an array of them, or one by one."""
+    if isinstance(listed, np.ndarray) and listed.dtype.kind != "O":
+        return listed.dtype.kind == "b"
+    return len(listed) > 0 and all(isinstance(one, bool | np.bool_) for one in listed)

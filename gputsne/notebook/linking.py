@@ -77,9 +77,9 @@ def link(*views: Any) -> Link:
     for other in views[1:]:
         if other._ids.given != first.given:
             raise ValueError("some of the views have ids, others none: make all with ids=...")
-        if not first.given and len(other._ids.values) != len(first.values):
+        if not first.given and other._ids.total != first.total:
             raise ValueError(
-                f"the views have {len(first.values)} and {len(other._ids.values)} rows and no ids "
+                f"the views have {first.total} and {other._ids.total} rows and no ids "
                 "to match them by: make them with ids=..."
             )
         if first.given and not len(first.known(other._ids.keys_of_all())):

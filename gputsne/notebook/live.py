@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from gputsne.base.arrays import host
+from gputsne.base.extras import pip_install
 from gputsne.base.messages import warn_user
 from gputsne.base.parameter_table import Real, Whole
 from gputsne.base.types import FloatArray, Progress
@@ -43,7 +44,8 @@ class Live:
     columns : mapping of str to array_like, or table, optional
         What else is known of each point.
     points : int, default 20,000
-        Most points that are sent; of more rows a sample is shown.
+        Most points that are sent; of more rows a sample is shown, by the numbers that its rows
+        have in the table.
     interval : float, default 0.25
         Least seconds between two pictures. More time passes where a picture is slow: after the
         first, which loads the widget, they take at most 2 % of the time of the fit.
@@ -173,8 +175,8 @@ class Live:
             return _Lines()
         if find_spec("anywidget") is None:
             warn_user(
-                "Live shows lines of text: a map that moves needs anywidget, pip install "
-                "'gputsne[notebook]'"
+                "Live shows lines of text: a map that moves needs anywidget: "
+                + pip_install("notebook")
             )
             return _Lines()
         return _Picture(self)
@@ -255,6 +257,7 @@ class _Picture:
     def _begin(self, Y: FloatArray, fit: _Watched) -> None:
         from IPython.display import display
 
+        from gputsne.notebook.identity import Ids
         from gputsne.notebook.reading import viewed
         from gputsne.notebook.widget import MapWidget
         from gputsne.viewer.container import unpack
@@ -264,11 +267,10 @@ class _Picture:
         if n > live.points:
             rows = np.sort(np.random.default_rng(SEED).choice(n, live.points, replace=False))
         self.jitter = np.random.default_rng(SEED).uniform(-0.1, 0.1, len(rows))
-        caption = "" if len(rows) == n else f"{len(rows):,} of {n:,} points"
         made = viewed(
             self._flat(Y[rows]), _taken(live.labels, rows, n, "labels"),
-            columns=_table_taken(live.columns, rows, n), ids=None if len(rows) == n else rows,
-            caption=caption,
+            columns=_table_taken(live.columns, rows, n), ids=Ids.sampled(rows, n),
+            caption=_not_shown(len(rows), *Y.shape),
         )  # fmt: skip
         order = unpack(made.container)[1]["id"]
         self.rows = order.astype(np.int64)
@@ -283,6 +285,14 @@ class _Picture:
             return np.ascontiguousarray(Y[:, :2])
         width = float(np.ptp(Y)) or 1.0
         return np.column_stack([Y[:, 0], (self.jitter * width).astype(np.float32)])
+
+
+def _not_shown(shown: int, n: int, axes: int) -> str:
+    """Return what of the map the picture leaves out; "" where it is all there."""
+    told = [f"{shown:,} of {n:,} points"] if shown < n else []
+    if axes > 2:
+        told.append(f"the first two of {axes} axes")
+    return " · ".join(told)
 
 
 def _thinned(curve: list[tuple[int, float | None]]) -> list[list[float | None]]:

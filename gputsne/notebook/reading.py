@@ -10,7 +10,7 @@ import numpy as np
 from gputsne.base.types import FloatArray
 from gputsne.notebook.identity import Ids
 from gputsne.plotting.labels import Labels, read_labels
-from gputsne.plotting.scene import Style, scene_of
+from gputsne.plotting.scene import Style, read_map, scene_of
 from gputsne.tiling.columns import each_column
 from gputsne.viewer.contents import Column, codes_of, contents, numbers
 from gputsne.viewer.contents import read as read_contents
@@ -64,7 +64,7 @@ def viewed(
         As of `gputsne.plot`.
     columns : mapping or table, optional
         What else is known of the points.
-    ids : array_like, shape (n,), optional
+    ids : array_like, shape (n,), or Ids, optional
         What the rows are called.
 
     Returns
@@ -77,6 +77,7 @@ def viewed(
         As `gputsne.plot`; for a map of three axes; for two columns of one name.
     """
     style = Style(title=title, caption=caption)
+    read_map(map_or_model, by="view", shapes="(n, 1) or (n, 2)")  # what is wrong, view says
     scene = scene_of(
         map_or_model, labels, style, kind=kind, palette=palette, limits=(None, None), hover=None,
         max_points=None,
@@ -92,7 +93,7 @@ def viewed(
     for name in titles:
         if titles.count(name) > 1:
             raise ValueError(f"columns: two are called {name!r}; rename one, or leave labels out")
-    known = Ids.of(ids, n)
+    known = ids if isinstance(ids, Ids) else Ids.of(ids, n)
     tileset, container = contents(
         scene.Y, every, ids=known.keys, id_name=known.name, title=scene.title,
         caption=scene.caption, alt=f"A map of {n:,} points.", colour=_first(every),

@@ -54,7 +54,8 @@ def view(
     -------
     MapWidget or jscatter.Scatter
         A widget with ``selection``, an array of ids that can be set and observed; ``rows``, the
-        same as row numbers; and ``colour``, the name of the column that colours the points. With
+        same as row numbers; and ``colour``, the name of the column that colours the points (also
+        ``color``); its class is ``gputsne.notebook.MapWidget``. With
         "jupyter-scatter" a ``Scatter`` whose data are x, y, the labels and columns, one row per
         point with the ids as index.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NoReturn
 
 import anywidget
 import numpy as np
@@ -20,6 +21,15 @@ from gputsne.viewer.files import SCRIPT, STYLE, asset
 
 LOWEST = 300
 """Pixels below which the viewer has no room for its buttons."""
+
+SET = ("colour", "color", "height", "selection", "theme")
+"""What users set, for a name that is none of them."""
+
+READ_ONLY = {
+    "rows": "set selection to ids or to a mask of the rows",
+    "columns": "view the map again with other columns",
+}
+"""What users read only, and what to do instead."""
 
 
 @cache
@@ -70,8 +80,8 @@ class MapWidget(anywidget.AnyWidget):
         Set it to ids, to a mask of the rows or to None; ``observe(f, "selection")`` calls ``f``
         when it changes, whoever changed it.
     rows : array of int
-        Row numbers of the selected points.
-    colour : str or None
+        Where the selected points lie in the table that was fitted.
+    colour, color : str or None
         Name of the column that colours the points, one of ``columns``; None for one colour.
     columns : tuple of str
         Names of the columns that can.
@@ -79,6 +89,13 @@ class MapWidget(anywidget.AnyWidget):
         Pixels.
     theme : str
         As above.
+
+    Raises
+    ------
+    AttributeError
+        When another attribute is set, or observed.
+    TypeError
+        When it is pickled or copied: it is one end of a link to a page.
     """
 
     _esm, _css = _front_end()
@@ -111,8 +128,85 @@ class MapWidget(anywidget.AnyWidget):
 
     @property
     def rows(self) -> npt.NDArray[np.int64]:
-        """Row numbers of the selected points, ascending."""
-        return self._ids.known(self._selected)
+        """Where the selected points lie in the table that was fitted, ascending."""
+        return self._ids.numbers(self._ids.known(self._selected))
+
+    @property
+    def color(self) -> str | None:
+        """The same as ``colour``."""
+        named: str | None = self.colour
+        return named
+
+    @color.setter
+    def color(self, name: str | None) -> None:
+        self.colour = name
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set what there is; refuse what would be kept and have no effect."""
+        if name in READ_ONLY:
+            raise AttributeError(f"{name} can't be set: {READ_ONLY[name]}")
+        if not name.startswith("_") and not hasattr(type(self), name):
+            raise AttributeError(_unknown(name, SET, "set"))
+        super().__setattr__(name, value)
+
+    def observe(self, handler: Any, names: Any = traitlets.All, type: Any = "change") -> None:
+        """Call a function when an attribute changes; see ``traitlets.HasTraits.observe``.
+
+        Parameters
+        ----------
+        handler : callable
+            Gets a mapping with ``new``, ``old``, ``name`` and ``owner``.
+        names : str or list of str
+            Of attributes; by default of all.
+        type : str
+            Of the news; "change" by default.
+
+        Raises
+        ------
+        AttributeError
+            For what never tells of changes.
+        """
+        super().observe(handler, self._observed(names), type)
+
+    def unobserve(self, handler: Any, names: Any = traitlets.All, type: Any = "change") -> None:
+        """Call a function no more; see ``observe``.
+
+        Parameters
+        ----------
+        handler : callable
+            As it was given.
+        names, type : object
+            As they were given.
+
+        Raises
+        ------
+        AttributeError
+            For what never tells of changes.
+        """
+        super().unobserve(handler, self._observed(names), type)
+
+    def _observed(self, names: Any) -> Any:
+        if names is traitlets.All or not names:  # as traitlets takes it: all of them
+            return names
+        found = []
+        for name in [names] if isinstance(names, str) else list(names):
+            if name is traitlets.All:
+                return traitlets.All
+            if name in READ_ONLY:
+                raise AttributeError(f"{name} can't be observed: observe selection or colour")
+            if name != "color" and not self.has_trait(name):
+                raise AttributeError(_unknown(name, SET, "observed"))
+            found.append("colour" if name == "color" else name)
+        return found
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError("a widget lives in its kernel: keep the model and widget.selection instead")
+
+    def __copy__(self) -> NoReturn:
+        self.__reduce_ex__(None)
+
+    def __deepcopy__(self, memo: Any) -> NoReturn:
+        self.__reduce_ex__(None)
 
     def __repr__(self) -> str:
         n = len(self._ids.values)
@@ -138,3 +232,16 @@ class MapWidget(anywidget.AnyWidget):
     @traitlets.observe("colour")
     def _recoloured(self, change: Any) -> None:
         self._column = None if change["new"] is None else self._named[change["new"]]
+
+    @traitlets.observe("_column")
+    def _picked(self, change: Any) -> None:
+        titles = {name: title for title, name in self._named.items()}
+        if change["new"] is None or change["new"] in titles:  # a browser may name what is not there
+            self.colour = titles.get(change["new"])
+
+
+def _unknown(name: Any, known: tuple[str, ...], done: str) -> str:
+    """Return what is said of an attribute that a widget has not."""
+    near = difflib.get_close_matches(str(name), known, 1)
+    hint = f"did you mean {near[0]}?" if near else f"{', '.join(known)} can be {done}"
+    return f"a map's widget has no attribute {name!r}: {hint}"

@@ -148,15 +148,20 @@ class Scene:
     recipe: str = ""
 
 
-def read_map(map_or_model: Any) -> tuple[FloatArray, Any]:
-    """Return (Y, model); model is None for an array. Y is float32 of shape (n, 1 | 2 | 3)."""
+def read_map(
+    map_or_model: Any, *, by: str = "plot", shapes: str = "(n, 1), (n, 2) or (n, 3)"
+) -> tuple[FloatArray, Any]:
+    """Return (Y, model); model is None for an array. Y is float32 of shape (n, 1 | 2 | 3).
+
+    ``by`` is the function that was called and ``shapes`` what it draws, for messages.
+    """
     model = None
     if hasattr(map_or_model, "embedding_"):
         model, map_or_model = map_or_model, map_or_model.embedding_
     elif hasattr(map_or_model, "fit"):
         from sklearn.exceptions import NotFittedError
 
-        raise NotFittedError("plot needs a fitted TSNE; call fit first")
+        raise NotFittedError(f"{by} needs a fitted TSNE; call fit first")
     Y = host(map_or_model)
     if not isinstance(Y, np.ndarray) or Y.dtype.kind == "O":
         table = read(as_column(Y), "the map")
@@ -165,8 +170,7 @@ def read_map(map_or_model: Any) -> tuple[FloatArray, Any]:
         Y = Y[:, None]
     if Y.ndim != 2 or Y.shape[1] not in (1, 2, 3) or Y.dtype.kind not in "iuf":
         raise ValueError(
-            f"the map has shape {Y.shape} and dtype {Y.dtype}; "
-            "plot draws numbers of shape (n, 1), (n, 2) or (n, 3)"
+            f"the map has shape {Y.shape} and dtype {Y.dtype}; {by} draws numbers of shape {shapes}"
         )
     if Y.shape[0] == 0:
         raise ValueError("the map has 0 points; there is nothing to draw")

@@ -103,7 +103,7 @@ class OnlineMap:
     --------
     >>> import gputsne, numpy as np, tempfile
     >>> X = gputsne.datasets.load_digits().X
-    >>> model = gputsne.TSNE(max_iter=250, random_state=0).fit(X[:600])
+    >>> model = gputsne.TSNE(max_iter=300, random_state=0).fit(X[:600])
     >>> with gputsne.OnlineMap(model, f"{tempfile.mkdtemp()}/tiles", reservoir=100) as online:
     ...     for first in range(600, 1200, 100):
     ...         kept = online.add(X[first : first + 100])

@@ -82,6 +82,14 @@ function render({ model, el }) {
       handle?.setPoints(placesOf(model.get("_places"), model.get("_square")));
     });
   };
+  // The viewer has no event for a colour that was picked on the page: its select element tells.
+  const picked = ({ target }) => {
+    if (target.getAttribute("aria-label") !== "Colour by") return;
+    const columns = model.get("_tileset").columns;
+    const name = columns.find((c) => c.title === target.selectedOptions[0].textContent)?.name ?? null;
+    model.set("_column", target.value === "" ? null : name);
+    model.save_changes();
+  };
   const build = () => {
     handle?.destroy();
     handle = mount(box, { tileset: model.get("_tileset"), container: bytesOf(model.get("_container")) }, {
@@ -97,6 +105,7 @@ function render({ model, el }) {
   };
 
   sized();
+  box.addEventListener("change", picked);
   build();
   line.show(model.get("_fit"));
   const listeners = {

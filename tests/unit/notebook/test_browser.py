@@ -141,6 +141,7 @@ def test_colour_theme_and_height_follow_python(page, widget):
     assert picker.locator("option:checked").inner_text() == "label"
     page.evaluate("window.tell('_column', 'c1')")
     assert picker.locator("option:checked").inner_text() == "height"
+    assert page.evaluate("window.saved") == []
     page.evaluate("window.tell('height', 600)")
     assert page.locator(".gputsne-widget").bounding_box()["height"] == 600
     dark = "document.querySelector('.gputsne-widget').dataset.theme"
@@ -150,6 +151,17 @@ def test_colour_theme_and_height_follow_python(page, widget):
     page.evaluate("window.tell('theme', 'auto')")
     page.evaluate("document.body.dataset.jpThemeLight = 'false'")
     page.wait_for_function(f"{dark} === 'dark'")
+
+
+def test_a_colour_picked_on_the_page_is_told_to_python(page, widget):
+    picker = page.get_by_label("Colour by")
+    for option, colour in (("height", "height"), ("one colour", None), ("label", "label")):
+        picker.select_option(label=option)
+        name, column = page.evaluate("window.saved.at(-1)")
+        assert name == "_column"
+        widget._column = column  # as the comm message sets it
+        assert widget.colour == colour
+    assert page.evaluate("window.saves") == len(page.evaluate("window.saved")) == 3
 
 
 def test_points_move_and_the_curve_grows_while_a_fit_runs(page, widget):

@@ -9,6 +9,11 @@ import pytest
 from gputsne.notebook.identity import Ids
 
 
+def object_array(values):
+    """As pandas and csv give columns that hold gaps."""
+    return np.array(values, dtype=object)
+
+
 def test_rows_without_ids_are_numbered():
     ids = Ids.of(None, 5)
     assert ids.values.tolist() == [0, 1, 2, 3, 4]
@@ -57,6 +62,35 @@ def test_a_mask_selects_its_rows():
         ids.rows_of(np.zeros(3, dtype=bool))
 
 
+@pytest.mark.parametrize("ids", [None, list("abcd"), [4, 3, 2, 1]])
+@pytest.mark.parametrize("form", [list, tuple, iter, np.array, pd.array, pd.Series, object_array])
+def test_truths_are_a_mask_in_whatever_they_come(ids, form):
+    found = Ids.of(ids, 4)
+    assert found.rows_of(form([False, True, False, True])).tolist() == [1, 3]
+    for wrong in ([False, True], [True] * 5):
+        with pytest.raises(
+            ValueError, match=rf"mask of shape \({len(wrong)},\), and .* has 4 rows"
+        ):
+            found.rows_of(form(wrong))
+
+
+@pytest.mark.parametrize("asked", [[True, 3], [0, np.False_], (1, True)])
+def test_a_truth_among_numbers_names_no_row(asked):
+    with pytest.raises(ValueError, match=r"1 of its ids are no row's: '(np.)?(True|False_?)'"):
+        Ids.of(None, 5).rows_of(asked)
+
+
+def test_a_sample_has_the_numbers_of_the_table():
+    ids = Ids.sampled(np.array([2, 5, 11]), 12)
+    assert ids.rows_of([11, 5]).tolist() == [1, 2]
+    assert ids.numbers(np.array([1, 2])).tolist() == [5, 11]
+    assert ids.rows_of(np.arange(12) > 4).tolist() == [1, 2]  # of which two are shown
+    with pytest.raises(ValueError, match=r"mask of shape \(3,\), and the map has 12 rows"):
+        ids.rows_of([True, False, True])
+    with pytest.raises(ValueError, match="no row's: 3; rows are numbered 0 to 11, and 3 of them"):
+        ids.rows_of([3])
+
+
 @pytest.mark.parametrize(
     ("ids", "asked", "told"),
     [
@@ -73,7 +107,7 @@ def test_ids_that_no_row_has_are_named(ids, asked, told):
         Ids.of(ids, 5).rows_of(asked)
 
 
-@pytest.mark.parametrize("asked", [3, "abc", b"abc", 2.5])
+@pytest.mark.parametrize("asked", [3, "abc", b"abc", 2.5, np.array(3), np.ones((2, 2), dtype=int)])
 def test_what_is_no_selection_is_refused(asked):
     with pytest.raises(TypeError, match="must be a list of ids, a mask of the rows or None"):
         Ids.of(None, 5).rows_of(asked)

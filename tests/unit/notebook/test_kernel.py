@@ -100,4 +100,5 @@ def test_without_anywidget_one_sentence_says_what_to_install(kernel):
         "u.find_spec = lambda name, *more: None if name == 'anywidget' else find(name, *more)\n"
         "gputsne.view(Y)"
     )
-    assert "pip install 'gputsne[notebook]'" in cell.error
+    assert "pip install 'gputsne[notebook]', or '.[notebook]' in a clone" in cell.error
+    assert "anywidget: pip install" in kernel.run("gputsne.notebook.MapWidget").error

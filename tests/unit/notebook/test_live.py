@@ -10,8 +10,9 @@ import pytest
 from sklearn.base import clone
 
 import gputsne
-from gputsne.notebook import Live
+from gputsne.notebook import Live, link, view
 from gputsne.notebook.live import SHARE, _thinned, _Watched
+from gputsne.viewer.container import unpack
 
 X = gputsne.datasets.load_digits().X[:200]
 LINE = re.compile(r"(\w+: )?iteration [\d,]+ of [\d,]+(, KL \d+\.\d{4})?, \d+\.\d s")
@@ -99,6 +100,63 @@ def test_a_copy_has_the_settings():
     live = Live(points=7, interval=0.5, height=400)
     for copy in (pickle.loads(pickle.dumps(live)), clone(gputsne.TSNE(callbacks=live)).callbacks):
         assert (copy.points, copy.interval, copy.height, copy.widget) == (7, 0.5, 400, None)
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What is displayed, as in a notebook with anywidget."""
+    import IPython.display
+
+    displayed = []
+    monkeypatch.setattr("gputsne.notebook.live._in_notebook", lambda: True)
+    monkeypatch.setattr(IPython.display, "display", displayed.append)
+    return displayed
+
+
+def places_of(widget):
+    """Return the places of the points that are shown, by the numbers of their rows."""
+    _, held = unpack(widget._container)
+    units = np.frombuffer(widget._places, "<u2").reshape(2, -1).T
+    x0, y0, side = widget._square
+    return dict(zip(held["id"].tolist(), [x0, y0] + units * (side / 65535), strict=True))
+
+
+def test_rows_of_a_sample_are_those_of_the_fitted_table(shown):
+    live = Live(points=40)
+    model = gputsne.TSNE(random_state=0, max_iter=300, callbacks=live, callbacks_every=50).fit(X)
+    assert shown == [live.widget]
+    assert live.widget._tileset["caption"] == "40 of 200 points"
+    found = places_of(live.widget)  # of the map as it was left
+    assert len(found) == 40
+    half = live.widget._square[2] / 65535
+    for row, place in found.items():
+        np.testing.assert_allclose(place, model.embedding_[row], atol=half)
+    mask = model.embedding_[:, 0] > 0
+    live.widget.selection = mask
+    wanted = [row for row in sorted(found) if mask[row]]
+    assert live.widget.rows.tolist() == live.widget.selection.tolist() == wanted
+    live.widget._selected = [wanted[-1]]  # as a browser tells
+    assert live.widget.rows.tolist() == [wanted[-1]]
+    whole = view(model)
+    link(live.widget, whole)
+    live.widget.selection = wanted[:2]
+    assert whole.rows.tolist() == wanted[:2]
+    whole.selection = ~mask
+    assert live.widget.rows.tolist() == [row for row in sorted(found) if not mask[row]]
+
+
+@pytest.mark.parametrize(
+    ("axes", "points", "said"),
+    [(2, 200, None), (3, 200, "the first two of 3 axes"),
+     (3, 50, "50 of 200 points · the first two of 3 axes"), (1, 200, None)],
+)  # fmt: skip
+def test_what_the_picture_leaves_out_is_said(shown, axes, points, said):
+    live = Live(points=points)
+    gputsne.TSNE(
+        n_components=axes, random_state=0, max_iter=260, callbacks=live, callbacks_every=100
+    ).fit(X)
+    assert (live.widget._tileset.get("caption") or None) == said
+    assert live.widget.rows.tolist() == []
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import sys
 
 import numpy as np
@@ -90,6 +92,64 @@ def test_a_column_colours_the_map(widget):
         widget.colour = "weight"
 
 
+def test_what_a_browser_picks_is_the_colour(widget):
+    seen = []
+    widget.observe(lambda change: seen.append(change["new"]), "color")
+    for column in (widget._named["size"], "c9", None):
+        widget._column = column
+    assert seen == ["size", None]
+
+
+def test_color_is_colour(widget):
+    widget.color = "size"
+    assert widget.color == widget.colour == "size"
+    with pytest.raises(ValueError, match="'weight' is none of"):
+        widget.color = "weight"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("colr", "has no attribute 'colr': did you mean color"),
+        ("selected", "did you mean selection"),
+        ("themes", "did you mean theme"),
+        ("palette", "colour, color, height, selection, theme can be set"),
+        ("rows", "rows can't be set: set selection"),
+        ("columns", "columns can't be set: view the map again"),
+    ],
+)
+def test_nothing_is_set_or_observed_in_silence(widget, name, told):
+    with pytest.raises(AttributeError, match=told):
+        setattr(widget, name, [1])
+    with pytest.raises(AttributeError, match=f"{name}.*(did you mean|can be|can't be) ?"):
+        widget.observe(print, name)
+
+
+def test_observers_are_of_traits_and_can_go(widget):
+    seen = []
+    for names in ("color", ["selection", "height"]):
+        widget.observe(seen.append, names)
+    widget.color, widget.height = None, 400
+    widget.unobserve(seen.append, "color")
+    widget.unobserve(seen.append, ["selection", "height"])
+    widget.color, widget.height = "size", 500
+    assert [change["name"] for change in seen] == ["colour", "height"]
+
+
+@pytest.mark.parametrize("doing", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_a_widget_lives_in_its_kernel(widget, doing):
+    for held in (widget, {"map": widget}) if doing is not copy.copy else (widget,):
+        with pytest.raises(TypeError, match=r"lives in its kernel: keep the model and .*selection"):
+            doing(held)
+
+
+def test_the_class_is_there_for_isinstance(widget):
+    from gputsne.notebook import MapWidget
+
+    assert isinstance(widget, MapWidget)
+    assert not hasattr(gputsne.notebook, "MapWidgets")
+
+
 def test_linked_views_have_one_selection(widget):
     order = np.random.default_rng(1).permutation(N)[:30]  # fewer rows, in another order
     other = view(-Y[order], ids=[IDS[i] for i in order])
@@ -139,8 +199,10 @@ def test_what_the_view_has_not_is_refused(how, error, told):
 def test_a_model_that_is_not_fitted_is_refused():
     from sklearn.exceptions import NotFittedError
 
-    with pytest.raises(NotFittedError):
+    with pytest.raises(NotFittedError, match="view needs a fitted TSNE"):
         view(gputsne.TSNE())
+    with pytest.raises(ValueError, match=r"view draws numbers of shape \(n, 1\) or \(n, 2\)$"):
+        view(np.zeros((5, 4)))
 
 
 def test_the_widget_of_jupyter_scatter_has_the_same_points():
