@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gputsne.base.errors import BackendUnavailable, DependencyMissing
+from gputsne.base.extras import pip_install
 from gputsne.base.types import Array
 
 __all__ = ["device_array", "device_index", "host", "returner"]
@@ -180,7 +181,7 @@ def _cupy() -> Any:
         import cupy
     except ImportError as error:
         raise DependencyMissing(
-            "reading this array from the GPU needs CuPy: pip install 'gputsne[cuda13]'"
+            f"reading this array from the GPU needs CuPy: {pip_install('cuda13')}"
         ) from error
     return cupy
 

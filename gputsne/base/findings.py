@@ -12,6 +12,7 @@ from typing import Any, overload
 import numpy as np
 
 from gputsne.base.errors import DependencyMissing
+from gputsne.base.extras import pip_install
 from gputsne.base.files import replacing
 from gputsne.base.types import Array
 
@@ -119,7 +120,7 @@ class Findings(Sequence[dict[str, Any]]):
             import pyarrow as pa
             from pyarrow import parquet
         except ImportError as error:
-            said = "writing parquet needs pyarrow: pip install 'gputsne[io]', or call to_csv"
+            said = f"writing parquet needs pyarrow: {pip_install('io')}; or call to_csv"
             raise DependencyMissing(said) from error
         columns, rows = self._flat()
         cells = {name: _of_one_type([row.get(name) for row in rows]) for name in columns}

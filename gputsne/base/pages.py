@@ -11,6 +11,7 @@ from importlib import resources
 from typing import Any, Final
 
 from gputsne.base.errors import DependencyMissing
+from gputsne.base.extras import pip_install
 
 __all__ = ["NOT_XML", "cell", "clipped", "number", "rendered", "template_of"]
 
@@ -152,7 +153,7 @@ def _environment(rooms: tuple[str, ...]) -> Any:
         from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
         from markupsafe import Markup
     except ImportError as error:
-        said = "an HTML page needs jinja2: pip install 'gputsne[report]'"
+        said = f"an HTML page needs jinja2: {pip_install('report')}"
         raise DependencyMissing(said) from error
 
     loader = ChoiceLoader([PackageLoader(room) for room in (*rooms, "gputsne.base")])

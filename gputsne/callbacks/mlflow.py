@@ -34,7 +34,7 @@ class MLflow(Tracker):
     Raises
     ------
     DependencyMissing
-        mlflow isn't installed: ``pip install 'gputsne[mlflow]'``, or all of mlflow.
+        mlflow isn't installed: the extra ``mlflow`` brings its client, or install all of mlflow.
 
     Notes
     -----

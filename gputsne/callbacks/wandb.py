@@ -30,7 +30,7 @@ class Wandb(Tracker):
     Raises
     ------
     DependencyMissing
-        wandb isn't installed: ``pip install 'gputsne[wandb]'``.
+        wandb isn't installed: the extra ``wandb`` brings it.
 
     Notes
     -----
@@ -114,7 +114,7 @@ class Trackio(Tracker):
     Raises
     ------
     DependencyMissing
-        trackio isn't installed: ``pip install 'gputsne[trackio]'``.
+        trackio isn't installed: the extra ``trackio`` brings it.
 
     Notes
     -----

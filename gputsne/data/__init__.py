@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from gputsne.base.errors import DependencyMissing, OverMemory
+from gputsne.base.extras import pip_install
 from gputsne.base.files import path_of
 from gputsne.base.types import Array
 from gputsne.data.columns import find_label_file
@@ -44,8 +45,7 @@ EXTRAS: Final = {
 def require(package: str, doing: str) -> None:
     """Raise DependencyMissing, saying what needs it and how to get it, unless it is installed."""
     if importlib.util.find_spec(package) is None:
-        extra = EXTRAS[package]
-        raise DependencyMissing(f"{doing} needs {package}: pip install 'gputsne[{extra}]'")
+        raise DependencyMissing(f"{doing} needs {package}: {pip_install(EXTRAS[package])}")
 
 
 def _reader(suffix: str) -> Callable[[Path, Selection], Data]:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from gputsne import plotting
+from gputsne.base.extras import pip_install
 from gputsne.metrics.estimate import Estimate
 from gputsne.plotting.layers import SHADED_FROM
 from gputsne.reporting.subject import Subject
@@ -82,7 +83,7 @@ def figures(subject: Subject, estimates: Mapping[str, Estimate]) -> tuple[tuple[
         Why there is no picture of the map, or "".
     """
     if importlib.util.find_spec("matplotlib") is None:
-        return (), "pictures need matplotlib: pip install 'gputsne[plot]'"
+        return (), f"pictures need matplotlib: {pip_install('plot')}"
     if subject.Y is None:
         return tuple(_charts(subject)), "there is no map to draw"
     if subject.Y.shape[1] > 3:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gputsne.base.errors import DependencyMissing
+from gputsne.base.extras import pip_install
 from gputsne.telemetry.server_table import TABLE
 
 __all__ = ["TABLE", "Measures"]
@@ -23,7 +24,7 @@ class Measures:
         try:
             import prometheus_client as client
         except ImportError as error:
-            said = "metrics need prometheus-client: pip install 'gputsne[serve]'"
+            said = f"metrics need prometheus-client: {pip_install('serve')}"
             raise DependencyMissing(said) from error
         self.registry = client.CollectorRegistry()
         self._held: dict[str, Any] = {}

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gputsne.base.errors import BadInput, DependencyMissing
+from gputsne.base.extras import pip_install
 from gputsne.serve.catalogue import catalogue_of
 from gputsne.serve.settings import Settings, is_loopback
 from gputsne.serve.tokens import Tokens
@@ -120,5 +121,5 @@ def _extra() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] == "gputsne":
             raise
-        said = f"the server needs {error.name}: pip install 'gputsne[serve]'"
+        said = f"the server needs {error.name}: {pip_install('serve')}"
         raise DependencyMissing(said) from error

@@ -12,11 +12,12 @@ import re
 from types import ModuleType
 from typing import Any
 
+from gputsne.base.extras import pip_install
 from gputsne.base.forks import Owner
 
 __all__ = ["EXTRA", "OWNER", "kernels", "lost_in_fork", "why_not"]
 
-EXTRA = "pip install 'gputsne[cuda13]' (or cuda12, whichever the driver supports)"
+EXTRA = f"{pip_install('cuda13')} (or cuda12, whichever the driver supports)"
 OWNER = Owner()  # the process in which a GPU was asked for first; its children can't reach it
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from gputsne._version import __version__
+from gputsne.base.extras import pip_install
 from gputsne.cli.options import (
     AFFINITY_DTYPES,
     DEVICES,
@@ -90,7 +91,7 @@ def _as_text(facts: dict[str, Any]) -> str:
     )
     lines += [f"{name:<14}{found[name]}" for name in ("numpy", "scipy", "scikit-learn", "faiss")]
     for name, package in facts["optional"].items():
-        missing = f"not installed: pip install 'gputsne[{package['extra']}]'"
+        missing = f"not installed: {pip_install(package['extra'])}"
         lines.append(f"{name:<14}{package['version'] or missing}")
     return "\n".join(lines)
 

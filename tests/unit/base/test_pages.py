@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from gputsne.base.extras import pip_install
 from gputsne.base.pages import number, rendered
 
 WITHOUT = """
@@ -80,4 +81,4 @@ def test_without_jinja2_the_other_views_work_and_a_page_says_what_to_install():
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True
     )
-    assert done.stdout == "an HTML page needs jinja2: pip install 'gputsne[report]'\n"
+    assert done.stdout == f"an HTML page needs jinja2: {pip_install('report')}\n"

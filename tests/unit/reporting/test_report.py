@@ -12,6 +12,7 @@ import pytest
 import gputsne
 from gputsne import inspect
 from gputsne.base.errors import DependencyMissing
+from gputsne.base.extras import pip_install
 from gputsne.judging import evidence_of
 
 pytestmark = pytest.mark.usefixtures("without_pictures")
@@ -294,9 +295,9 @@ except gputsne.errors.DependencyMissing as error:
     ("module", "said"),
     [
         ("jinja2", ["there is no map to draw True",
-                    "an HTML page needs jinja2: pip install 'gputsne[report]'",
-                    "a report needs jinja2: pip install 'gputsne[report]'"]),
-        ("matplotlib", ["pictures need matplotlib: pip install 'gputsne[plot]' True", "True"]),
+                    f"an HTML page needs jinja2: {pip_install('report')}",
+                    f"a report needs jinja2: {pip_install('report')}"]),
+        ("matplotlib", [f"pictures need matplotlib: {pip_install('plot')} True", "True"]),
     ],
 )  # fmt: skip
 def test_optional_packages_are_missed_in_one_sentence(module, said, tmp_path):
