@@ -268,5 +268,5 @@ class Ids:
 def _is_mask(listed: Any) -> bool:
     """Tell whether these are truths: of an array of them, or one by one."""
     if isinstance(listed, np.ndarray) and listed.dtype.kind != "O":
-        return listed.dtype.kind == "b"
+        return bool(listed.dtype.kind == "b")
     return len(listed) > 0 and all(isinstance(one, bool | np.bool_) for one in listed)
