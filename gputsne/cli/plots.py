@@ -123,13 +123,10 @@ class Style:
         from gputsne.plotting import plot
 
         interactive = is_interactive(path)
-        shown_there = dict(points.hover)
-        if points.table.ids is not None:
-            shown_there = {"id": points.table.ids, **shown_there}
         settings = {
             k: v for k, v in self.settings.items() if not (interactive and k in STATIC_ONLY)
         }
-        if "highlight" in settings and points.table.ids is not None:
+        if (interactive or "highlight" in settings) and points.table.ids is not None:
             settings["ids"] = points.table.ids
         if self.store is not None:
             settings["palette"] = self._kept(self.store, points, settings.get("palette"))
@@ -138,7 +135,7 @@ class Style:
             points.table.labels,
             path=path,
             title=self.title,
-            hover=(shown_there or None) if interactive else None,
+            hover=(dict(points.hover) or None) if interactive else None,
             **settings,
         )
 

@@ -83,7 +83,9 @@ def _table(made: Viewed) -> tuple[dict[str, Any], Any]:
             codes[codes >= len(column["categories"])] = -1
             table[title] = pd.Categorical.from_codes(codes, list(column["categories"]))
         elif column["kind"] == "number":
-            table[title] = held[name][at]
+            found = held[name][at]
+            base = int(column.get("base", 0))
+            table[title] = [base + int(v) for v in found] if base else found
         elif column["kind"] == "text":
             table[title] = np.asarray(held[name], dtype=object)[at]
         if title == made.first:

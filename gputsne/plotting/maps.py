@@ -122,7 +122,8 @@ def plot(
         What stands out, all else being grey: a mask of shape (n,), numbers of rows, ids (of
         ``ids``, or the model's ``ids_``), or labels.
     ids : array-like, shape (n,), optional
-        What ``highlight`` names rows by.
+        What ``highlight`` names rows by, and what an html page calls its points, finds and
+        downloads; by default the model's ``ids_``, or the numbers of the rows.
     note : bool, optional
         Whether the caption says that distances between clusters mean little; by default in print,
         unless ``caption`` is given.
@@ -174,7 +175,6 @@ def plot(
     looks = Style(
         title, caption, point_size, opacity, annotate, dpi, output.theme, style, note, alt
     )
-    asked = Asked(density, edges, highlight, ids)
     if output.renderer != "matplotlib":
         from gputsne.plotting import interactive, viewing
 
@@ -188,8 +188,13 @@ def plot(
         for name, value in idle.items():
             if value is not None:
                 raise ValueError(f"{name} has no effect on an interactive map; leave it out")
+        asked = Asked(density, edges, highlight, None if highlight is None else ids)
         made_by: Any = viewing if by_viewer else interactive
         n, cap = made_by.point_limit(map_or_model, hover)
+        if ids is not None:
+            every = viewing.with_ids(hover, ids, n)
+            n, cap = made_by.point_limit(map_or_model, every)
+            hover = hover if by_viewer else every
         if max_points is None and cap < n:
             _warn_of_sample(n, cap)
         paper = replace(looks, theme=LIGHT) if by_viewer else looks
@@ -200,12 +205,14 @@ def plot(
         if not by_viewer:
             return made_by.draw(scene, output.path)
         return made_by.draw(
-            scene, output.path, chosen=palette, size=point_size, opacity=opacity,
+            scene, output.path, labels=labels, n=n, chosen=palette, size=point_size,
+            ids=getattr(map_or_model, "ids_", None) if ids is None else ids, opacity=opacity,
             theme="dark" if theme == "dark" else "auto",
         )  # fmt: skip
     from gputsne.plotting import static
     from gputsne.plotting.static_text import theme_on
 
+    asked = Asked(density, edges, highlight, ids)
     if hover is not None:
         raise ValueError("hover has no effect on a static map; write an .html file or leave it out")
     if hasattr(ax, "figure"):

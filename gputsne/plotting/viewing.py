@@ -13,15 +13,17 @@ import numpy as np
 
 from gputsne.base.colours import palette
 from gputsne.base.files import replacing
+from gputsne.base.labels import read_column
 from gputsne.base.types import Array
 from gputsne.plotting.alt import alt_of
 from gputsne.plotting.choice import OWN
 from gputsne.plotting.labels import Labels, printable
 from gputsne.plotting.scene import Scene, hover_columns, read_map
 from gputsne.viewer.contents import MAX_TEXT, Column, codes_of, contents, numbers, read
+from gputsne.viewer.ids import keys_of
 from gputsne.viewer.map_page import MapPage
 
-__all__ = ["draw", "point_limit"]
+__all__ = ["draw", "point_limit", "with_ids"]
 
 MAX_POINTS = 300_000
 """Points of a page at most, unless the caller wants more: fluid without a graphics card, too."""
@@ -48,9 +50,14 @@ def point_limit(map_or_model: Any, hover: Any) -> tuple[int, int]:
     return n, min(MAX_POINTS, int(DATA_BYTES / per_point))
 
 
+def with_ids(hover: Any, ids: Any, n: int) -> dict[str, Array]:
+    """Return the hover columns of a map, before them what its points are called."""
+    return {"id": read_column(ids, n, name="ids").values, **dict(hover_columns(hover, n))}
+
+
 def draw(
-    scene: Scene, path: Path | None, *, chosen: Any, size: float | None, opacity: float | None,
-    theme: str,
+    scene: Scene, path: Path | None, *, labels: Any = None, ids: Any = None, n: int = 0,
+    chosen: Any, size: float | None, opacity: float | None, theme: str,
 ) -> MapPage:  # fmt: skip
     """Make the page of a scene, write it if there is a path, return it.
 
@@ -60,6 +67,11 @@ def draw(
         On light paper: the viewer lifts colours for dark paper itself.
     path : Path or None
         The file; it is replaced in one step.
+    labels, ids : array_like, shape (n,), or None
+        As the caller gave them: whole numbers whose digits float64 would lose, and what the points
+        are called instead of by their rows.
+    n : int
+        Points of the whole map.
     chosen : object
         The caller's ``palette``: colours that were chosen stay as they are on dark paper.
     size, opacity : float or None
@@ -74,14 +86,16 @@ def draw(
     """
     own = chosen is not None and not (isinstance(chosen, str) and chosen in OWN)
     columns = [_hover(name, values, len(scene.Y)) for name, values in scene.hover]
-    label = _label(scene.labels, own)
+    label = _label(scene, own, labels, n)
     if label is not None:
         columns.insert(0, label)
+    keys, called = _ids(ids, n, scene.rows)
     more: dict[str, Any] = {"point_size": size, "opacity": opacity}
     tileset, container = contents(
         scene.Y,
         columns,
-        ids=scene.rows.astype(np.uint32),
+        ids=keys,
+        id_name=called,
         title=scene.title,
         caption=scene.caption,
         alt=alt_of(scene) if scene.alt is None else scene.alt,
@@ -95,14 +109,29 @@ def draw(
     return page
 
 
-def _label(labels: Labels, chosen: bool) -> Column | None:
+def _ids(ids: Any, n: int, rows: Array) -> tuple[Any, str]:
+    """Return what the drawn points are called, and what the page calls that."""
+    if ids is None:
+        return rows.astype(np.uint32), "row"
+    keys, called = keys_of(ids, n)
+    if isinstance(keys, list):
+        return [keys[row] for row in rows.tolist()], printable(called)
+    return keys[rows], printable(called)
+
+
+def _label(scene: Scene, chosen: bool, given: Any, n: int) -> Column | None:
     """Return the labels as the first column; None without any."""
+    labels: Labels = scene.labels
     title = labels.title or "label"
     if labels.kind == "none":
         return None
     if labels.kind == "values":
+        values: Array = labels.values
+        raw = values if given is None else read_column(given, n).values
+        if raw.dtype.kind in "iu" and not labels.missing.any():
+            values = raw[scene.rows]  # all digits of them
         return numbers(
-            title, labels.values, limits=labels.limits, colours=labels.scale, dates=labels.dates,
+            title, values, limits=labels.limits, colours=labels.scale, dates=labels.dates,
             chosen=chosen,
         )  # fmt: skip
     codes: Array = codes_of(labels.codes, len(labels.names))

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gputsne.base.labels import LabelColumn, read_column, text_of
+from gputsne.base.places import in_float32
 from gputsne.base.types import Array, FloatArray
 from gputsne.viewer.container import pack
 
@@ -22,9 +23,7 @@ MAX_TEXT = 400
 """Characters after which texts are cut."""
 
 SCHEMA = "gputsne.tiles/1"
-LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
-EXACT_FLOAT32 = 2.0**24  # whole numbers up to here are themselves in float32
-FAR = 2.0**14  # times its width that a range lies from 0 and keeps a thousand shades in float32
+EXACT = 2**53  # whole numbers up to here are themselves in float64
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +46,10 @@ class Column:
         Whether the numbers are days since 1970-01-01.
     chosen : bool
         Whether the colours are the user's own: they stay as they are on dark paper.
+    missing : str
+        What points without a category are called.
+    base : int
+        What the page adds to numbers and limits: of whole numbers that float64 would merge.
     """
 
     title: str
@@ -58,6 +61,7 @@ class Column:
     dates: bool = False
     chosen: bool = False
     missing: str = field(default="no label")
+    base: int = 0
 
     def about(self, name: str) -> dict[str, Any]:
         """Return what the tile set's list of columns says of it."""
@@ -67,6 +71,8 @@ class Column:
             said["missing"] = self.missing
         elif self.kind == "number":
             said |= {"low": self.limits[0], "high": self.limits[1], "colours": self.colours}
+        if self.base:
+            said["base"] = str(self.base)  # JSON's readers take long numbers for float64
         return said | {key: True for key in ("dates", "chosen") if getattr(self, key)}
 
 
@@ -117,6 +123,9 @@ def read(title: str, values: Any, n: int) -> Column:
         days = column.values.astype("M8[us]").astype(np.int64) / 86_400e6
         return numbers(title, np.where(column.missing, np.nan, days), dates=True)
     if column.numeric and column.categories is None:
+        if _beyond(column.values):
+            exact = numbers(title, column.values)
+            return exact if exact.base else Column(title, "text", _texts(column))
         found = column.values.astype(np.float64)
         found[column.missing] = np.nan
         if not _few_whole(found):
@@ -148,21 +157,22 @@ def _cut(text: str) -> str:
 
 def numbers(
     title: str,
-    values: npt.NDArray[np.float64],
+    values: Array,
     *,
     limits: tuple[float, float] | None = None,
     colours: Sequence[str] = (),
     dates: bool = False,
     chosen: bool = False,
 ) -> Column:
-    """Return a column of numbers in the fewest bytes that tell them apart.
+    """Return a column of numbers in the fewest bytes that hold them exactly.
 
     Parameters
     ----------
     title : str
         Its name.
-    values : array of float64, shape (n,)
-        NaN and infinite ones are missing.
+    values : array of float64, int64 or uint64, shape (n,)
+        NaN and infinite ones are missing. Whole numbers beyond 2^53 are told from the least of
+        them, the column's base, so that none loses a digit, unless they span more than 2^53.
     limits : tuple of float, optional
         Numbers with the first and the last colour; by default the least and the greatest.
     colours : sequence of str
@@ -173,23 +183,30 @@ def numbers(
     Returns
     -------
     Column
-        float32, or float64 where that would blur them.
+        float32, or float64 where that would change one of them.
     """
+    base = 0
+    if _beyond(values) and int(values.max()) - int(values.min()) <= EXACT:
+        base = int(values.min())
+        values = values - values.min()
+        limits = limits and (float(limits[0] - base), float(limits[1] - base))
+    values = values.astype(np.float64)
     known = values[np.isfinite(values)]
     least, most = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
-    size = max(abs(least), abs(most))
-    whole = bool(len(known)) and bool((known == np.floor(known)).all())
-    blurred = (
-        size > LARGEST_FLOAT32
-        or size > FAR * (most - least) > 0
-        or (whole and size > EXACT_FLOAT32)
-        or dates
-    )
-    stored = values.astype(np.float64 if blurred else np.float32)
+    with np.errstate(over="ignore"):
+        single = values.astype(np.float32)
+    stored = single if np.array_equal(single[np.isfinite(values)], known) else values
     return Column(
         title, "number", stored, colours=tuple(colours), limits=limits or (least, most),
-        dates=dates, chosen=chosen,
+        dates=dates, chosen=chosen, base=base,
     )  # fmt: skip
+
+
+def _beyond(values: Array) -> bool:
+    """Tell whether whole numbers are among them that float64 would change."""
+    if values.dtype.kind not in "iu" or not len(values):
+        return False
+    return max(abs(int(values.min())), abs(int(values.max()))) > EXACT
 
 
 def contents(
@@ -208,8 +225,8 @@ def contents(
 
     Parameters
     ----------
-    Y : array of float32, shape (n, 2)
-        The map.
+    Y : array of float, shape (n, 2)
+        The map; it is moved and scaled where float32 would blur it.
     columns : sequence of Column
         What is known of the points.
     ids : array of uint32 or sequence of str, shape (n,), optional
@@ -232,6 +249,7 @@ def contents(
         a fair part of all and no category lies on top of another.
     """
     n = len(Y)
+    Y = in_float32(Y) if n else Y
     order = np.random.default_rng(0).permutation(n)
     data: dict[str, Any] = {"x": Y[order, 0], "y": Y[order, 1]}
     data["id"] = order.astype(np.uint32) if ids is None else _taken(ids, order)

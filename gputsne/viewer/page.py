@@ -25,7 +25,8 @@ _REST = """
 html, body { margin: 0; height: 100%; background: #ffffff }
 @media (prefers-color-scheme: dark) { html, body { background: #0d1117 } }
 main { height: 100vh; height: 100dvh }
-noscript { display: block; padding: 2em; font: 16px/1.5 sans-serif }
+noscript { display: block; padding: 1em 2em; font: 16px/1.5 sans-serif }
+noscript { color: #222222; background: #ffffff }
 """
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
@@ -34,8 +35,8 @@ _PAGE = """<!DOCTYPE html>
 <meta name="generator" content="gputsne {version}">
 <title>{title}</title>
 {head}</head><body>
+<noscript><h1>{title}</h1>{told}</noscript>
 <main id="gputsne-map" data-asked="{theme}"></main>
-<noscript>{alt}</noscript>
 {body}</body></html>
 """
 
@@ -119,12 +120,12 @@ def _filled(tileset: Mapping[str, Any], policy: str, head: str, body: str, theme
     if theme not in THEMES:
         raise ValueError(f"theme={theme!r} is none of {', '.join(THEMES)}")
     title = _writable(str(tileset.get("title") or "Map"))
-    alt = _writable(
-        str(tileset.get("alt") or f"{title}: a map of {tileset.get('rows', 0)} points.")
-    )
+    alt = tileset.get("alt") or f"{title}: a map of {tileset.get('rows', 0)} points."
+    texts = (alt, tileset.get("caption"), "This page needs JavaScript to draw the map.")
+    told = "".join(f"<p>{escape(_writable(str(text)))}</p>" for text in texts if text)
     return _PAGE.format(
         policy=policy, version=__version__, title=escape(title), theme=theme, head=head,
-        alt=escape(f"{alt} This page needs JavaScript to draw it."), body=body,
+        told=told, body=body,
     )  # fmt: skip
 
 

@@ -89,6 +89,7 @@ def plot(ctx: click.Context, /, map_: Path, **given: Any) -> None:
             path = folder / file
             found.fetch(file, path)
             given["labels"] = given["labels"] or _labels_of(run, path)
+            given["ids"] = given["ids"] or _ids_of(run, path)
         else:
             check_inputs([path], given["input_format"])
         check_targets(plots, [path, label_file(given["labels"]), given["join"], given["colours"]])
@@ -126,6 +127,13 @@ def _labels_of(run: Run, path: Path) -> str | None:
     held = read(path)
     asked = str((run.input.get("selection") or {}).get("labels") or "").rpartition(":")[2]
     return next((n for n in (asked, "label") if n in (*(held.names or ()), *held.left_out)), None)
+
+
+def _ids_of(run: Run, path: Path) -> str | None:
+    """Return the column of ids in a stored map, where the run was asked to keep them."""
+    held = read(path)
+    asked = (run.input.get("selection") or {}).get("ids")
+    return "id" if asked and "id" in (*(held.names or ()), *held.left_out) else None
 
 
 def _with_facts(Y: Any, run: Run | None) -> Any:

@@ -11,6 +11,7 @@ export class Camera {
     this.x = this.y = 0;
     this.k = 1;
     this.width = this.height = 1;
+    this.tools = [0, 0]; // pixels from the left and the top that the buttons in that corner take
     this.moved = false; // by the reader; until then the map is kept whole in view
     this.setBounds(bounds);
   }
@@ -29,9 +30,25 @@ export class Camera {
     else this.k = zoom * this.whole;
   }
 
+  /**
+   * How the whole map is in view: pixels per unit, and the pixels to the left and above that it leaves to
+   * the buttons in that corner, where they would lie over it.
+   */
+  get rest() {
+    const beside = (left, top) => ({
+      k: Math.min((this.width - left) / this.span[0], (this.height - top) / this.span[1]) / MARGIN, left, top,
+    });
+    const all = beside(0, 0), [right, low] = this.tools;
+    const covered = (this.width - all.k * this.span[0]) / 2 < right && (this.height - all.k * this.span[1]) / 2 < low;
+    if (!covered) return all;
+    // No way takes more than half of the room.
+    const ways = [beside(right, 0), beside(0, low)].filter((way) => way.left <= this.width / 2 && way.top <= this.height / 2);
+    return ways.sort((a, b) => b.k - a.k)[0] ?? all;
+  }
+
   /** Pixels per unit at which the whole map is in view. */
   get whole() {
-    return Math.min(this.width / this.span[0], this.height / this.span[1]) / MARGIN;
+    return this.rest.k;
   }
 
   get zoom() {
@@ -39,8 +56,10 @@ export class Camera {
   }
 
   fit() {
-    [this.x, this.y] = this.middle;
-    this.k = this.whole;
+    const { k, left, top } = this.rest;
+    this.x = this.middle[0] - left / 2 / k;
+    this.y = this.middle[1] + top / 2 / k;
+    this.k = k;
     this.moved = false;
   }
 

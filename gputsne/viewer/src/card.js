@@ -3,6 +3,7 @@
 import { h, iconButton, points, value } from "./dom.js";
 
 const MOST = 300; // characters of a text
+const NAME = 60; // characters of a column's name
 
 /** Return what a record says in a column, as text. */
 export function said(chunk, i, column) {
@@ -10,7 +11,7 @@ export function said(chunk, i, column) {
   if (!values) return null;
   if (values.offsets) return values.at(i);
   if (column.kind === "category") return column.categories[values[i]] ?? column.missing ?? "no label";
-  return value(values[i], column);
+  return column.kind === "id" ? String(values[i]) : value(values[i], column, values instanceof Float32Array);
 }
 
 /** Return [name, text] of everything that is known of a point. */
@@ -37,17 +38,18 @@ export class Card {
     const told = record(chunk, i, view.columns);
     const first = told.findIndex(([column]) => column === view.colour);
     const head = first >= 0 ? told.splice(first, 1)[0] : null;
-    const cut = (text) => (text.length > MOST ? `${text.slice(0, MOST - 1)}…` : text);
+    const cut = (text, most = MOST) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+    const called = (column) => cut(column.title ?? column.name, NAME);
     const parts = [];
     if (head) {
       const swatch = h("span", { class: "gts-swatch" });
       swatch.style.backgroundColor = view.colourOf(chunk, i);
-      const name = head[0].kind === "category" ? head[1] : `${head[0].title ?? head[0].name}: ${head[1]}`;
+      const name = head[0].kind === "category" ? head[1] : `${called(head[0])}: ${head[1]}`;
       parts.push(h("p", { class: "gts-head" }, swatch, h("strong", { text: cut(name) })));
     }
     if (chunk.columns.count) parts.push(h("p", { text: `${points(chunk.columns.count[i])} in this cell` }));
-    const rows = told.flatMap(([column, text]) => [h("dt", { text: column.title ?? column.name }), h("dd", { text: cut(text) })]);
-    if (!chunk.columns.count) rows.push(h("dt", { text: view.idName }), h("dd", { text: String(chunk.id(i)) }));
+    const rows = told.flatMap(([column, text]) => [h("dt", { text: called(column), title: column.title }), h("dd", { text: cut(text) })]);
+    if (!chunk.columns.count) rows.push(h("dt", { text: cut(view.idName, NAME) }), h("dd", { text: cut(String(chunk.id(i))) }));
     parts.push(h("dl", {}, ...rows));
     if (pinned) {
       this.pinned = [chunk, i];

@@ -61,13 +61,57 @@ export const count = (n) => WHOLE.format(n);
 /** Write "1 point" or "1,234 points". */
 export const points = (n) => `${count(n)} point${n === 1 ? "" : "s"}`;
 
-/** Write a value with six digits; a date is a number of days since 1970. */
-export function value(v, column) {
-  if (!Number.isFinite(v)) return "missing";
-  if (column?.dates) {
-    const text = new Date(Math.round(v * 86_400_000)).toISOString();
-    return v % 1 ? text.slice(0, 16).replace("T", " ") : text.slice(0, 10);
+/** Group the digits before the point by threes; what is written with an exponent stays. */
+const grouped = (text) => (text.includes("e") ? text : text.replace(/^(-?)(\d+)/, (_, sign, whole) => sign + whole.replace(/\B(?=(\d{3})+$)/g, ",")));
+
+const DAY = 86_400_000; // ms
+const LAST = 8.64e15; // ms from 1970 that a Date can hold
+
+/** Write a date, a number of days since 1970, as far as it is not midnight: to the microsecond. */
+function date(days) {
+  const micros = Math.round(days * DAY * 1000), ms = Math.floor(micros / 1000);
+  if (Math.abs(ms) > LAST) return `${grouped(String(days))} days since 1970`;
+  const [day, time] = new Date(ms).toISOString().slice(0, -1).split("T");
+  const exact = `${time}${String(Math.min(999, Math.max(0, micros - 1000 * ms))).padStart(3, "0")}`;
+  const short = exact.replace(/\.0+$/, "").replace(/(\.\d*?)0+$/, "$1").replace(/^(..:..):00$/, "$1");
+  return short === "00:00" ? day : `${day} ${short}`;
+}
+
+/** Write the number of float32 with as few digits as tell it from its neighbours. */
+function single(v) {
+  for (let digits = 6; digits < 9; digits++) {
+    const short = Number(v.toPrecision(digits));
+    if (Math.fround(short) === v) return String(short);
   }
-  if (Number.isInteger(v) && Math.abs(v) < 1e15) return count(v);
-  return String(Number(v.toPrecision(6)));
+  return String(v);
+}
+
+/**
+ * Write a value with all its digits; a date is a number of days since 1970.
+ *
+ * @param {number} v
+ * @param {object} [column] of the tile set
+ * @param {boolean} [float32] whether the number was kept as one
+ */
+export function value(v, column, float32 = false) {
+  if (!Number.isFinite(v)) return "missing";
+  if (column?.dates) return date(v);
+  if (column?.base) return count(BigInt(column.base) + BigInt(Math.round(v)));
+  if (Number.isInteger(v) && Math.abs(v) < 1e21) return count(BigInt(v));
+  return grouped(float32 ? single(v) : String(v));
+}
+
+const STEPS = 1000; // that the digits of a scale tell apart, as its sliders have them
+
+/** Write a value on its column's scale: as many digits as tell a thousandth of the scale. */
+export function onScale(v, column) {
+  const { low, high } = column;
+  if (column.dates) {
+    const step = high - low > 30 ? 1 : high - low > 1 ? 1 / 1440 : high > low ? 1 / 86_400 : 0; // days
+    return date(step && v !== low && v !== high ? Math.round(v / step) * step : v);
+  }
+  if (column.base || Number.isInteger(v)) return value(v, column);
+  const size = Math.max(Math.abs(low), Math.abs(high)), step = (high - low) / STEPS;
+  const digits = step > 0 ? Math.ceil(Math.log10(size) - Math.log10(step)) : 17;
+  return grouped(String(Number(v.toPrecision(Math.min(17, Math.max(6, digits))))));
 }

@@ -1,7 +1,7 @@
 // The legend: labels as buttons that hide and show, or a colour bar with the range that is shown.
 
 import { categoryColours, scaleColours } from "./colour.js";
-import { count, h, value } from "./dom.js";
+import { count, h, onScale } from "./dom.js";
 
 const FINDABLE = 12; // labels from which a field finds one among them
 const MOST = 400; // labels listed; others are found by that field
@@ -79,13 +79,13 @@ function labels(view, column) {
 
 function bar(view, column) {
   const { low, high } = column;
-  const strip = h("div", { class: "gts-bar", role: "img", "aria-label": `Colours from ${value(low, column)} to ${value(high, column)}` });
+  const strip = h("div", { class: "gts-bar", role: "img", "aria-label": `Colours from ${onScale(low, column)} to ${onScale(high, column)}` });
   strip.style.backgroundImage = `linear-gradient(to right, ${scaleColours(column, view.theme.dark).filter((_, i) => i % 15 === 0).join(", ")})`;
   const kept = view.filters.get(column.name) ?? { low: -Infinity, high: Infinity };
   const said = h("p", { class: "gts-note" });
   const say = (a, b) => {
     const all = a <= low && b >= high;
-    said.textContent = all ? "All values are shown" : `Shown: ${value(a, column)} to ${value(b, column)}`;
+    said.textContent = all ? "All values are shown" : `Shown: ${onScale(a, column)} to ${onScale(b, column)}`;
     return all;
   };
   const slider = (name, at) => h("input", {
@@ -94,17 +94,17 @@ function bar(view, column) {
       const [a, b] = [from, to].map((input) => low + (Number(input.value) / 1000) * (high - low));
       if (a > b) event.target.value = event.target === from ? to.value : from.value;
       const ends = [from, to].map((input) => low + (Number(input.value) / 1000) * (high - low));
-      for (const [input, v] of [[from, ends[0]], [to, ends[1]]]) input.setAttribute("aria-valuetext", value(v, column));
+      for (const [input, v] of [[from, ends[0]], [to, ends[1]]]) input.setAttribute("aria-valuetext", onScale(v, column));
       view.filter(column, say(...ends) ? null : { low: ends[0], high: ends[1] }, said.textContent);
     },
   });
   const at = (v, end) => (high > low && Number.isFinite(v) ? Math.round((1000 * (v - low)) / (high - low)) : end);
   const from = slider("Least value shown", at(kept.low, 0)), to = slider("Greatest value shown", at(kept.high, 1000));
-  for (const [input, v] of [[from, low], [to, high]]) input.setAttribute("aria-valuetext", value(v, column));
+  for (const [input, v] of [[from, low], [to, high]]) input.setAttribute("aria-valuetext", onScale(v, column));
   say(Math.max(kept.low, low), Math.min(kept.high, high));
   return h("div", { class: "gts-scale" },
     strip,
-    h("div", { class: "gts-ends" }, h("span", { text: value(low, column) }), h("span", { text: value(high, column) })),
+    h("div", { class: "gts-ends" }, h("span", { text: onScale(low, column) }), h("span", { text: onScale(high, column) })),
     h("label", { class: "gts-range" }, h("span", { text: "from" }), from),
     h("label", { class: "gts-range" }, h("span", { text: "to" }), to),
     said);

@@ -1,22 +1,24 @@
 // The viewer: a map of points in an element of a page, with legend, search, selection and records.
 
 import { Camera, gestures } from "./camera.js";
-import { Card, said } from "./card.js";
+import { Card, record, said } from "./card.js";
 import { Chunk } from "./chunk.js";
 import { unpack } from "./container.js";
 import { count, h, icon, iconButton, points, s } from "./dom.js";
 import { legend } from "./legend.js";
 import { Raster } from "./raster.js";
-import { search } from "./search.js";
+import { ID, search } from "./search.js";
 import { Tiles } from "./tiles.js";
 import { WebGL } from "./webgl.js";
 
 const NEAR = 10, NEAR_TOUCH = 22; // pixels from the pointer in which a point is found
+const GAP = 8; // pixels between the buttons and the points of the whole map
 const REST = 160; // ms without movement after which all points are drawn
 const TYPING = 220; // ms
 const HITS = 50; // results listed
 const MOST = 1_500_000; // points of tiles in memory
 const CELL_LEAST = 0.3; // share of its width that the smallest count takes
+const NATURAL = new Intl.Collator("en", { numeric: true }); // id 9 before id 10
 const CLOSE = 24; // times the whole map, at which a found point is shown
 
 /**
@@ -40,6 +42,7 @@ export function mount(element, source, options = {}) {
     on: (event, listener) => viewer.on(event, listener),
     setPoints: (places) => viewer.setPoints(places),
     setTheme: (theme) => viewer.setTheme(theme),
+    renewed: (reload) => viewer.renewed(reload),
     stats: () => viewer.stats(),
     destroy: () => viewer.destroy(),
   };
@@ -95,14 +98,14 @@ class Viewer {
     this.live = h("p", { class: "gts-hidden", role: "status", "aria-live": "polite" });
     this.card = new Card(this);
     this.lassoButton = iconButton("lasso", "Select by lasso", () => this._lassoMode(!this.lassoing), { "aria-pressed": "false" });
-    const tools = h("div", { class: "gts-tools", role: "group", "aria-label": "Move and select" },
+    this.tools = h("div", { class: "gts-tools", role: "group", "aria-label": "Move and select" },
       iconButton("plus", "Zoom in", () => this._zoom(1.6)),
       iconButton("minus", "Zoom out", () => this._zoom(1 / 1.6)),
       iconButton("fit", "Show the whole map", () => this._fit()),
       this.lassoButton);
     this.status = h("p", { class: "gts-status" });
     this.card.element.addEventListener("keydown", (event) => { if (event.key === "Escape") this.unpin(); }, { signal });
-    this.stage = h("div", { class: "gts-stage" }, this.map, tools, this.card.element, this.status);
+    this.stage = h("div", { class: "gts-stage" }, this.map, this.tools, this.card.element, this.status);
     this.themeButton = h("button", { type: "button", class: "gts-icon", onclick: () => this.setTheme(this.theme.dark ? "light" : "dark") });
     this.panel = options.panel === false ? null : this._panel(Math.min(5, level));
     const panelButton = this.panel && iconButton("panel", "Legend and search", () => {
@@ -153,7 +156,7 @@ class Viewer {
     this.picker = picker;
     this.legendBox = h("div", { class: "gts-legend" });
     this.query = h("input", {
-      type: "search", class: "gts-input", "aria-label": "Search the records", placeholder: "Text, label or id", autocomplete: "off", spellcheck: "false",
+      type: "search", class: "gts-input", "aria-label": "Search the records", placeholder: "Text, label, number, date or id", autocomplete: "off", spellcheck: "false",
       oninput: () => this._typed(),
     });
     this.hitsSaid = h("p", { class: "gts-note" });
@@ -376,6 +379,8 @@ class Viewer {
     const { clientWidth: width, clientHeight: height } = this.map;
     if (!width || !height) return;
     const dpr = Math.min(2, window.devicePixelRatio || 1);
+    const tools = this.tools;
+    this.camera.tools = [tools.offsetLeft + tools.offsetWidth + GAP, tools.offsetTop + tools.offsetHeight + GAP];
     this.camera.resize(width, height);
     const [w, t] = [Math.round(width * dpr), Math.round(height * dpr)];
     if (this.canvas.width !== w) this.canvas.width = w;
@@ -485,7 +490,7 @@ class Viewer {
     const [px, py] = this.camera.toScreen(...chunk.place(i));
     this.card.show(chunk, i, px, py, true);
     this._place();
-    const told = this.columns.map((c) => [c.title ?? c.name, said(chunk, i, c)]).filter(([, text]) => text);
+    const told = record(chunk, i, this.columns).map(([c, text]) => [c.title ?? c.name, text]);
     this.announce([...told.map(([name, text]) => `${name}: ${text}`), `${this.idName} ${chunk.id(i)}`].join(", "));
   }
 
@@ -593,25 +598,35 @@ class Viewer {
   }
 
   _tellHits(text) {
-    const found = [];
+    const found = [], ranks = new Array(ID + 1).fill(0);
     let n = 0;
     for (const chunk of this.chunks) {
       for (let i = 0; chunk.hits && i < chunk.n; i++) {
         if (!chunk.hits[i] || !chunk.shows(i)) continue;
-        if (n++ < HITS) found.push([chunk, i]);
+        n++;
+        // What is found as a whole comes before what is found in a part.
+        if (ranks[chunk.hits[i]]++ < HITS) found.push([chunk, i]);
       }
     }
-    const where = this.tiles ? " among the points that are loaded" : "";
+    const where = this._where;
+    found.sort((a, b) => b[0].hits[b[1]] - a[0].hits[a[1]]).splice(HITS);
     this.hitsSaid.textContent = text === null ? "" : n ? `${points(n)} found${where}${n > HITS ? `; the first ${HITS}:` : ""}` : `Nothing found${where}.`;
     this.takeHits.hidden = !n;
     this.hitList.replaceChildren(...found.map(([chunk, i]) => this._hit(chunk, i, text)));
     if (text !== null) this.announce(this.hitsSaid.textContent);
   }
 
+  /** What to say of an answer that a tile set can give of its loaded points alone. */
+  get _where() {
+    return this.tiles && this.chunks.reduce((sum, chunk) => sum + chunk.n, 0) < (this.tileset.shown ?? Infinity) ? " among the points that are loaded" : "";
+  }
+
   _hit(chunk, i, text) {
     const told = this.columns.map((c) => said(chunk, i, c)).filter(Boolean);
     const wanted = text.toLowerCase();
-    const best = told.find((t) => t.toLowerCase().includes(wanted)) ?? told[0] ?? "";
+    const plain = (t) => t.toLowerCase().replaceAll(",", ""); // as numbers are compared
+    const best = told.find((t) => plain(t) === plain(wanted)) ?? told.find((t) => t.toLowerCase().includes(wanted))
+      ?? told.find((t) => plain(t).startsWith(plain(wanted))) ?? told[0] ?? "";
     const at = Math.max(0, best.toLowerCase().indexOf(wanted) - 24);
     const swatch = h("span", { class: "gts-swatch" });
     swatch.style.backgroundColor = this.colourOf(chunk, i);
@@ -690,13 +705,13 @@ class Viewer {
     for (const chunk of this.chunks) {
       for (let i = 0; chunk.selected && i < chunk.n; i++) if (chunk.selected[i]) ids.push(chunk.id(i));
     }
-    return typeof ids[0] === "number" ? ids.sort((a, b) => a - b) : ids.sort();
+    return typeof ids[0] === "number" ? ids.sort((a, b) => a - b) : ids.sort(NATURAL.compare);
   }
 
   _tellSelection() {
     const ids = this.selection ? this.selected : [];
     if (!this.panel) return ids;
-    const text = this.selection ? `${points(ids.length)} selected.` : "Nothing is selected. Draw a lasso (or hold Shift and drag).";
+    const text = this.selection ? `${points(ids.length)} selected${this._where}.` : "Nothing is selected. Draw a lasso (or hold Shift and drag).";
     this.selectedSaid.textContent = text;
     this.download.disabled = !ids.length;
     this.unselect.disabled = !this.selection;
@@ -712,6 +727,15 @@ class Viewer {
   }
 
   // --- for whoever mounted it ---
+
+  /** Say that a newer version of the map is there; a button calls `reload`. */
+  renewed(reload) {
+    if (this.newer) return;
+    this.newer = h("p", { class: "gts-newer" }, "This map has a newer version.",
+      h("button", { type: "button", class: "gts-button", text: "Reload", onclick: reload }));
+    this.stage.append(this.newer);
+    this.announce("This map has a newer version.");
+  }
 
   on(event, listener) {
     const listeners = this.listeners[event];

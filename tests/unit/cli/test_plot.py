@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 import xml.etree.ElementTree as ET
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,7 @@ from PIL import Image
 
 import gputsne
 from gputsne.cli import main
+from gputsne.viewer import unpack
 
 SHORT = ("--max-iter", "5", "--early-exaggeration-iter", "2", "--perplexity", "3", "--seed", "0")
 
@@ -126,6 +130,28 @@ def test_a_label_has_one_colour_in_the_pictures_of_all_runs_of_a_store(here):
     assert result.exit_code == 0, result.output
     assert legend_in("again.svg") == tuesday
     assert "seed 0" in Path("again.svg").read_text()  # the caption of the run
+
+
+def ids_in(page: str):
+    """Return the ids that a page has, sorted."""
+    data = re.search(r'id="gputsne-data">(.*?)</script>', Path(page).read_text())[1]
+    return sorted(map(str, unpack(zlib.decompress(base64.b64decode(data)))[1]["id"]))
+
+
+def test_pages_of_a_file_a_fit_and_a_stored_run_have_the_ids_that_were_named(here):
+    want = sorted(f"p{i}" for i in range(60))
+    made = (
+        ("plot", "map.csv", "-o", "file.html", "--id", "id"),
+        ("embed", "map.csv", "-o", "m.csv", *SHORT, "--id", "id", "--labels", "kind", "--plot",
+         "fit.html", "--store", "nightly", "--json"),
+    )  # fmt: skip
+    for args in made:
+        result = run(*args)
+        assert result.exit_code == 0, result.output
+    stored = json.loads(result.output)["stored"]
+    result = run("plot", stored, "--store", "nightly", "-o", "run.html")
+    assert result.exit_code == 0, result.output
+    assert [ids_in(f"{name}.html") for name in ("file", "fit", "run")] == [want] * 3
 
 
 def test_colours_that_a_user_chose_are_fixed_in_the_store(here):

@@ -59,8 +59,9 @@ def test_options_reach_the_plot(drawn):
     (png, static), (html, page) = drawn
     assert (png, static) == ("m.png", both | {"dpi": 90.0, "annotate": False, "hover": None})
     hover = page.pop("hover")
+    assert page.pop("ids").tolist() == [f"p{i}" for i in range(20)]
     assert (html, page) == ("m.html", both)
-    assert list(hover) == ["id", "year"]
+    assert list(hover) == ["year"]
     assert hover["year"].tolist() == list(range(20))
 
 

@@ -170,3 +170,41 @@ def test_a_model_s_colours_are_those_of_its_other_pictures():
     told = page.tileset["columns"][1]
     assert dict(zip(told["categories"], told["colours"], strict=True)) == model.palette_
     assert "perplexity 5" in page.tileset["caption"]
+
+
+IDS = [f"cust-{i}" for i in range(N)]
+
+
+@pytest.mark.parametrize(
+    "ids", [IDS, np.arange(N) + 1000, 2**53 + 1 + np.arange(N)], ids=["text", "small", "large"]
+)
+def test_ids_are_what_a_page_calls_its_points(ids):
+    page = plot(Y, ids=ids, renderer="viewer", max_points=N // 2)
+    _, data = unpack(page.container)
+    rows = {tuple(place): i for i, place in enumerate(Y.tolist())}
+    want = np.asarray(ids)[
+        [rows[x, y] for x, y in zip(data["x"].tolist(), data["y"].tolist(), strict=True)]
+    ]
+    assert [str(v) for v in data["id"]] == want.astype(str).tolist()
+    assert page.tileset["columns"][0] == {"name": "id", "title": "id", "kind": "id"}
+
+
+def test_ids_of_a_model_and_of_plotly_s_pages_and_those_that_do_not_fit():
+    from types import SimpleNamespace
+
+    model = SimpleNamespace(embedding_=Y, ids_=np.array(IDS))
+    _, data = unpack(plot(model, renderer="viewer", caption="").container)
+    assert sorted(data["id"]) == sorted(IDS)
+    figure = plot(Y, ids=IDS, renderer="plotly")
+    assert "cust-7" in figure.to_json()
+    with pytest.raises(ValueError, match="ids has shape"):
+        plot(Y, ids=IDS[:3], renderer="viewer")
+
+
+def test_large_whole_labels_keep_their_digits():
+    labels = 2**53 + 1 + np.arange(N)
+    told, values = columns(plot(Y, labels, renderer="viewer"))
+    column = told["label"]
+    assert (column["kind"], column["base"]) == ("number", str(2**53 + 1))
+    assert [int(column["base"]) + int(v) for v in values["label"]] == labels.tolist()
+    assert (column["low"], column["high"]) == (0, N - 1)

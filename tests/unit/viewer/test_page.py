@@ -121,9 +121,11 @@ def test_ids_of_the_user_are_what_a_selection_is_told_by():
         (np.arange(N) % 5, "category", np.uint8),
         (np.arange(N), "number", np.float32),
         (np.arange(N) + 2**30, "number", np.float64),  # whole numbers that float32 would merge
-        (np.arange(N) / 7, "number", np.float32),
+        (np.arange(N) / 7, "number", np.float64),
+        (np.arange(N) / 8, "number", np.float32),  # as they are
         (1e9 + np.arange(N) / 7, "number", np.float64),  # a narrow range far from 0
         (np.linspace(0, 1e300, N), "number", np.float64),
+        (np.array([0, 2**63] * (N // 2), np.uint64) + np.arange(N, dtype=np.uint64), "text", None),
         (np.arange("2020-01-01", "2020-03-01", dtype="M8[D]"), "number", np.float64),
         ([np.nan] * N, "number", np.float32),
     ],
