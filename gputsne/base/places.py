@@ -60,5 +60,5 @@ def _trouble(Y: Array) -> tuple[Array, int, bool, bool]:
     half = float((high / 2 - low / 2).max())  # of the width, which may be beyond float64
     reach = float(np.maximum(-low, high).max())
     exponent = int(np.frexp(half)[1])
-    far = reach / 2 > FAR * half
+    far = reach / 2 > FAR * half > 0
     return low / 2 + high / 2, exponent, far, half > 0 and abs(exponent) > SQUARABLE

@@ -127,11 +127,14 @@ def _label(scene: Scene, chosen: bool, given: Any, n: int) -> Column | None:
         return None
     if labels.kind == "values":
         values: Array = labels.values
+        limits: tuple[float, float] | None = labels.limits
         raw = values if given is None else read_column(given, n).values
         if raw.dtype.kind in "iu" and not labels.missing.any():
             values = raw[scene.rows]  # all digits of them
+            whole = limits == (float(raw.min()), float(raw.max()))
+            limits = None if whole and len(raw) == len(values) else limits
         return numbers(
-            title, values, limits=labels.limits, colours=labels.scale, dates=labels.dates,
+            title, values, limits=limits, colours=labels.scale, dates=labels.dates,
             chosen=chosen,
         )  # fmt: skip
     codes: Array = codes_of(labels.codes, len(labels.names))

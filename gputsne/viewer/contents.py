@@ -195,7 +195,8 @@ def numbers(
     least, most = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
     with np.errstate(over="ignore"):
         single = values.astype(np.float32)
-    stored = single if np.array_equal(single[np.isfinite(values)], known) else values
+    held = not dates and np.array_equal(single[np.isfinite(values)], known)
+    stored = single if held else values
     return Column(
         title, "number", stored, colours=tuple(colours), limits=limits or (least, most),
         dates=dates, chosen=chosen, base=base,
