@@ -6,28 +6,13 @@ import numpy as np
 
 from gputsne.base.types import Array, FloatArray
 
-__all__ = ["blurred", "in_float32"]
+__all__ = ["in_float32"]
 
 FAR = 2.0**8
 """Times its width that a map may lie from the origin: float32 then tells 2^16 places along it."""
 
 SQUARABLE = 60
 """Powers of two of a map's width, either way, whose squares float32 holds."""
-
-
-def blurred(Y: Array) -> bool:
-    """Tell whether float32 would hide the shape of a map where it lies.
-
-    Parameters
-    ----------
-    Y : array of int or float, shape (n, c)
-        Finite; n >= 1.
-
-    Returns
-    -------
-    bool
-    """
-    return any(_trouble(Y)[2:])
 
 
 def in_float32(Y: Array) -> FloatArray:
@@ -45,20 +30,15 @@ def in_float32(Y: Array) -> FloatArray:
     array of float32, shape (n, c)
         A map near the origin and of a usual width as it is.
     """
-    middle, exponent, far, odd = _trouble(Y)
-    if not far and not odd:
-        return np.ascontiguousarray(Y, dtype=np.float32)
-    exact = Y.astype(np.float64)
-    if far:
-        exact -= middle
-    return np.ascontiguousarray(np.ldexp(exact, -exponent) if odd else exact, dtype=np.float32)
-
-
-def _trouble(Y: Array) -> tuple[Array, int, bool, bool]:
-    """Return a map's middle, its width's power of two, and whether it is far, tiny or huge."""
     low, high = Y.min(axis=0).astype(np.float64), Y.max(axis=0).astype(np.float64)
     half = float((high / 2 - low / 2).max())  # of the width, which may be beyond float64
     reach = float(np.maximum(-low, high).max())
     exponent = int(np.frexp(half)[1])
     far = reach / 2 > FAR * half > 0
-    return low / 2 + high / 2, exponent, far, half > 0 and abs(exponent) > SQUARABLE
+    odd = half > 0 and abs(exponent) > SQUARABLE
+    if not far and not odd:
+        return np.ascontiguousarray(Y, dtype=np.float32)
+    exact = Y.astype(np.float64)
+    if far:
+        exact -= low / 2 + high / 2
+    return np.ascontiguousarray(np.ldexp(exact, -exponent) if odd else exact, dtype=np.float32)

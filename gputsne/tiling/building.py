@@ -12,10 +12,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from gputsne.base.arrays import host
 from gputsne.base.messages import warn_user
 from gputsne.base.parameter_table import Whole
-from gputsne.base.places import blurred, in_float32
 from gputsne.base.types import Array
 from gputsne.plotting.caption import caption_of
 from gputsne.plotting.labels import printable
@@ -184,7 +182,6 @@ def tiles(
         if min_cell is not None and found.ids is not None:
             raise ValueError("ids name single rows, and min_cell shows none: leave one of them out")
         Y, model = read_map(found.map)
-        Y = _exact(found.map, Y)
         n = len(Y)
         if Y.shape[1] != 2:
             raise ValueError(f"the map has {Y.shape[1]} axes; tiles have two: fit n_components=2")
@@ -207,14 +204,6 @@ def tiles(
         }  # fmt: skip
         contents = contents_of(Y, named, told, min_cell=min_cell)
         return save(contents, folder, seed=int(random_state))
-
-
-def _exact(given: Any, Y: Array) -> Array:
-    """Return a map as float32 without a loss that shows, where it is far from 0 or tiny."""
-    given = host(getattr(given, "embedding_", given))
-    exact = np.asarray(given)
-    numbers = exact.dtype.kind in "iuf" and exact.shape == Y.shape
-    return in_float32(exact) if numbers and blurred(exact) else Y
 
 
 def _texts(columns: tuple[Column, ...]) -> int:
