@@ -30,6 +30,7 @@ __all__ = [
     "hover_columns",
     "on_paper",
     "read_map",
+    "read_points",
     "scene_of",
     "stratified",
 ]
@@ -155,6 +156,14 @@ def read_map(
 
     ``by`` is the function that was called and ``shapes`` what it draws, for messages.
     """
+    Y, model = read_points(map_or_model, by=by, shapes=shapes)
+    return np.ascontiguousarray(Y, dtype=np.float32), model
+
+
+def read_points(
+    map_or_model: Any, *, by: str = "plot", shapes: str = "(n, 1), (n, 2) or (n, 3)"
+) -> tuple[FloatArray, Any]:
+    """Return (Y, model) as read_map does, Y in float64 where it was not in less."""
     model = None
     if hasattr(map_or_model, "embedding_"):
         model, map_or_model = map_or_model, map_or_model.embedding_
@@ -177,10 +186,11 @@ def read_map(
     bad = int((~np.isfinite(Y)).any(axis=1).sum())
     if bad:
         raise ValueError(f"the map has {bad} points with NaN or infinite coordinates; drop them")
+    Y = np.ascontiguousarray(Y, dtype=np.float32 if Y.dtype.itemsize < 4 or Y.dtype == np.float32
+                             else np.float64)  # fmt: skip
     with np.errstate(over="ignore"):
-        Y = np.ascontiguousarray(Y, dtype=np.float32)
-    if not np.isfinite(np.ptp(Y.astype(np.float64), axis=0)).all() or not np.isfinite(Y).all():
-        raise ValueError("the map has coordinates too large for float32: scale it down")
+        if not np.isfinite(np.array([Y.min(axis=0), Y.max(axis=0)]).astype(np.float32)).all():
+            raise ValueError("the map has coordinates too large for float32: scale it down")
     return Y, model
 
 

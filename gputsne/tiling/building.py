@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ from gputsne.base.parameter_table import Whole
 from gputsne.base.types import Array
 from gputsne.plotting.caption import caption_of
 from gputsne.plotting.labels import printable
-from gputsne.plotting.scene import read_map
+from gputsne.plotting.scene import read_points
 from gputsne.tiling.columns import Category, Column, Text, read_all, read_ids
 from gputsne.tiling.counting import Counted, count_cells
 from gputsne.tiling.folder import LARGEST, SCHEMA, check_target, written
@@ -118,7 +118,8 @@ def tiles(
     map_or_run : fitted TSNE, array of shape (n, 2), run of a Store, or path of a map
         Of a run or a file, ``labels``, ``columns`` and ``ids`` are names of its columns.
     out : str or path-like
-        The folder to make; one with an earlier tile set is replaced at one stroke.
+        The folder to make; one with an earlier tile set is replaced at one stroke. Of several
+        processes that write to it at once the last one wins, whole.
     labels : array_like, shape (n,), optional
         Categories or values to colour by, as for ``gputsne.plot``.
     columns : mapping or table of columns, optional
@@ -126,10 +127,12 @@ def tiles(
     ids : array_like, shape (n,), optional
         What each row is called; by default its number.
     hash_ids : str or bytes, optional
-        A salt: ids are written as keyed hashes (BLAKE2b), which only its owner can look up.
+        A salt of 16 bytes or more: ids are written as keyed hashes (BLAKE2b), which only its owner
+        can look up.
     min_cell : int, optional
         Show no single points: counts of cells that hold at least so many points of a category;
-        what lies in smaller groups is left out. Numbers become means; ids and texts are refused.
+        what lies in smaller groups is left out, and nothing tells of it. Numbers become means over
+        rows that have all of them; ids and texts are refused.
     kind, palette : object
         Of the labels, as for ``gputsne.plot``.
     title, caption, alt : str, optional
@@ -181,7 +184,7 @@ def tiles(
             raise ValueError("hash_ids has no effect without ids; pass ids, or leave it out")
         if min_cell is not None and found.ids is not None:
             raise ValueError("ids name single rows, and min_cell shows none: leave one of them out")
-        Y, model = read_map(found.map)
+        Y, model = read_points(found.map)
         n = len(Y)
         if Y.shape[1] != 2:
             raise ValueError(f"the map has {Y.shape[1]} axes; tiles have two: fit n_components=2")
@@ -197,13 +200,18 @@ def tiles(
         named = {f"c{i}": column for i, column in enumerate(read)}
         if found.ids is not None:
             named["id"] = read_ids(found.ids, n, hash_ids)
+
+        def texts_of(rows: int, shown: tuple[Column, ...]) -> dict[str, Any]:
+            facts = caption_of(found.facts or model, rows) if caption is None else caption
+            said = _alt(rows, shown) if alt is None else alt
+            return {"caption": _said(facts), "alt": _said(said)}
+
         told = {
             "run": found.run, "title": _said(title if title is not None else found.title),
-            "caption": _said(caption_of(found.facts or model, n) if caption is None else caption),
-            "alt": _said(_alt(n, read) if alt is None else alt), "rows": n, "min_cell": min_cell,
+            "rows": n, "min_cell": min_cell,
         }  # fmt: skip
-        contents = contents_of(Y, named, told, min_cell=min_cell)
-        return save(contents, folder, seed=int(random_state))
+        contents = contents_of(Y, named, told, texts_of, min_cell=min_cell)
+        return replace(save(contents, folder, seed=int(random_state)), rows=n)
 
 
 def _texts(columns: tuple[Column, ...]) -> int:
@@ -227,6 +235,7 @@ def contents_of(
     Y: Array,
     columns: Mapping[str, Column],
     told: Mapping[str, Any],
+    texts: Callable[[int, tuple[Column, ...]], Mapping[str, Any]],
     *,
     min_cell: int | None = None,
     numbers: npt.NDArray[np.uint32] | None = None,
@@ -235,12 +244,15 @@ def contents_of(
 
     Parameters
     ----------
-    Y : array, shape (n, 2), float32
+    Y : array, shape (n, 2)
         The map.
     columns : mapping of str to Column
         "id" for ids, "c0" and so on.
     told : mapping
-        Further entries of tileset.json.
+        Further entries of tileset.json; of its ``rows``, where fewer than `min_cell` are left out,
+        only those that are shown are told.
+    texts : callable
+        ``texts(rows, columns)`` gives entries that speak of the rows and columns that are told.
     min_cell : int or None
         Points of the smallest group that is counted.
     numbers : array, shape (n,), uint32, or None
@@ -250,20 +262,22 @@ def contents_of(
     -------
     Contents
     """
-    square = square_around(Y)
     if min_cell is not None:
-        counted: Counted = count_cells(
-            morton_codes(Y, square), square, tuple(columns.values()), min_cell
-        )
+        counted: Counted = count_cells(Y, tuple(columns.values()), min_cell)
+        square = counted.square
         columns = dict(zip(columns, counted.columns, strict=True))
         about = [{"name": name, **c.told(counted.counts)} for name, c in columns.items()]
         largest = int(counted.counts.max())
         about.append({
             "name": "count", "title": "points", "kind": "number", "low": min_cell, "high": largest,
         })  # fmt: skip
-        more = {**told, "shown": counted.shown, "cells": counted.bits}
+        rows = counted.shown if len(Y) - counted.shown < min_cell else len(Y)
+        more = {**told, "rows": rows, "shown": counted.shown, "cells": counted.bits}
+        more |= texts(rows, counted.columns)
         return Contents(counted.points, columns, None, counted.counts, square, _document(
             more, about, counted.points, square))  # fmt: skip
+    square = square_around(Y)
+    told = {**told, **texts(len(Y), tuple(columns.values()))}
     about = [{"name": name, **column.told()} for name, column in columns.items()]
     if "id" not in columns:
         numbers = np.arange(len(Y), dtype=np.uint32) if numbers is None else numbers

@@ -6,8 +6,9 @@ What is not named here never reaches a tile. Ids can be hashed with a salt.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -15,10 +16,20 @@ import numpy.typing as npt
 
 from gputsne.base.labels import LabelColumn, read_column, text_of
 from gputsne.base.types import Array
-from gputsne.plotting.choice import choose_scale
-from gputsne.plotting.labels import KINDS, printable, read_labels
+from gputsne.plotting.choice import choose_colours, choose_scale
+from gputsne.plotting.labels import KINDS, LEGEND, largest, printable, read_labels
 
-__all__ = ["Category", "Column", "Number", "Text", "each_column", "hashed", "read_all", "read_ids"]
+__all__ = [
+    "Category",
+    "Column",
+    "Number",
+    "Text",
+    "each_column",
+    "hashed",
+    "read_all",
+    "read_ids",
+    "stored",
+]
 
 CATEGORIES: Final = 1000  # of one column; more are text
 TEXT_LENGTH: Final = 200  # characters of a text, as a card beside a point shows it
@@ -31,6 +42,8 @@ DAY: Final = 86_400e6  # microseconds
 # scale may lie to keep a thousand shades.
 LARGEST, EXACT, FAR = float(np.finfo(np.float32).max), 2.0**24, 2.0**14
 KEY_BYTES: Final = 64  # BLAKE2b's longest key
+SALT_BYTES: Final = 16  # a shorter salt, 128 bits of chance at most, could be found by trying
+MARK_BYTES: Final = 4  # tell names apart that look alike: up to 1,000 share one in 1 of 8,000 cases
 I32 = npt.NDArray[np.int32]
 
 
@@ -48,6 +61,12 @@ class Category:
         Names in natural order, and ``#rrggbb``.
     chosen : bool
         Whether the colours are the caller's own, and stay as they are on dark paper.
+    texts : tuple of str
+        The categories as they were given, uncut.
+    palette : object
+        What the caller chose colours by.
+    known : mapping of str to str
+        Colours that categories had already.
     """
 
     title: str
@@ -55,6 +74,9 @@ class Category:
     categories: tuple[str, ...]
     colours: tuple[str, ...]
     chosen: bool = False
+    texts: tuple[str, ...] = ()
+    palette: Any = None
+    known: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def missing(self) -> int:
@@ -69,6 +91,35 @@ class Category:
     def take(self, rows: Array) -> Array:
         """Return what a tile holds of some rows."""
         return self.codes[rows]
+
+    def only(self, codes: Array, counts: Array) -> Category:
+        """Return the column of groups of points, as if there were no categories but theirs.
+
+        Parameters
+        ----------
+        codes : array, shape (m,)
+            Place of each group's category.
+        counts : array, shape (m,)
+            Points of each group.
+
+        Returns
+        -------
+        Category
+            With names, colours and codes in which no other category leaves a gap.
+        """
+        there = np.unique(codes[codes < self.missing])
+        place = np.full(self.missing + 1, len(there))  # the code of no category
+        place[there] = np.arange(len(there))
+        texts = tuple(self.texts[i] for i in there)
+        names = apart(texts, NAME_LENGTH)
+        sizes = np.bincount(codes, counts, minlength=self.missing + 1)[there]
+        legend = [names[i] for i in largest(sizes, LEGEND)]
+        known = {name: self.known[name] for name in names if name in self.known}
+        colours = choose_colours(names, legend, self.palette, known)
+        return replace(
+            self, codes=place[codes].astype(np.min_scalar_type(len(there))),
+            categories=tuple(names), colours=tuple(colours[name] for name in names), texts=texts,
+        )  # fmt: skip
 
     def told(self, weights: Array | None = None) -> dict[str, Any]:
         """Return what tileset.json says of the column; rows may stand for several points."""
@@ -159,8 +210,8 @@ class Text:
 
     @classmethod
     def of(cls, title: str, kind: str, texts: Iterable[str]) -> Text:
-        """Return texts as a column; half a surrogate pair, which UTF-8 has not, as ``?``."""
-        coded = [text.encode("utf-8", "replace") for text in texts]
+        """Return texts as a column; half a surrogate pair, which UTF-8 has not, as its number."""
+        coded = [text.encode("utf-8", "backslashreplace") for text in texts]
         ends = np.zeros(len(coded) + 1, np.int64)
         np.cumsum(np.fromiter(map(len, coded), np.int64, len(coded)), out=ends[1:])
         return cls(title, kind, b"".join(coded), ends)
@@ -204,16 +255,20 @@ def read_all(
     if kind not in KINDS:
         raise ValueError(f"kind={kind!r} is not one of {', '.join(KINDS)}")
     found: list[Column] = []
+    titles: list[str] = []
     if labels is not None:
         column = read_column(labels, n)
         title = _title(column.title or name)
+        titles.append(column.title or name)
         found.append(_read(title, labels, column, kind, palette, dict(known or {})))
     elif palette is not None or kind != "auto":
         raise ValueError("palette and kind have no effect without labels; pass labels")
     for given, values in each_column(columns):
         column = read_column(values, n, name=f"columns[{given!r}]")
         found.append(_read(_title(str(given)), values, column, "auto", None, {}))
-    return tuple(found)
+        titles.append(str(given))
+    shown = apart(titles, NAME_LENGTH)
+    return tuple(replace(c, title=title) for c, title in zip(found, shown, strict=True))
 
 
 def each_column(columns: Any) -> list[tuple[Any, Any]]:
@@ -259,7 +314,7 @@ def _read(
     if numbers is not None and (kind == "values" or _is_quantity(numbers, column)):
         scale = () if palette is None else choose_scale(palette)
         dates = column.values.dtype.kind == "M"
-        return Number(title, numbers if dates else _stored(numbers), dates, scale)
+        return Number(title, numbers if dates else stored(numbers), dates, scale)
     if numbers is None and column.values.dtype.kind != "b" and _many(column):
         if palette is not None or column.categories is not None or kind == "categories":
             raise ValueError(
@@ -268,6 +323,7 @@ def _read(
             )
         texts = (printable(text_of(value)) for value in column.values.tolist())
         return Text.of(title, "text", (_cut(text, TEXT_LENGTH) for text in texts))
+    values, texts = _told_apart(values, column)
     found = read_labels(values, len(column.values), kind="categories", palette=palette, known=known)
     size = len(found.names)
     if size > CATEGORIES:  # numbers, by kind="categories"
@@ -275,8 +331,47 @@ def _read(
             f"{title} has {size:,} categories; tiles have up to {CATEGORIES:,}: group them"
         )
     codes = np.where(found.codes < 0, size, found.codes).astype(np.min_scalar_type(size))
-    names = tuple(_cut(name, NAME_LENGTH) for name in found.names)
-    return Category(title, codes, names, found.colours, palette is not None)
+    whole = tuple(texts.get(name, name) for name in found.names)
+    names = tuple(apart(whole, NAME_LENGTH))
+    return Category(title, codes, names, found.colours, palette is not None, whole, palette, known)
+
+
+def _told_apart(values: Any, column: LabelColumn) -> tuple[Any, dict[str, str]]:
+    """Return labels of which no two are written alike, and the texts of those that were changed."""
+    if column.values.dtype.kind in "biufM":
+        return values, {}
+    given, codes = column.codes()
+    if len({printable(text) for text in given}) == len(given):
+        return values, {}
+    names = apart(given, max(map(len, given)) + 2 * MARK_BYTES + 2)
+    made = np.array([*names, None], dtype=object)[codes]  # -1 is the last one, of no label
+    return made, dict(zip(names, given, strict=True))
+
+
+def apart(texts: Sequence[str], most: int) -> list[str]:
+    """Return texts as a page shows them, cut; those that differ and would be alike get a mark.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        As they were given.
+    most : int
+        Characters of each.
+
+    Returns
+    -------
+    list of str
+        With a mark of the whole text at the end, the same beside any others.
+    """
+    shown = {text: _cut(printable(text), most) for text in texts}
+    alike = Counter(shown.values())
+    return [shown[t] if alike[shown[t]] == 1 else _marked(t, most) for t in texts]
+
+
+def _marked(text: str, most: int) -> str:
+    mark = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=MARK_BYTES)
+    end = f" ~{mark.hexdigest()}"
+    return _cut(printable(text), most - len(end)) + end
 
 
 def _numbers(column: LabelColumn) -> npt.NDArray[np.float64] | None:
@@ -298,8 +393,18 @@ def _is_quantity(values: npt.NDArray[np.float64], column: LabelColumn) -> bool:
     return column.values.dtype.kind == "M" or not whole or len(np.unique(known)) > WHOLE
 
 
-def _stored(values: npt.NDArray[np.float64]) -> Array:
-    """Return numbers in float32, or in float64 where that would blur them."""
+def stored(values: npt.NDArray[np.float64]) -> Array:
+    """Return numbers in float32, or in float64 where that would blur them.
+
+    Parameters
+    ----------
+    values : array, shape (n,), float64
+        NaN where there is none.
+
+    Returns
+    -------
+    array, shape (n,)
+    """
     known = values[~np.isnan(values)]
     if not len(known):
         return values.astype(np.float32)
@@ -333,7 +438,7 @@ def read_ids(ids: Any, n: int, salt: str | bytes | None) -> Text:
     n : int
         Points.
     salt : str, bytes or None
-        Where it is given, ids are hashed with it.
+        Where it is given, ids are hashed with it; 16 bytes or more.
 
     Returns
     -------
@@ -368,7 +473,7 @@ def hashed(texts: Iterable[str], salt: str | bytes) -> Iterable[str]:
     texts : iterable of str
         Ids.
     salt : str or bytes
-        The key; whoever has it can look for known ids, nobody else can.
+        The key, 16 bytes or more; whoever has it can look for known ids, nobody else can.
 
     Returns
     -------
@@ -379,13 +484,16 @@ def hashed(texts: Iterable[str], salt: str | bytes) -> Iterable[str]:
     TypeError
         The salt is neither text nor bytes.
     ValueError
-        It is empty.
+        It is shorter.
     """
     if not isinstance(salt, str | bytes):
         raise TypeError(f"hash_ids={type(salt).__name__} must be a salt: a text or bytes")
     key = salt.encode("utf-8", "surrogatepass") if isinstance(salt, str) else salt
-    if not key:
-        raise ValueError("hash_ids is empty: give a salt that nobody knows")
+    if len(key) < SALT_BYTES:
+        raise ValueError(
+            f"hash_ids has {len(key)} bytes; a salt that nobody finds by trying has {SALT_BYTES} "
+            'or more: make one by python -c "import secrets; print(secrets.token_hex(16))"'
+        )
     key = key if len(key) <= KEY_BYTES else hashlib.blake2b(key).digest()
     start = hashlib.blake2b(key=key, digest_size=HASH_BYTES)
 

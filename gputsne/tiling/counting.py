@@ -1,21 +1,23 @@
 """Counts in place of points, so that no tile shows a single record: cells of at least k points.
 
 The map is cut into equal cells once, and the points of each cell and category are counted. Groups
-of fewer than k points are left out, with their categories' names, so every number that is shown is
-one of k or more records, and no two numbers differ by one of fewer.
+of fewer than k points are left out, with their categories' names, and the square and the cells are
+those of the points that are shown: what is left out leaves no trace. Every number that is shown is
+one of k or more records, and no two numbers differ by one of fewer: all means of a group are of the
+same rows.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from gputsne.base.types import Array
-from gputsne.tiling.columns import Category, Column, Number, Text
-from gputsne.tiling.squares import BITS, Square
+from gputsne.tiling.columns import Category, Column, Number, Text, stored
+from gputsne.tiling.squares import BITS, Square, morton_codes, square_around
 
 __all__ = ["Counted", "count_cells"]
 
@@ -43,6 +45,8 @@ class Counted(NamedTuple):
         Points in all groups.
     bits : int
         Cells per axis are 2 to this power.
+    square : Square
+        Around all groups.
     """
 
     points: npt.NDArray[np.float64]
@@ -50,22 +54,16 @@ class Counted(NamedTuple):
     columns: tuple[Column, ...]
     shown: int
     bits: int
+    square: Square
 
 
-def count_cells(
-    codes: npt.NDArray[np.uint64],
-    square: Square,
-    columns: tuple[Column, ...],
-    least: int,
-) -> Counted:
+def count_cells(Y: Array, columns: tuple[Column, ...], least: int) -> Counted:
     """Count the points of each cell and category.
 
     Parameters
     ----------
-    codes : array, shape (n,), uint64
-        Of ``morton_codes``.
-    square : Square
-        Around the map.
+    Y : array, shape (n, 2)
+        The map.
     columns : tuple of Column
         At most one of categories; numbers. Cells are the finest that leave 95 % of the points in
         groups of enough points, or else those that leave the most.
@@ -84,40 +82,71 @@ def count_cells(
     """
     category = _category(columns)
     kinds = len(category.categories) + 1 if category is not None else 1
-    own: Array = np.zeros(len(codes), np.int64)
+    own: Array = np.zeros(len(Y), np.int64)
     if category is not None:
         own = np.where(category.codes == category.missing, kinds - 1, category.codes).astype(
             np.int64
         )
-    best: tuple[int, int] | None = None
-    for bits in range(FINEST, COARSEST - 1, -1):
-        _, counts = _counted(_groups(codes, own, kinds, bits))
-        shown = int(counts[counts >= least].sum())
-        if best is None or shown > best[0]:
-            best = (shown, bits)
-        if shown >= KEPT * len(codes):
-            break
-    assert best is not None
-    shown, bits = best
-    if not shown:
-        raise ValueError(
-            f"min_cell={least} leaves nothing of {len(codes):,} points: no group of one category "
-            "in one part of the map is so large; lower it"
-        )
-    groups = _groups(codes, own, kinds, bits)
+    square, rows, groups, bits = _settled(Y, own, kinds, least)
     chosen, counts = _counted(groups)
     chosen, counts = chosen[counts >= least], counts[counts >= least]
+    means = _means(columns, rows, groups, chosen, least)
     cells = chosen // kinds
     middles = np.stack([_even_bits(cells), _even_bits(cells >> 1)], axis=1) + 0.5
     points = np.array([square.x, square.y]) + middles * (square.side / 2**bits)
     found = tuple(
-        _only_shown(column, chosen % kinds)
-        if isinstance(column, Category)
-        else _means(column, groups, chosen, least)
-        for column in columns
-        if not isinstance(column, Text)
-    )
-    return Counted(points, counts.astype(np.uint32), found, shown, bits)
+        column.only(chosen % kinds, counts) if isinstance(column, Category)
+        else replace(column, values=stored(means[i]) if not column.date else means[i])
+        for i, column in enumerate(columns) if not isinstance(column, Text)
+    )  # fmt: skip
+    return Counted(points, counts.astype(np.uint32), found, int(counts.sum()), bits, square)
+
+
+def _settled(Y: Array, own: I64, kinds: int, least: int) -> tuple[Square, Array, I64, int]:
+    """Return a square that follows from points shown in it alone, the rows inside, their groups.
+
+    While points that are left out lie around all those that are shown, the part of the map that
+    has the latter is taken for the whole.
+    """
+    rows: Any = np.arange(len(Y))
+    while True:
+        square = square_around(Y[rows])
+        codes = morton_codes(Y[rows], square)
+        shown, bits = _finest(codes, own[rows], kinds, least, KEPT * len(Y))
+        if not shown:
+            raise ValueError(
+                f"min_cell={least} leaves nothing of {len(Y):,} points: no group of one category "
+                "in one part of the map is so large; lower it"
+            )
+        groups = _groups(codes, own[rows], kinds, bits)
+        chosen, counts = _counted(groups)
+        kept = Y[rows[counts[np.searchsorted(chosen, groups)] >= least]]
+        if square_around(kept) == square:
+            break
+        rows = _inside(Y, kept.min(axis=0), kept.max(axis=0))
+    corner = np.array([square.x, square.y])
+    rows = _inside(Y, corner, np.nextafter(corner + square.side, -np.inf))
+    groups = _groups(morton_codes(Y[rows], square), own[rows], kinds, bits)
+    return square, rows, groups, bits
+
+
+def _inside(Y: Array, low: Array, high: Array) -> npt.NDArray[np.int64]:
+    return np.flatnonzero(((low <= Y) & (high >= Y)).all(axis=1))
+
+
+def _finest(
+    codes: npt.NDArray[np.uint64], own: I64, kinds: int, least: int, enough: float
+) -> tuple[int, int]:
+    """Return how many points are shown, and the bits of the cells that show enough or the most."""
+    best = (-1, FINEST)
+    for bits in range(FINEST, COARSEST - 1, -1):
+        _, counts = _counted(_groups(codes, own, kinds, bits))
+        shown = int(counts[counts >= least].sum())
+        if shown > best[0]:
+            best = (shown, bits)
+        if shown >= enough:
+            break
+    return best
 
 
 def _category(columns: tuple[Column, ...]) -> Category | None:
@@ -158,27 +187,23 @@ def _even_bits(values: I64) -> I64:
     return found
 
 
-def _only_shown(column: Category, codes: I64) -> Category:
-    """Return the groups' categories; names of those that no group shows are forgotten."""
-    names = column.categories
-    there = np.unique(codes[codes < len(names)])
-    place = np.full(len(names) + 1, len(there))  # the code of no category
-    place[there] = np.arange(len(there))
-    return replace(
-        column,
-        codes=place[codes].astype(column.codes.dtype),
-        categories=tuple(names[i] for i in there),
-        colours=tuple(column.colours[i] for i in there),
-    )
+def _means(
+    columns: tuple[Column, ...], rows: Array, groups: I64, chosen: I64, least: int
+) -> dict[int, npt.NDArray[np.float64]]:
+    """Return the means of each group by the place of their column.
 
-
-def _means(column: Number, groups: I64, chosen: I64, least: int) -> Number:
-    """Return the mean of each group; NaN where fewer than `least` points have a value."""
-    place = np.searchsorted(chosen, groups)
-    there = chosen[np.minimum(place, len(chosen) - 1)] == groups
-    known = there & ~np.isnan(column.values)
-    place, values = place[known], column.values[known].astype(np.float64)
+    They are of the rows that have all numbers, so the means of two columns can't be set against
+    each other to find the one row that has but one of them; NaN where such rows are too few.
+    """
+    given = {i: c.values[rows] for i, c in enumerate(columns) if isinstance(c, Number)}
+    place = np.minimum(np.searchsorted(chosen, groups), len(chosen) - 1)
+    known = chosen[place] == groups
+    for values in given.values():
+        known &= ~np.isnan(values)
+    place = place[known]
     counts = np.bincount(place, minlength=len(chosen))
-    sums = np.bincount(place, values, minlength=len(chosen))
-    means = np.where(counts >= least, sums / np.maximum(counts, 1), np.nan)
-    return replace(column, values=means.astype(column.values.dtype))
+    found = {}
+    for i, values in given.items():
+        sums = np.bincount(place, values[known].astype(np.float64), minlength=len(chosen))
+        found[i] = np.where(counts >= least, sums / np.maximum(counts, 1), np.nan)
+    return found

@@ -4,32 +4,37 @@
     DIR/tiles/Z/X/Y.bin    the tiles; a later version's lie in another folder, as tileset.json says
     DIR/index.html, ...    the viewer
 
-A new set is written beside and renamed. Of one that is replaced, the new tiles are written beside
-the old ones, then tileset.json is renamed into place: a reader has the old set or the new one, and
-whatever stops the writing, the old one stands.
+The tiles are written to a folder of their own, whose name has random digits. A new set is then
+renamed as a whole. Of one that is replaced, the new tiles move beside the old ones and tileset.json
+is renamed into place: a reader has the old set or the new one, and whatever stops the writing, the
+old one stands. Of several writers at one time the last one wins, whole: they put their sets in
+place one after the other, under a lock on the folder, and none removes what another still writes.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from gputsne.base.errors import BadInput
 from gputsne.base.files import path_of, replacing, resolved
 
-__all__ = ["SCHEMA", "TILESET", "check_target", "read_tileset", "written"]
+__all__ = ["SCHEMA", "TILESET", "check_target", "locked", "read_tileset", "written"]
 
 SCHEMA: Final = "gputsne.tiles/1"
 TILESET: Final = "tileset.json"
 FIRST: Final = "tiles"  # folder of the tiles of a new set
 FOLDER: Final = re.compile(r"tiles(-[0-9]+)?")
+PART: Final = re.compile(r"\.tiles-[0-9a-f]{16}")  # what a writer has not put in place yet
+TAKEN: Final = {errno.EEXIST, errno.ENOTEMPTY}  # a name that another writer had first
 LARGEST: Final = 1_000_000  # bytes of tileset.json, and of any other answer to a viewer
 
 Write = Callable[[str, bytes], None]
@@ -77,16 +82,24 @@ def check_target(out: Any) -> Path:
     folder = resolved(path_of(out, "out"))
     if folder.exists() and not folder.is_dir():
         raise BadInput(f"{out} is a file; tiles are written to a folder")
-    if folder.is_dir() and any(folder.iterdir()) and read_tileset(folder) is None:
-        raise BadInput(
-            f"{out} is a folder with other things than tiles; name a new one, or empty it"
-        )
+    _check_content(folder, out)
     home = folder if folder.is_dir() else folder.parent
     if not home.is_dir():
         raise FileNotFoundError(f"the folder {home} doesn't exist; make it first")
     if not os.access(home, os.W_OK):
         raise PermissionError(f"{home} can't be written to")
     return folder
+
+
+def _check_content(folder: Path, out: Any) -> None:
+    """Raise BadInput for a folder of other things; what other writers still write is none."""
+    if not folder.is_dir() or read_tileset(folder) is not None:
+        return
+    others = any(PART.fullmatch(path.name) is None for path in folder.iterdir())
+    if others and read_tileset(folder) is None:  # another writer may have put its set in place
+        raise BadInput(
+            f"{out} is a folder with other things than tiles; name a new one, or empty it"
+        )
 
 
 @contextmanager
@@ -110,14 +123,12 @@ def written(out: Path, *, keep: int = 0) -> Iterator[tuple[Write, Callable[..., 
 
     Raises
     ------
+    BadInput
+        Somebody put other things into the folder meanwhile.
     OSError
         Something can't be written; the earlier set is unharmed and nothing is left.
     """
-    old = read_tileset(out)
-    place = out if old is not None else out.with_name(f".{out.name}.{secrets.token_hex(8)}")
-    name = _next_name(out, old)
-    tiles = place / name
-    told: list[Mapping[str, Any]] = []
+    told: list[bool] = []
     made: set[Path] = set()
 
     def write(key: str, data: bytes) -> None:
@@ -128,58 +139,160 @@ def written(out: Path, *, keep: int = 0) -> Iterator[tuple[Write, Callable[..., 
         path.write_bytes(data)
 
     def finish(tileset: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
-        whole = {"path": name, **tileset}
-        text = json.dumps(whole, allow_nan=False, separators=(",", ":")).encode()
-        assert len(text) <= LARGEST, f"tileset.json has {len(text)} bytes"
         _sync(tiles)
-        for file, data in files.items():
-            with replacing(place / file) as part:
-                part.write_bytes(data)
-        if place == out:
-            with replacing(place / TILESET) as part:
-                part.write_bytes(text)
-        else:
-            (place / TILESET).write_bytes(text)
-            _sync_files([place / TILESET, place])
-            with suppress(OSError):  # an empty folder, whose place is taken
-                out.rmdir()
-            place.rename(out)
-        _sync_files([out, out.parent])
-        told.append(whole)
+        if place.parent == out or not _appeared(place, out, tileset, files):
+            with locked(out):
+                _replace(tiles, out, tileset, files, keep)
+        told.append(True)
 
-    try:
-        if place != out:
-            place.mkdir()
+    with _own_place(out) as place:
+        tiles = place / FIRST
         yield write, finish
         assert told, "finish was not called"
-    except BaseException:
-        if not told:
-            shutil.rmtree(tiles if place == out else place, ignore_errors=True)
+
+
+@contextmanager
+def _own_place(out: Path) -> Iterator[Path]:
+    """Give a folder to write to, locked so that other writers see that this one lives."""
+    with ExitStack() as stack:
+        while True:
+            number = secrets.token_hex(8)
+            inside = out / f".tiles-{number}"
+            place = inside if out.is_dir() else out.with_name(f".{out.name}.{number}")
+            place.mkdir()
+            stack.callback(shutil.rmtree, place, ignore_errors=True)
+            with suppress(FileNotFoundError):
+                stack.enter_context(locked(place))
+            if place.exists():  # else another writer removed it before it was locked
+                break
+        yield place
+
+
+def _index(name: str, tileset: Mapping[str, Any]) -> bytes:
+    """Return tileset.json."""
+    whole = {"path": name, **tileset}
+    text = json.dumps(whole, allow_nan=False, separators=(",", ":")).encode()
+    assert len(text) <= LARGEST, f"tileset.json has {len(text)} bytes"
+    return text
+
+
+def _appeared(
+    place: Path, out: Path, tileset: Mapping[str, Any], files: Mapping[str, bytes]
+) -> bool:
+    """Put a new set in place as a whole; False where another writer was first."""
+    for file, data in {**files, TILESET: _index(FIRST, tileset)}.items():
+        (place / file).write_bytes(data)
+    _sync_files([*(place / file for file in files), place / TILESET, place])
+    try:
+        place.rename(out)
+    except OSError as error:
+        if error.errno in TAKEN and out.is_dir():
+            return False
         raise
-    _remove_old(out, name, keep)
+    _sync_files([out.parent])
+    return True
 
 
-def _next_name(out: Path, old: Mapping[str, Any] | None) -> str:
-    """Return a free name for the folder of the tiles."""
-    if old is None:
-        return FIRST
-    versions = [_version(path.name) for path in out.iterdir() if FOLDER.fullmatch(path.name)]
-    return f"{FIRST}-{max(versions, default=0) + 1}"
+def _replace(
+    tiles: Path, out: Path, tileset: Mapping[str, Any], files: Mapping[str, bytes], keep: int
+) -> None:
+    """Put tiles in the place of an earlier set, or into an empty folder."""
+    _check_content(out, out)
+    old = read_tileset(out)
+    name = _moved(tiles, out)
+    try:
+        for file, data in files.items():
+            with replacing(out / file) as part:
+                part.write_bytes(data)
+        with replacing(out / TILESET) as part:
+            part.write_bytes(_index(name, tileset))
+        _sync_files([out, out.parent])
+    finally:
+        if _named(out) != name:
+            shutil.rmtree(out / name, ignore_errors=True)
+    _remove_old(out, name, 0 if old is None else _version(str(old.get("path"))), keep)
+
+
+def _named(out: Path) -> str | None:
+    """Return the folder of tiles that tileset.json names."""
+    told = read_tileset(out)
+    return None if told is None else str(told.get("path"))
+
+
+def _moved(tiles: Path, out: Path) -> str:
+    """Give tiles the next free name of a version, which is returned."""
+    while True:
+        there = [_version(path.name) for path in out.iterdir() if FOLDER.fullmatch(path.name)]
+        name = f"{FIRST}-{max(there) + 1}" if there else FIRST
+        try:
+            tiles.rename(out / name)
+        except OSError as error:
+            if error.errno not in TAKEN:
+                raise
+        else:
+            return name
 
 
 def _version(name: str) -> int:
-    return int(name.partition("-")[2] or 0)
+    """Return the number of a version, 0 of the first one and of other names."""
+    return int(name.partition("-")[2] or 0) if FOLDER.fullmatch(name) else 0
 
 
-def _remove_old(out: Path, name: str, keep: int) -> None:
+def _remove_old(out: Path, name: str, replaced: int, keep: int) -> None:
     """Remove the tiles of earlier versions but for the last few, and of writers that were killed.
 
-    What can't be removed costs space alone.
+    Where the file system has no locks, another writer's may be there: then nothing goes but what
+    this set and those before it replaced. What can't be removed costs space alone.
     """
-    found = [p for p in out.iterdir() if FOLDER.fullmatch(p.name) and p.name != name]
+    found = [p for p in out.iterdir() if FOLDER.fullmatch(p.name)]
+    with locked(out / name, wait=False) as alone:
+        if alone is None:
+            found = [path for path in found if _version(path.name) <= replaced]
+    found = [path for path in found if path.name not in (name, _named(out))]
     found.sort(key=lambda path: _version(path.name))
     for path in found[: max(0, len(found) - keep)]:
         shutil.rmtree(path, ignore_errors=True)
+    for path in out.iterdir():
+        if PART.fullmatch(path.name):
+            with suppress(OSError), locked(path, wait=False) as alone:
+                if alone:
+                    shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[bool | None]:
+    """Hold a lock on a file or folder that is there, which ends with the process that holds it.
+
+    Parameters
+    ----------
+    path : Path
+        What is locked.
+    wait : bool
+        Whether to wait for whoever holds it.
+
+    Yields
+    ------
+    bool or None
+        Whether it is held; None where the system or the file system (as some over a network) has
+        no locks.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield None
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    held: bool | None = True
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            held = False
+        except OSError:
+            held = None
+        yield held
+    finally:
+        os.close(descriptor)
 
 
 def _sync(folder: Path) -> None:

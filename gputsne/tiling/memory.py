@@ -13,7 +13,7 @@ from gputsne.base.sizes import size_text
 __all__ = ["TilesPlan", "tiles_plan"]
 
 # Bytes per point, with what is made on the way; tests hold their sum against measured peaks.
-PLACES: Final = 8 + 8  # x and y in float32, and sorted: of which one may be the caller's own
+PLACES: Final = 16  # x and y in float64
 CODES: Final = 8 + 8 + 8  # places on the Morton curve, in the order of the rows and sorted; order
 ROWS: Final = 4 + 4 + 4  # of the tile in hand, of those that wait, of the cells
 CHOICE: Final = 8 + 8 + 4 + 4 + 1 + 1  # strata, thresholds, draws, masks

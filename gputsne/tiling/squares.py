@@ -63,7 +63,7 @@ def square_around(points: Array) -> Square:
     Parameters
     ----------
     points : array, shape (n, 2)
-        Finite; n >= 1.
+        Finite; n >= 1. In float64 a map keeps all it has, wherever its origin is.
 
     Returns
     -------

@@ -122,9 +122,15 @@ def _salt(given: dict[str, Any]) -> str | None:
         return None
     if given["ids"] is None:
         raise click.BadParameter("has no effect without --id", param_hint="--hash-ids")
+    from gputsne.tiling.columns import hashed
+
     salt = os.environ.get(SALT)
     if not salt:
         raise click.UsageError(f"--hash-ids needs a key that nobody knows: set {SALT}")
+    try:
+        list(hashed((), salt))
+    except ValueError as error:
+        raise click.UsageError(str(error).replace("hash_ids", SALT)) from error
     return salt
 
 

@@ -89,7 +89,7 @@ def test_a_pipe_is_a_map():
 
 
 def test_ids_are_hashed_with_a_key_that_no_list_of_processes_shows():
-    made("map.csv", "--id", "email", "--hash-ids", env={"GPUTSNE_SALT": "pepper"})
+    made("map.csv", "--id", "email", "--hash-ids", env={"GPUTSNE_SALT": "pepper and salt 1"})
     assert b"example.org" not in everything(Path("out"))
     result = run("map.csv", "-o", "out", "--id", "email", "--hash-ids")
     assert result.exit_code == 2

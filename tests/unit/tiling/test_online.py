@@ -176,14 +176,14 @@ def test_labels_keep_their_colours_from_version_to_version(tmp_path):
 
 def test_ids_are_hashed_and_nothing_personal_is_kept(tmp_path):
     emails = np.array([f"someone{i}@example.org" for i in range(200)])
-    online = gputsne.OnlineMap(model(), tmp_path / "t", reservoir=150, hash_ids="pepper")
+    online = gputsne.OnlineMap(model(), tmp_path / "t", reservoir=150, hash_ids="pepper and salt 1")
     for i, X in enumerate(batches(2)):
         frame = pd.DataFrame(X, columns=list("abc"))
         online.add(frame, ids=emails[100 * i : 100 * i + 100])
     kept = everything(tmp_path / "t") + (tmp_path / "t.state.npz").read_bytes()
     assert b"example.org" not in kept
-    assert b"pepper" not in kept
-    wanted = gputsne.OnlineMap(model(), tmp_path / "u", reservoir=150, hash_ids="pepper")
+    assert b"pepper and salt 1" not in kept
+    wanted = gputsne.OnlineMap(model(), tmp_path / "u", reservoir=150, hash_ids="pepper and salt 1")
     wanted.add(batches(1)[0], ids=emails[:100])
     ids = set(joined(read(tmp_path / "u")[1], "id"))
     assert {f"map row {i}" for i in range(300)} < ids
@@ -200,14 +200,20 @@ def test_counts_in_place_of_points(tmp_path):
         online.add(batches(1)[0], ids=np.arange(100))
 
 
-def test_batches_without_rows_count_for_nothing_else(tmp_path):
+@pytest.mark.parametrize("X", [[], np.empty((0, 3)), pd.DataFrame(columns=list("abc"))])
+@pytest.mark.parametrize("more", [{}, {"labels": []}, {"ids": []}, {"labels": [], "ids": []}])
+def test_nothing_happens_for_batches_without_rows(tmp_path, X, more):
     online = gputsne.OnlineMap(model(), tmp_path / "t", reservoir=50)
-    assert online.add(np.empty((0, 3))) == 0
+    assert online.add(X, **more) == 0
+    assert not (tmp_path / "t").exists()
     online.add(batches(1)[0], ids=np.arange(100))
-    points = online.points
-    assert online.add([]) == 0
+    points, before = online.points, digest(tmp_path / "t")
+    assert online.add(X, **more) == 0
     assert np.array_equal(online.points, points)
-    assert (online.seen, online.batches) == (100, 3)
+    assert (online.seen, online.batches, online.version) == (100, 1, 1)
+    assert digest(tmp_path / "t") == before
+    with pytest.raises(ValueError, match="labels has 1 entries, but X has 0 rows"):
+        online.add(X, labels=["a"])
 
 
 def test_what_does_not_go_is_named(tmp_path):
@@ -219,7 +225,7 @@ def test_what_does_not_go_is_named(tmp_path):
         gputsne.OnlineMap(flat, tmp_path / "t")
     with pytest.raises(ValueError, match="shape"):
         gputsne.OnlineMap(model(), tmp_path / "t", labels=["a"])
-    with pytest.raises(ValueError, match="empty"):
+    with pytest.raises(ValueError, match="0 bytes"):
         gputsne.OnlineMap(model(), tmp_path / "t", hash_ids="")
     with pytest.raises(ValueError, match="reservoir=0"):
         gputsne.OnlineMap(model(), tmp_path / "t", reservoir=0)
@@ -240,9 +246,44 @@ def test_a_state_of_another_map_or_a_damaged_one_is_refused(tmp_path):
     other.embedding_ = BASE + 1
     with pytest.raises(BadInput, match="another map"):
         gputsne.OnlineMap(other, tmp_path / "t")
-    with pytest.raises(BadInput, match="another reservoir"):
-        gputsne.OnlineMap(model(), tmp_path / "t", reservoir=7)
+    for name, more in (
+        ("reservoir", {"reservoir": 7}), ("random_state", {"random_state": 1}),
+        ("min_cell", {"min_cell": 5}), ("labels", {"labels": ["a"] * 300}),
+        ("hash_ids", {"hash_ids": "pepper and salt 1"}),
+    ):  # fmt: skip
+        with pytest.raises(BadInput, match=f"another {name}"):
+            gputsne.OnlineMap(model(), tmp_path / "t", **more)
+    assert gputsne.OnlineMap(model(), tmp_path / "t", title="a", caption="b", refresh=9).seen == 100
     state = tmp_path / "t.state.npz"
     state.write_bytes(state.read_bytes()[:-200])
     with pytest.raises(BadInput, match="no state of an OnlineMap"):
         gputsne.OnlineMap(model(), tmp_path / "t")
+
+
+def test_of_two_streams_into_one_folder_the_second_is_refused_and_none_is_lost(tmp_path):
+    """With a state to begin with and without one; what the first wrote stands."""
+    for begun in (False, True):
+        out = tmp_path / f"t{begun}"
+        if begun:
+            gputsne.OnlineMap(model(), out).add(batches(1)[0])
+        one, two = (gputsne.OnlineMap(model(), out) for _ in range(2))
+        one.add(batches(1)[0])
+        before = digest(out)
+        with pytest.raises(BadInput, match="by another OnlineMap"):
+            two.add(batches(1)[0])
+        assert digest(out) == before
+        one.add(batches(1)[0])
+        assert gputsne.OnlineMap(model(), out).seen == one.seen == 200 + 100 * begun
+
+
+def test_the_state_is_for_its_user_alone_and_single_points_are_never_published(tmp_path):
+    state = tmp_path / "t.state.npz"
+    with gputsne.OnlineMap(model(), tmp_path / "t", min_cell=5) as online:
+        online.add(batches(1, m=2000)[0])
+    assert state.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(BadInput, match=r"another min_cell \(here None, there 5\)"):
+        gputsne.OnlineMap(model(), tmp_path / "t")
+    state.chmod(0o644)
+    gputsne.OnlineMap(model(), tmp_path / "t", min_cell=5).refresh()
+    assert state.stat().st_mode & 0o777 == 0o600
+    assert "min_cell" in read(tmp_path / "t")[0]

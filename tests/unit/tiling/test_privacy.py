@@ -47,12 +47,13 @@ def test_ids_are_written_as_they_are_or_hashed(table, tmp_path):
     emails = frame["email"][:2000]
     gputsne.tiles(Y[:2000], tmp_path / "plain", ids=emails)
     assert sorted(joined(read(tmp_path / "plain")[1], "id")) == sorted(emails)
-    gputsne.tiles(Y[:2000], tmp_path / "hashed", ids=emails, hash_ids="pepper")
+    gputsne.tiles(Y[:2000], tmp_path / "hashed", ids=emails, hash_ids="pepper and salt 1")
     held = everything(tmp_path / "hashed")
     assert b"example.org" not in held
-    assert b"pepper" not in held
+    assert b"pepper and salt 1" not in held
     found = joined(read(tmp_path / "hashed")[1], "id")
-    wanted = [hashlib.blake2b(e.encode(), key=b"pepper", digest_size=8).hexdigest() for e in emails]
+    key = b"pepper and salt 1"
+    wanted = [hashlib.blake2b(e.encode(), key=key, digest_size=8).hexdigest() for e in emails]
     assert sorted(found) == sorted(wanted)
 
 
