@@ -323,7 +323,7 @@ def _read(
             )
         texts = (printable(text_of(value)) for value in column.values.tolist())
         return Text.of(title, "text", (_cut(text, TEXT_LENGTH) for text in texts))
-    values, texts = _told_apart(values, column)
+    values, given = _told_apart(values, column)
     found = read_labels(values, len(column.values), kind="categories", palette=palette, known=known)
     size = len(found.names)
     if size > CATEGORIES:  # numbers, by kind="categories"
@@ -331,7 +331,7 @@ def _read(
             f"{title} has {size:,} categories; tiles have up to {CATEGORIES:,}: group them"
         )
     codes = np.where(found.codes < 0, size, found.codes).astype(np.min_scalar_type(size))
-    whole = tuple(texts.get(name, name) for name in found.names)
+    whole = tuple(given.get(name, name) for name in found.names)
     names = tuple(apart(whole, NAME_LENGTH))
     return Category(title, codes, names, found.colours, palette is not None, whole, palette, known)
 
