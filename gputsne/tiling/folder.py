@@ -82,7 +82,9 @@ def check_target(out: Any) -> Path:
     folder = resolved(path_of(out, "out"))
     if folder.exists() and not folder.is_dir():
         raise BadInput(f"{out} is a file; tiles are written to a folder")
-    _check_content(folder, out)
+    if folder.is_dir():
+        with locked(folder):  # another writer may be putting the first set in place
+            _check_content(folder, out)
     home = folder if folder.is_dir() else folder.parent
     if not home.is_dir():
         raise FileNotFoundError(f"the folder {home} doesn't exist; make it first")
