@@ -205,6 +205,9 @@ def check_writable(path: str | Path) -> None:
     try:
         part.touch(exist_ok=False)
     except OSError as error:
-        raise type(error)(f"{path.parent} can't be written to: {error.strerror}") from error
+        raise type(error)(
+            f"{path} can't be made: the folder {path.parent} can't be written to: {error.strerror}"
+        ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # a read-only file system refuses even what isn't there
+            part.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ import re
 import reprlib
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,12 @@ __all__ = ["LabelColumn", "is_missing", "printable", "read_column", "text_of"]
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
+# Units of numpy's dates and durations that Python's own can't hold: tolist() makes numbers of them.
+FINER_THAN_PYTHON = ("ns", "ps", "fs", "as")
+# What Python counts among its numbers, and is none: numpy registers durations as whole ones.
+NO_NUMBERS = (bool, np.bool_, np.timedelta64)
+
+
 @dataclass(frozen=True, eq=False)
 class LabelColumn:
     """One label per point, as they were given.
@@ -34,19 +40,23 @@ class LabelColumn:
     Attributes
     ----------
     values : array, shape (n,)
-        Numbers (float64 where some are missing), booleans, text, dates, or Python objects.
+        Numbers (float64 where some are missing), booleans, text, dates, durations, or Python
+        objects.
     missing : array, shape (n,), bool
         Points without a label.
     title : str
         Name of the column they came from, or "".
     categories : tuple or None
         The fixed set of a categorical column (pandas Categorical, polars Enum), in its order.
+    ordered : bool
+        Whether that order means something: an ordered Categorical, an Enum.
     """
 
     values: Array
     missing: npt.NDArray[np.bool_]
     title: str = ""
     categories: tuple[Any, ...] | None = None
+    ordered: bool = False
 
     @property
     def numeric(self) -> bool:
@@ -54,23 +64,30 @@ class LabelColumn:
         return self.values.dtype.kind in "iuf"
 
     def codes(self) -> tuple[list[Any], npt.NDArray[np.int64]]:
-        """Return the categories in sorted order, and each point's place among them.
+        """Return the categories in their order, and each point's place among them.
 
         Returns
         -------
         names : list
-            Numbers in ascending order, everything else as sorted text.
+            Those of an ordered column in its order; otherwise numbers in ascending order, and
+            everything else as sorted text.
         codes : array, shape (n,), int64
             -1 where the label is missing.
         """
         codes = np.full(len(self.values), -1, dtype=np.int64)
         known = ~self.missing
-        if self.values.dtype.kind in "biuf":
+        if self.values.dtype.kind in "biuf" and not self.ordered:
             names, codes[known] = np.unique(self.values[known], return_inverse=True)
             return names.tolist(), codes
         # No array of text: its width would be that of the longest label, for each of them.
-        texts = [text_of(value) for value in self.values[known].tolist()]
-        place = {text: i for i, text in enumerate(sorted(set(texts)))}
+        values = self.values[known]
+        if values.dtype.kind in "mM" and np.datetime_data(values.dtype)[0] in FINER_THAN_PYTHON:
+            values = values.astype(f"{values.dtype.kind}8[us]")
+        texts = [text_of(value) for value in values.tolist()]
+        seen = set(texts)
+        order = map(text_of, self.categories or ()) if self.ordered else ()
+        told = dict.fromkeys([*(text for text in order if text in seen), *sorted(seen)])
+        place = {text: i for i, text in enumerate(told)}
         codes[known] = [place[text] for text in texts]
         return list(place), codes
 
@@ -149,13 +166,14 @@ def read_column(
     Raises
     ------
     TypeError
-        For what is no column: a number, one text, a mapping, a set.
+        For what is no column (a number, one text, a mapping, a set), and for complex numbers,
+        which have no order and no text that others would read.
     ValueError
         For another number of labels than ``n``.
     """
     a_column = hasattr(labels, "__array__") or hasattr(labels, "__dlpack__")
-    ordered = hasattr(labels, "__iter__") and not isinstance(labels, str | bytes | Mapping | Set)
-    if not (a_column or ordered):
+    in_a_row = hasattr(labels, "__iter__") and not isinstance(labels, str | bytes | Mapping | Set)
+    if not (a_column or in_a_row):
         raise TypeError(
             f"{name} must be an array, a list or a column with one label for each of the {n} rows "
             f"of {whose}, got {reprlib.repr(labels)} ({type(labels).__name__})"
@@ -164,7 +182,9 @@ def read_column(
         first = labels.columns[0]
         labels = labels[first] if isinstance(first, str | int) else labels.iloc[:, 0]
     title = getattr(labels, "name", None)
-    categories = getattr(getattr(labels, "dtype", None), "categories", None)
+    kind = getattr(labels, "dtype", None)
+    categories = getattr(kind, "categories", None)
+    ordered = bool(getattr(kind, "ordered", type(kind).__name__ == "Enum"))
     labels = host(labels)
     masked = np.ma.getmaskarray(labels) if isinstance(labels, np.ma.MaskedArray) else None
     array = _as_array(labels if masked is None else np.asarray(labels.data))
@@ -172,11 +192,19 @@ def read_column(
         array = array[:, 0]
     if array.shape != (n,):
         raise ValueError(f"{name} has shape {array.shape}, but {whose} has {n} rows")
+    if array.dtype.kind == "c" or (
+        array.dtype.kind == "O" and any(isinstance(v, complex | np.complexfloating) for v in array)
+    ):
+        raise TypeError(
+            f"{name} are complex numbers, which have no order: pass their real part, or np.abs of "
+            "them"
+        )
     missing = _missing(array) if masked is None else _missing(array) | masked.reshape(n)
     if array.dtype.kind == "O":
-        array = _dates(_numbers(array, missing), missing)
+        array = _durations(_dates(_numbers(array, missing), missing), missing)
     fixed = tuple(categories) if isinstance(categories, Iterable) else None
-    return LabelColumn(array, missing, title if isinstance(title, str) else "", fixed)
+    said = title if isinstance(title, str) else ""
+    return LabelColumn(array, missing, said, fixed, ordered and fixed is not None)
 
 
 def _as_array(labels: Any) -> Array:
@@ -211,7 +239,7 @@ def _missing(array: Array) -> npt.NDArray[np.bool_]:
 def _numbers(array: Array, missing: Array) -> Array:
     """Return objects as float64 if all that are there are numbers, else as they are."""
     known = array[~missing]
-    if not all(isinstance(v, numbers.Real) and not isinstance(v, bool | np.bool_) for v in known):
+    if not all(isinstance(v, numbers.Real) and not isinstance(v, NO_NUMBERS) for v in known):
         return array
     values = np.full(len(array), np.nan)
     try:
@@ -241,4 +269,16 @@ def _dates(array: Array, missing: Array) -> Array:
     ]
     values = np.full(len(array), np.datetime64("NaT"), dtype="M8[us]")
     values[~missing] = np.array([np.datetime64(v, "us") for v in naive])
+    return values
+
+
+def _durations(array: Array, missing: Array) -> Array:
+    """Return objects as timedelta64 if all that are there are durations, else as they are."""
+    known = array[~missing]
+    if array.dtype.kind != "O" or not len(known):
+        return array
+    if not all(isinstance(v, timedelta | np.timedelta64) for v in known):
+        return array
+    values = np.full(len(array), np.timedelta64("NaT"), dtype="m8[us]")
+    values[~missing] = np.array([np.timedelta64(v, "us") for v in known])
     return values

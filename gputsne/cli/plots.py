@@ -50,7 +50,12 @@ plot_options: Final = (
     ),
     option("--vmin", type=Number(), metavar="V", help="Value of the first colour. [the least]"),
     option("--vmax", type=Number(), metavar="V", help="Value of the last colour. [the greatest]"),
-    option("--point-size", type=ABOVE_0, metavar="PT", help="Of points. [by their number]"),
+    option(
+        "--point-size",
+        type=Number(min=0, max=500, min_open=True),
+        metavar="PT",
+        help="Of points. [by their number]",
+    ),
     option("--opacity", type=ABOVE_0, metavar="SHARE", help="Of points, to 1. [by their number]"),
     option(
         "--style",
@@ -72,7 +77,7 @@ plot_options: Final = (
         help="Ids (with --id) or labels that stand out, after commas; all else is grey.",
     ),
     option("--max-points", type=WholeNumber(1), metavar="N", help="Draw a sample. [all]"),
-    option("--dpi", type=ABOVE_0, metavar="N", help="Dots per inch of png. [200]"),
+    option("--dpi", type=Number(min=10, max=2400), metavar="N", help="Dots per inch of png. [200]"),
     option(
         "--annotate/--no-annotate",
         default=None,

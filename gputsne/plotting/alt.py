@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from gputsne.plotting.caption import number
 from gputsne.plotting.chart import Chart, Line
-from gputsne.plotting.labels import Labels, date_ticks, largest
+from gputsne.plotting.labels import Labels, blank, largest
 from gputsne.plotting.scene import Scene
+from gputsne.plotting.ticks import date_ticks, ends
 
 __all__ = ["alt_of"]
 
@@ -43,25 +43,25 @@ def alt_of(panel: Scene | Chart) -> str:
         1 if panel.one_dimensional else panel.Y.shape[1], "Map"
     )
     title = f"{_short(panel.title)}. " if panel.title else ""
-    what = f"{title}{kind} of {n:,} points"
+    what = f"{title}{kind} of {_counted(n)}"
+    if n > 1 and not np.ptp(panel.Y, axis=0).any():
+        what += ", all in one place"
     by = f" by {_short(labels.title)}" if labels.title else ""
     if labels.kind == "none":
         return f"{what}, without labels."
     if labels.kind == "values":
-        return f"{what}, coloured{by or ' by values'} {_range(labels)}."
+        return f"{what}, coloured{by or ' by values'} {_range(labels)}.{_grey(labels)}"
     counts = labels.counts()
     total = int((counts > 0).sum())
     named = largest(counts, NAMED)
     where = _places(panel, named)
     parts = [
-        f"{_short(labels.names[i])} ({counts[i]:,} point{'' if counts[i] == 1 else 's'}{where[i]})"
+        f"{_short(labels.names[i])} ({_counted(int(counts[i]))}{where[i]})"
         for i in sorted(named, key=lambda i: (-counts[i], i))
     ]
     most = "The largest: " if total > len(named) else ""
-    missing = int(labels.missing.sum())
-    rest = f" {missing:,} points are grey: {labels.missing_name}." if missing else ""
     kinds = f"{total:,} categor{'y' if total == 1 else 'ies'}"
-    return f"{what}, coloured{by or ' by label'}: {kinds}. {most}{', '.join(parts)}.{rest}"
+    return f"{what}, coloured{by or ' by label'}: {kinds}. {most}{', '.join(parts)}.{_grey(labels)}"
 
 
 def _range(labels: Labels) -> str:
@@ -69,15 +69,29 @@ def _range(labels: Labels) -> str:
     if labels.dates:
         _, texts = date_ticks(low, high)
         return f"from {texts[0]} to {texts[-1]}"
-    return f"from {number(low)} to {number(high)}"
+    first, last = ends(low, high)
+    return f"from {first} to {last}" if low < high else f"that are all {first}"
+
+
+def _grey(labels: Labels) -> str:
+    """Return how many points have no colour, and why."""
+    missing = int(labels.missing.sum())
+    are = "is" if missing == 1 else "are"
+    return f" {_counted(missing)} {are} grey: {labels.missing_name}." if missing else ""
+
+
+def _counted(points: int) -> str:
+    return f"{points:,} point{'' if points == 1 else 's'}"
 
 
 def _places(scene: Scene, named: list[int]) -> dict[int, str]:
     """Return in which ninth of the picture a category lies, if most of it lies in one."""
-    if scene.Y.shape[1] == 3:
+    Y = scene.Y.astype(np.float64)
+    low, span = Y.min(axis=0), np.ptp(Y, axis=0)
+    if scene.Y.shape[1] == 3 or not span.any():
         return dict.fromkeys(named, "")
-    low, span = scene.Y.min(axis=0), np.maximum(np.ptp(scene.Y, axis=0), 1e-12)
-    third: npt.NDArray[np.int64] = np.clip((scene.Y - low) / span * 3, 0, 2).astype(np.int64)
+    share = np.divide(Y - low, span, out=np.full(Y.shape, 0.5), where=span > 0)
+    third: npt.NDArray[np.int64] = np.clip(share * 3, 0, 2).astype(np.int64)
     ninth = third[:, 1] * 3 + third[:, 0]
     found = {}
     for code in named:
@@ -96,4 +110,5 @@ def _of_chart(chart: Chart) -> str:
 
 def _short(text: str) -> str:
     words = " ".join(text.split())
+    words = words or blank(text)
     return words if len(words) <= LONG else words[: LONG - 1] + "…"

@@ -11,7 +11,7 @@ from gputsne.plotting.caption import caption_of
 from gputsne.plotting.labels import read_labels
 from gputsne.plotting.layers import Asked
 from gputsne.plotting.maps import ACROSS, check_annotate, panel_of
-from gputsne.plotting.scene import Style, named_columns, read_map, scene_of
+from gputsne.plotting.scene import Style, named_columns, read_points, scene_of
 from gputsne.plotting.sheet import output_of, show
 
 __all__ = ["by_columns", "thumbnail"]
@@ -77,7 +77,7 @@ def by_columns(
     Whole(1, optional=True).check("across", across)
     output = output_of(path, renderer, dpi, theme, title, caption)
     check_annotate(annotate, output)
-    Y, model = read_map(map_or_model)
+    Y, model = read_points(map_or_model)
     named = named_columns(columns, len(Y), "columns")
     if not named:
         raise ValueError("columns has none; pass a mapping of names to columns, or a table")

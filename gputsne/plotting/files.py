@@ -16,6 +16,9 @@ __all__ = ["DPI", "described", "encoded", "written"]
 
 DPI = 200.0
 
+MOST_PIXELS = (65_536, 250_000_000)
+"""Of a side, which is matplotlib's own limit, and of a picture: 1 GB while it is drawn."""
+
 _SVG = re.compile(rb"<svg\b[^>]*>")
 
 
@@ -76,6 +79,14 @@ def encoded(figure: Any, suffix: str, dpi: float) -> bytes:
     """
     import matplotlib as mpl
 
+    if suffix == "png":
+        wide, high = figure.get_size_inches() * dpi
+        if max(wide, high) >= MOST_PIXELS[0] or wide * high > MOST_PIXELS[1]:
+            raise ValueError(
+                f"dpi={dpi:g} makes {wide:,.0f} x {high:,.0f} pixels of this figure; at most "
+                f"{MOST_PIXELS[0]:,} on a side and {MOST_PIXELS[1]:,} in all can be drawn: pass "
+                "less, or write .svg or .pdf"
+            )
     held = dict(getattr(figure, "_gputsne", {}))
     alt, title, recipe = getattr(figure, "alt", ""), held.get("Title", ""), held.get("Source", "")
     about: dict[str, Any] = {"Title": title, "Description": alt, "Source": recipe}

@@ -15,9 +15,10 @@ from gputsne.base.files import replacing
 from gputsne.base.labels import printable
 from gputsne.base.types import Array
 from gputsne.data import require
-from gputsne.plotting.labels import date_ticks, distinguishable
-from gputsne.plotting.scene import Scene, hover_columns, read_map
+from gputsne.plotting.labels import distinguishable
+from gputsne.plotting.scene import Scene, hover_columns, read_points
 from gputsne.plotting.theme import Theme
+from gputsne.plotting.ticks import date_ticks
 
 __all__ = ["base_layout", "draw", "plain", "point_limit", "traces_of", "write_page"]
 
@@ -72,7 +73,7 @@ def point_limit(map_or_model: Any, hover: Any) -> tuple[int, int]:
     A point costs 16 bytes (three numbers of 4 bytes in base64), 20 in 3-D or with values, and its
     hover texts.
     """
-    Y, _ = read_map(map_or_model)
+    Y, _ = read_points(map_or_model)
     n = len(Y)
     few = np.linspace(0, n - 1, min(n, 1000)).astype(np.int64)
     texts = _texts([(name, column[few]) for name, column in hover_columns(hover, n)], len(few))

@@ -10,7 +10,7 @@ import reprlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ __all__ = [
     "KINDS",
     "LEGEND",
     "Labels",
-    "date_ticks",
+    "blank",
     "distinguishable",
     "largest",
     "printable",
@@ -41,6 +41,15 @@ LEGEND = 20
 _MAX_NUMBERS = 100
 
 
+NO_LABEL = "no label"
+
+UNITS = {
+    "days": 86_400e6, "hours": 3_600e6, "minutes": 60e6, "seconds": 1e6, "milliseconds": 1e3,
+    "microseconds": 1.0,
+}  # fmt: skip
+"""Units of durations, in microseconds."""
+
+
 @dataclass(frozen=True, eq=False)
 class Labels:
     """One label per point.
@@ -52,7 +61,8 @@ class Labels:
     codes : array, shape (n,), int32
         Place of each point's category in ``names``; -1 where the label is missing.
     names, colours : tuple of str
-        The categories in natural order and their colours, ``#rrggbb``.
+        The categories in natural order, those of an ordered column in its own, and their colours,
+        ``#rrggbb``.
     values : array, shape (n,), float64
         The values, NaN where missing; days since 1970-01-01 where they are dates; empty unless
         ``kind="values"``.
@@ -77,7 +87,7 @@ class Labels:
     limits: tuple[float, float] = (0.0, 1.0)
     dates: bool = False
     title: str = ""
-    missing_name: str = "no label"
+    missing_name: str = NO_LABEL
 
     def take(self, rows: Array) -> Labels:
         """Return the labels of some of the points; names, colours and limits stay."""
@@ -137,8 +147,8 @@ def read_labels(
     n : int
         Number of points of the map.
     kind : {"auto", "categories", "values"}
-        ``"auto"``: dates, numbers with a fraction, and more than 100 different whole numbers, are
-        values.
+        ``"auto"``: dates, durations, numbers with a fraction, and more than 100 different whole
+        numbers, are values.
     palette : object
         See :func:`gputsne.plot`.
     limits : tuple of float or None
@@ -165,11 +175,12 @@ def read_labels(
             )
         return Labels("none", np.full(n, -1, dtype=np.int32))
     column = read_column(labels, n, whose="the map")
-    numbers = None if column.categories is not None else _numbers(column)
+    unit = "" if column.categories is not None else _unit(column)
+    numbers = None if column.categories is not None else _numbers(column, unit)
     if kind == "values" and numbers is None:
         raise ValueError("kind='values' needs numeric labels; these are categories")
     if numbers is not None and (kind == "values" or (kind == "auto" and _is_quantity(column))):
-        return _values(numbers, column, palette, limits)
+        return _values(numbers, column, palette, limits, unit)
     if limits != (None, None):
         raise ValueError("vmin and vmax have no effect on categories; pass kind='values'")
     names, codes = _categories(column)
@@ -188,12 +199,15 @@ def _values(
     numbers: npt.NDArray[np.float64],
     column: LabelColumn,
     palette: Any,
-    limits: tuple[float | None, float | None],
+    limits: tuple[Any, Any],
+    unit: str = "",
 ) -> Labels:
     values = np.where(np.isfinite(numbers), numbers, np.nan)
     seen = values[np.isfinite(values)]
     least, greatest = (float(seen.min()), float(seen.max())) if seen.size else (0.0, 1.0)
     dates = column.values.dtype.kind == "M"
+    if unit:
+        limits = (_in_unit(limits[0], unit), _in_unit(limits[1], unit))
     low = _limit("vmin", limits[0], least, dates)
     high = _limit("vmax", limits[1], greatest, dates)
     if not low <= high or (low == high and limits != (None, None)):
@@ -211,8 +225,33 @@ def _values(
         scale=choose_scale(SCALES[0] if palette is None else palette),
         limits=(low, high),
         dates=dates,
-        title=printable(column.title),
+        title=printable(f"{column.title} ({unit})" if unit and column.title else column.title)
+        or unit,
+        missing_name=_missing_name(numbers, column.missing),
     )
+
+
+def _missing_name(numbers: npt.NDArray[np.float64], missing: npt.NDArray[np.bool_]) -> str:
+    """Return what the legend calls points without a place on the scale."""
+    if not np.isinf(numbers).any():
+        return NO_LABEL
+    return f"{NO_LABEL} or infinite" if missing.any() else "infinite"
+
+
+def _unit(column: LabelColumn) -> str:
+    """Return the unit that durations are told in: the largest of which the longest has two."""
+    if column.values.dtype.kind != "m":
+        return ""
+    known = column.values[~column.missing].astype("m8[us]").astype(np.float64)
+    longest = float(np.abs(known).max()) if len(known) else 0.0
+    return next((name for name, size in UNITS.items() if longest >= 2 * size), "microseconds")
+
+
+def _in_unit(given: Any, unit: str) -> Any:
+    """Return an end of the scale as a number of units where it is a duration."""
+    if isinstance(given, timedelta | np.timedelta64):
+        return float(np.timedelta64(given, "us").astype(np.float64)) / UNITS[unit]
+    return given
 
 
 def _limit(name: str, given: Any, default: float, dates: bool) -> float:
@@ -248,8 +287,11 @@ def _days(dates: Array) -> npt.NDArray[np.float64]:
     return days
 
 
-def _numbers(column: LabelColumn) -> npt.NDArray[np.float64] | None:
+def _numbers(column: LabelColumn, unit: str) -> npt.NDArray[np.float64] | None:
     """Return the labels as numbers, NaN where missing; None if they are not numbers."""
+    if unit:
+        lasting = column.values.astype("m8[us]").astype(np.float64) / UNITS[unit]
+        return np.where(column.missing, np.nan, lasting)
     if column.values.dtype.kind == "M":
         return _days(column.values)
     if not column.numeric:
@@ -260,7 +302,7 @@ def _numbers(column: LabelColumn) -> npt.NDArray[np.float64] | None:
 
 
 def _is_quantity(column: LabelColumn) -> bool:
-    if column.values.dtype.kind == "M":
+    if column.values.dtype.kind in "mM":
         return True
     known = column.values[~column.missing].astype(np.float64)
     finite = known[np.isfinite(known)]
@@ -276,7 +318,7 @@ def _said(label: Any) -> str:
 
 def _categories(column: LabelColumn) -> tuple[list[str], npt.NDArray[np.int32]]:
     """Return the names in natural order and each point's place among them, -1 where missing."""
-    if column.values.dtype.kind == "M":
+    if column.values.dtype.kind == "M" and not column.ordered:
         days = column.values.astype("M8[us]")
         found, codes = np.unique(days[~column.missing], return_inverse=True)
         given, inverse = list(found), np.full(len(days), -1, dtype=np.int64)
@@ -284,10 +326,15 @@ def _categories(column: LabelColumn) -> tuple[list[str], npt.NDArray[np.int32]]:
     else:
         given, inverse = column.codes()
     texts = [printable(_said(label)) for label in given]
-    names = natural_order(set(texts))
+    names = list(dict.fromkeys(texts)) if column.ordered else natural_order(set(texts))
     place = {name: i for i, name in enumerate(names)}
     places = np.array([*(place[text] for text in texts), -1], dtype=np.int32)
     return names, places[inverse]
+
+
+def blank(name: str) -> str:
+    """Return what stands for a name that nobody would see; "" for none at all."""
+    return f"(blank, {len(name)} character{'' if len(name) == 1 else 's'})" if name else ""
 
 
 def distinguishable(names: Sequence[str], most: int) -> list[str]:
@@ -296,6 +343,7 @@ def distinguishable(names: Sequence[str], most: int) -> list[str]:
     A long name is cut at its end; where that leaves equal ones, each of those keeps its end
     instead, or gets a number.
     """
+    names = [name if name.strip() else blank(name) for name in names]
     cut = [n if len(n) <= most else n[: most - 1] + "…" for n in names]
     groups: dict[str, list[int]] = {}
     for i, name in enumerate(cut):
@@ -308,33 +356,3 @@ def distinguishable(names: Sequence[str], most: int) -> list[str]:
         for i, end in zip(alike, ends, strict=True):
             cut[i] = end
     return cut
-
-
-def date_ticks(first: float, last: float) -> tuple[list[float], list[str]]:
-    """Return at most seven places between two dates, and what to write there.
-
-    Parameters
-    ----------
-    first, last : float
-        Days since 1970-01-01.
-
-    Returns
-    -------
-    days : list of float
-        Ascending, whole years, months, days or times of day.
-    texts : list of str
-        ``2021``, ``2021-03``, ``2021-03-04`` or ``2021-03-04 12:00``.
-    """
-    span = max(last - first, 1e-9)
-    ends = (np.array([first, last]) * 86_400e6).astype("M8[us]")
-    for unit, days in (("Y", 365.2425), ("M", 30.44), ("D", 1.0), ("h", 1 / 24), ("m", 1 / 1440)):
-        if span >= 2 * days or unit == "m":
-            break
-    low, high = ends.astype(f"M8[{unit}]").astype(np.int64)
-    low += int(np.array(low, dtype=f"M8[{unit}]").astype("M8[us]") < ends[0])
-    step = max(1, int(np.ceil((high - low + 1) / 7)))
-    at = np.arange(low, high + 1, step).astype(f"M8[{unit}]")
-    at = at if len(at) else ends[:1].astype(f"M8[{unit}]")
-    texts = [str(tick).replace("T", " ") for tick in at]
-    texts = [f"{text}:00" if unit == "h" else text for text in texts]
-    return list(at.astype("M8[us]").astype(np.int64) / 86_400e6), texts

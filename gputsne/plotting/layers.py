@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import reprlib
 from dataclasses import dataclass, replace
 from typing import Any
@@ -102,9 +103,12 @@ def marked(asked: Asked, n: int, labels: Labels, model: Any) -> npt.NDArray[np.b
     if ids is not None:
         return _by_name(wanted, read_column(ids, n, name="ids", whose="the map").values, "id")
     if wanted.dtype.kind in "iu":
-        outside = wanted[(wanted < -n) | (wanted >= n)]
+        outside = wanted[(wanted < 0) | (wanted >= n)]
         if len(outside):
-            raise ValueError(f"highlight has row {outside[0]}, but the map has {n} points")
+            raise ValueError(
+                f"highlight has row {outside[0]}, but the map has {n} points, from 0 to {n - 1}"
+            )
+        _not_labels(wanted, labels)
         mask[wanted] = True
         return mask
     if labels.kind != "categories":
@@ -113,6 +117,19 @@ def marked(asked: Asked, n: int, labels: Labels, model: Any) -> npt.NDArray[np.b
         )
     names = np.array([*labels.names, ""], dtype=object)
     return _by_name(wanted, names[labels.codes], "label")
+
+
+def _not_labels(rows: Array, labels: Labels) -> None:
+    """Raise ValueError where numbers of rows could be meant as labels, which are numbers, too."""
+    names = set(labels.names) if labels.kind == "categories" else set()
+    texts = [str(row) for row in rows.tolist()]
+    if texts and names.issuperset(texts) and all(re.fullmatch(r"-?\d+", name) for name in names):
+        said = reprlib.repr(rows.tolist())
+        raise ValueError(
+            f"highlight={said} may mean rows or labels: write labels as texts, "
+            f"highlight={reprlib.repr(texts)}, and rows as a mask, "
+            f"highlight=np.isin(np.arange({len(labels.codes)}), {said})"
+        )
 
 
 def _by_name(wanted: Array, held: Array, what: str) -> npt.NDArray[np.bool_]:

@@ -16,7 +16,7 @@ from gputsne.base.parameter_table import Whole
 from gputsne.plotting.asked import ALL_PAIRS, points_asked
 from gputsne.plotting.caption import caption_of, number
 from gputsne.plotting.layers import Asked
-from gputsne.plotting.scene import Scene, Style, read_map, scene_of
+from gputsne.plotting.scene import Scene, Style, read_points, scene_of
 from gputsne.plotting.sheet import Output, output_of, show
 from gputsne.plotting.theme import LIGHT
 
@@ -69,8 +69,9 @@ def plot(
         A model brings its perplexity, seed and KL divergence into the caption.
     labels : array-like, shape (n,), optional
         Categories or values to colour by. Whole numbers, texts and booleans are categories;
-        dates, numbers with a fraction, and more than 100 different whole numbers, are values.
-        Missing ones (None, NaN, "") are grey.
+        dates, durations, numbers with a fraction, and more than 100 different whole numbers, are
+        values. Missing ones (None, NaN, "") are grey, and so are infinite ones, of which the legend
+        says so. An ordered categorical column keeps its order.
     path : path-like, optional
         Where to write: ``.png``, ``.svg``, ``.pdf`` or ``.html``. The file is replaced in one step.
     title : str, optional
@@ -95,7 +96,7 @@ def plot(
     vmin, vmax : float or date, optional
         Values that get the first and the last colour; by default the least and the greatest.
     point_size : float, optional
-        Diameter of a point in 1/72 inch (in pixels for html); follows n by default.
+        Diameter of a point in 1/72 inch (in pixels for html), up to 500; follows n by default.
     opacity : float in (0, 1], optional
         Follows n by default.
     annotate : bool, optional
@@ -120,7 +121,8 @@ def plot(
         edges a sample, in which all have the same chance; the caption says so.
     highlight : array-like, optional
         What stands out, all else being grey: a mask of shape (n,), numbers of rows, ids (of
-        ``ids``, or the model's ``ids_``), or labels.
+        ``ids``, or the model's ``ids_``), or labels as texts. Numbers that are labels, too, are
+        refused: write ``["3"]`` for a label, and a mask for rows.
     ids : array-like, shape (n,), optional
         What ``highlight`` names rows by, and what an html page calls its points, finds and
         downloads; by default the model's ``ids_``, or the numbers of the rows.
@@ -135,7 +137,7 @@ def plot(
         (docs/viewer.md), and plotly for a 3-D map.
     dpi : float, optional
         Of png files and of the points in svg and pdf, which are drawn as an image above 5,000
-        points; default 200.
+        points; from 10 to 2400, default 200.
     theme : {"light", "dark"}, default "light"
         Colours of paper and text. On dark paper colours that were not chosen are
         lifted, so that none is lost in it. The viewer follows the reader's system unless it is
@@ -178,7 +180,7 @@ def plot(
     if output.renderer != "matplotlib":
         from gputsne.plotting import interactive, viewing
 
-        flat = read_map(map_or_model)[0].shape[1] < 3
+        flat = read_points(map_or_model)[0].shape[1] < 3
         if not flat and renderer == "viewer":
             raise ValueError("renderer='viewer' draws maps of 1 or 2 columns; leave it out")
         by_viewer = flat and output.renderer == "viewer"
@@ -300,7 +302,7 @@ def panels(
     reading: dict[str, Any] = {"kind": kind, "palette": palette, "limits": (vmin, vmax)}
     scenes = [
         # As an array: a model's own colours would differ from panel to panel.
-        panel_of(read_map(Y)[0], labels, replace(style, title=str(name)), output, max_points,
+        panel_of(read_points(Y)[0], labels, replace(style, title=str(name)), output, max_points,
                panels=len(maps), **reading)
         for name, Y in maps.items()
     ]  # fmt: skip
@@ -376,7 +378,7 @@ def by_norm(
 
     output = output_of(path, renderer, dpi, theme, title, caption)
     check_annotate(annotate, output)
-    Y, model = read_map(map_or_model)
+    Y, model = read_points(map_or_model)
     lengths = np.linalg.norm(finite_points("X", X, len(Y)), axis=1)
     mean, spread = float(lengths.mean()), float(lengths.std())
     said = f"length {number(mean)} ± {number(spread)}"
@@ -474,7 +476,7 @@ def by_quality(
     from gputsne.metrics import per_point
 
     output = output_of(path, renderer, dpi, theme, title, caption)
-    Y, model = read_map(map_or_model)
+    Y, model = read_points(map_or_model)
     n = len(Y)
     asked = points_asked(sample, n, ALL_PAIRS, n)
     scores = per_point(
@@ -576,7 +578,7 @@ def beside(
     for method in wanted:
         if method not in METHODS:
             raise ValueError(f"methods has {method!r}: choose from {', '.join(METHODS)}")
-    Y, model = read_map(map_or_model)
+    Y, model = read_points(map_or_model)
     rows = finite_points("X", X, len(Y))
     facts = caption_of(model, len(Y))
     if "UMAP" in wanted and importlib.util.find_spec("umap") is None:

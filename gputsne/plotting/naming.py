@@ -20,6 +20,7 @@ OWN = 0.5  # least share of the points around that must be of the category
 CLOSE = 0.9  # places this near to the best share compete by their density
 CELLS = 48  # along each side of the map, of the grid on which islands are told apart
 ISLAND = 0.2  # least share of a category's points that makes an island worth a name
+FEWEST = 10  # points of an island: of fewer, neighbours agree by chance
 ISLANDS = 3  # names of one category at most
 
 
@@ -58,7 +59,8 @@ def purest_spots(
         k = min(AROUND, len(own))
         tried = own[np.linspace(0, len(own) - 1, min(len(own), TRIED)).astype(np.int64)]
         distance, near = tree.query(Y[tried], k=[*range(1, k + 1)])
-        share = (codes[near] == code).mean(axis=1)
+        # Without the point itself, which is always of its own category; a lone one has a place.
+        share = (codes[near] == code)[:, 1:].mean(axis=1) if k > 1 else np.ones(len(tried))
         if share.max() < OWN:
             continue
         good = np.flatnonzero(share >= CLOSE * share.max())
@@ -87,8 +89,8 @@ def island_spots(
     -------
     list of (int, (float, float))
         Category and map position. An island is what hangs together on a grid of 48 by 48 cells and
-        holds a fifth of the category's points at least; of the three largest, each has the place
-        that :func:`purest_spots` finds among its points.
+        holds a fifth of the category's points at least, and ten; of the three largest, each has
+        the place that :func:`purest_spots` finds among its points.
     """
     found = []
     parts = np.full(len(Y), -1, dtype=np.int64)
@@ -117,5 +119,5 @@ def _islands(Y: FloatArray, own: Array) -> list[Array]:
     sizes = np.bincount(island)
     sizes[0] = 0
     largest = np.argsort(-sizes, kind="stable")[:ISLANDS]
-    several = [i for i in largest.tolist() if sizes[i] >= ISLAND * len(own)]
+    several = [i for i in largest.tolist() if sizes[i] >= max(FEWEST, ISLAND * len(own))]
     return [own[island == i] for i in several] if len(several) > 1 else [own]

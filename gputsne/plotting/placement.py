@@ -21,6 +21,7 @@ ROUNDS = 3  # times that each name is placed again, the others given
 GAP = 2.0  # least distance of two names
 OFF = 5.0  # least length of a line
 COVERING = 25.0  # cost of covering points alone, in letter heights of distance
+TOUCHING = 12.0  # cost of covering any point at all, where names stand off them
 CROSSING = 6.0  # cost of a line that crosses another one or another name
 
 
@@ -95,7 +96,17 @@ def placed(
     if not k:
         return found
     height = float(np.median(boxes[:, 1]))
-    options = [_options(anchors[i], boxes[i], paper, height, on) for i in range(k)]
+    for touching in (0.0,) if on else (TOUCHING, 0.0):  # rather on points than not at all
+        options = [_options(anchors[i], boxes[i], paper, height, on, touching) for i in range(k)]
+        found = _in_rounds(options, anchors, boxes, on=on)
+        if not np.isnan(found).any():
+            break
+    return found
+
+
+def _in_rounds(options: list[tuple[F64, F64]], anchors: F64, boxes: F64, *, on: bool) -> F64:
+    """Return where each name stands, each placed again with regard to all others."""
+    found = np.full((len(options), 2), np.nan)
     for _ in range(ROUNDS):
         before = found.copy()
         for i, (centres, costs) in enumerate(options):
@@ -107,7 +118,9 @@ def placed(
     return found
 
 
-def _options(anchor: F64, size: F64, paper: Paper, height: float, on: bool) -> tuple[F64, F64]:
+def _options(
+    anchor: F64, size: F64, paper: Paper, height: float, on: bool, touching: float
+) -> tuple[F64, F64]:
     """Return where a name could stand, and what that costs whatever the others do."""
     turn = np.linspace(0, 2 * np.pi, ANGLES, endpoint=False)
     way = np.stack([np.cos(turn), np.sin(turn)], axis=1)
@@ -123,7 +136,7 @@ def _options(anchor: F64, size: F64, paper: Paper, height: float, on: bool) -> t
     inside: npt.NDArray[np.bool_] = np.all((low >= (left, bottom)) & (high <= (right, top)), axis=1)
     covered = paper.covered(low - GAP, high + GAP)
     weight = COVERING if not on else COVERING / 10
-    cost = distance + weight * covered
+    cost = distance + weight * covered + touching * (covered > 0.0)
     if on:
         cost[0] = 0.0
         cost[1:] += 2.0  # a line is worth avoiding

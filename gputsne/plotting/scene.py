@@ -27,12 +27,14 @@ __all__ = [
     "STYLES",
     "Scene",
     "Style",
+    "check_dpi",
     "hover_columns",
     "on_paper",
     "read_map",
     "read_points",
     "scene_of",
     "stratified",
+    "to_draw",
 ]
 
 
@@ -41,6 +43,25 @@ STYLES = ("default", "print", "thumbnail")
 
 EMPHASIS = 1.6
 """How much larger than others highlighted points are drawn at least; few are larger still."""
+
+
+MOST_SIZE = 500.0
+"""Largest point, 1/72 inch: as wide as a map of 6.5 inches."""
+
+DPI_RANGE = (10.0, 2400.0)
+"""Dots per inch: below, letters have no pixel; above, no printer has more."""
+
+FAR = 2.0**8
+"""Times its width that a map may lie from the origin: float32 then tells 2**16 places along it."""
+
+UNSCALED = 30
+"""Powers of two of a map's width, either way, that are drawn as they are: their squares stay inside
+float32, and lengths of 1e-12, which stand for none, far below."""
+
+
+def check_dpi(dpi: Any) -> None:
+    """Raise TypeError or ValueError for dots per inch that no picture can have."""
+    Real(*DPI_RANGE, open_low=False, other=(None,)).check("dpi", dpi)
 
 
 @dataclass(frozen=True)
@@ -85,9 +106,10 @@ class Style:
         for name, text in (("title", self.title), ("caption", self.caption), ("alt", self.alt)):
             if not isinstance(text, str | None):
                 raise TypeError(f"{name}={text!r} must be text or None")
-        Real(other=(None,)).check("point_size", self.point_size)
+        Real(0.0, MOST_SIZE, other=(None,)).check("point_size", self.point_size)
         Real(0.0, 1.0, other=(None,)).check("opacity", self.opacity)
-        Real(other=(None,)).check("dpi", self.dpi)
+        if self.purpose != "thumbnail":  # whose size in pixels is given
+            check_dpi(self.dpi)
         for name, switch in (("annotate", self.annotate), ("note", self.note)):
             if not isinstance(switch, bool | np.bool_ | None):
                 raise TypeError(f"{name}={switch!r} must be True, False or None")
@@ -157,13 +179,42 @@ def read_map(
     ``by`` is the function that was called and ``shapes`` what it draws, for messages.
     """
     Y, model = read_points(map_or_model, by=by, shapes=shapes)
-    return np.ascontiguousarray(Y, dtype=np.float32), model
+    with np.errstate(over="ignore"):
+        Y = np.ascontiguousarray(Y, dtype=np.float32)
+    if not np.isfinite(np.ptp(Y.astype(np.float64), axis=0)).all() or not np.isfinite(Y).all():
+        raise ValueError("the map has coordinates too large for float32: scale it down")
+    return Y, model
+
+
+def to_draw(Y: Array) -> FloatArray:
+    """Return a map as float32 that tells its points apart, wherever it lies and however small.
+
+    Parameters
+    ----------
+    Y : array, shape (n, c)
+        Finite numbers.
+
+    Returns
+    -------
+    array, shape (n, c), float32
+        The same picture: a map far from the origin is moved there, one that is too large or small
+        for float32 is scaled by a power of two; all others are as they were.
+    """
+    exact = Y.astype(np.float64)
+    low, high = exact.min(axis=0) / 2, exact.max(axis=0) / 2  # halves: their sum can't overflow
+    half = float((high - low).max())
+    if float(np.abs(exact).max()) > FAR * 2 * half:
+        exact = exact - (low + high)
+    exponent = int(np.frexp(half)[1])
+    if half > 0 and abs(exponent) > UNSCALED:
+        exact = np.ldexp(exact, -exponent)
+    return np.ascontiguousarray(exact, dtype=np.float32)
 
 
 def read_points(
     map_or_model: Any, *, by: str = "plot", shapes: str = "(n, 1), (n, 2) or (n, 3)"
-) -> tuple[FloatArray, Any]:
-    """Return (Y, model) as read_map does, Y in float64 where it was not in less."""
+) -> tuple[Array, Any]:
+    """Return (Y, model) as ``read_map``, Y in the numbers it was given in."""
     model = None
     if hasattr(map_or_model, "embedding_"):
         model, map_or_model = map_or_model, map_or_model.embedding_
@@ -186,11 +237,6 @@ def read_points(
     bad = int((~np.isfinite(Y)).any(axis=1).sum())
     if bad:
         raise ValueError(f"the map has {bad} points with NaN or infinite coordinates; drop them")
-    Y = np.ascontiguousarray(Y, dtype=np.float32 if Y.dtype.itemsize < 4 or Y.dtype == np.float32
-                             else np.float64)  # fmt: skip
-    with np.errstate(over="ignore"):
-        if not np.isfinite(np.array([Y.min(axis=0), Y.max(axis=0)]).astype(np.float32)).all():
-            raise ValueError("the map has coordinates too large for float32: scale it down")
     return Y, model
 
 
@@ -208,7 +254,8 @@ def scene_of(
 ) -> Scene:
     """Read everything the user gave and settle what is drawn; see :func:`gputsne.plot`."""
     asked = asked or Asked(density=False)
-    Y, model = read_map(map_or_model)
+    given, model = read_points(map_or_model)
+    Y = to_draw(given)
     n, one, flat = Y.shape[0], Y.shape[1] == 1, Y.shape[1] == 2
     for name in () if flat else ("density", "edges"):
         if getattr(asked, name) is not None and getattr(asked, name) is not False:
@@ -375,6 +422,10 @@ def named_columns(given: Any, n: int, what: str) -> list[tuple[str, Any]]:
     else:
         kind = type(given).__name__
         raise TypeError(f"{what} must be a column, a table or a mapping, got {kind}")
+    names = [name for name, _ in columns]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{what}: two columns are called {twice!r}; rename one of them")
     for name, column in columns:
         shape = np.asarray(column).shape
         if shape != (n,):

@@ -11,9 +11,8 @@ from typing import Any
 
 from gputsne.base.files import check_writable, path_of
 from gputsne.base.labels import printable
-from gputsne.base.parameter_table import Real
 from gputsne.plotting.chart import Chart
-from gputsne.plotting.scene import Scene, Style
+from gputsne.plotting.scene import Scene, Style, check_dpi
 from gputsne.plotting.theme import Theme, theme_named
 
 __all__ = ["INTERACTIVE", "STATIC", "Output", "Sheet", "output_of", "show"]
@@ -113,7 +112,7 @@ def output_of(
     if target is not None:
         check_writable(target)
     if dpi is not None:
-        Real(other=(None,)).check("dpi", dpi)
+        check_dpi(dpi)
         if chosen != "matplotlib":
             raise ValueError("dpi has no effect on an interactive map; leave it out")
         if target is None:

@@ -24,7 +24,7 @@ from gputsne.plotting.labels import Labels, distinguishable
 from gputsne.plotting.scene import Scene, Style
 from gputsne.plotting.static_layers import SIDE, draw_points, frame_of
 from gputsne.plotting.static_names import draw_names, named, wants_names
-from gputsne.plotting.static_text import OURS, literal, theme_on
+from gputsne.plotting.static_text import OURS, fitted, literal, theme_on
 
 __all__ = ["LEGEND_TEXT", "draw"]
 
@@ -34,6 +34,8 @@ LEGEND_TEXT = 36
 THUMB = 320
 """Pixels of a thumbnail's longer side."""
 
+TITLE_LINES, PANEL_LINES = 6, 3  # of a title, alone and among others; the file has it whole
+LEAST_WIDTH = 0.6 * SIDE  # inches that texts may take above and below a narrow map
 TITLE = {"default": (13, "normal"), "print": (18, "bold")}  # size and weight
 
 
@@ -167,6 +169,7 @@ def _key(ax: Any, labels: Labels, done: set[int]) -> None:
         return
     shown = [i for i in labels.in_legend() if i not in done]
     short = distinguishable([labels.names[i] for i in shown], LEGEND_TEXT)
+    (above,) = distinguishable([labels.title], LEGEND_TEXT)
     rows = [(name, labels.colours[i]) for name, i in zip(short, shown, strict=True)]
     hidden = int((labels.counts() > 0).sum()) - len({*shown, *done})
     if hidden:
@@ -189,7 +192,7 @@ def _key(ax: Any, labels: Labels, done: set[int]) -> None:
     ]
     legend = ax.legend(
         handles=handles,
-        title=literal(labels.title) if labels.kind == "categories" else None,
+        title=literal(above) if labels.kind == "categories" else None,
         loc="upper left",
         bbox_to_anchor=(1.01, 1.0),
         frameon=False,
@@ -205,6 +208,17 @@ def _key(ax: Any, labels: Labels, done: set[int]) -> None:
     legend.set_zorder(5)
 
 
+def _width(ax: Any) -> float:
+    """Return the pixels that a text above a map may take: those of the map, if it isn't narrow."""
+    wide = float(ax.get_position(original=True).width * ax.figure.get_figwidth())
+    return float(max(wide, LEAST_WIDTH) if _alone(ax) else wide) * float(ax.figure.dpi)
+
+
+def _alone(ax: Any) -> bool:
+    """Tell whether a map fills a figure of our own, whose file is cut to what is drawn."""
+    return bool(ax.get_position(original=True).width == 1.0)
+
+
 def _texts(ax: Any, scene: Scene) -> None:
     """Write title and caption; under a caption of an earlier call, in the lines below."""
     put = ax.text2D if hasattr(ax, "text2D") else ax.text
@@ -212,10 +226,9 @@ def _texts(ax: Any, scene: Scene) -> None:
     at: dict[str, Any] = {"transform": ax.transAxes, "ha": "left", "gid": OURS}
     if scene.title:
         size, weight = TITLE[scene.purpose]
-        put(
-            0.0, 1.02, literal(scene.title), va="bottom", fontsize=size, weight=weight,
-            color=theme.ink, **at,
-        )  # fmt: skip
+        text = put(0.0, 1.02, "", va="bottom", fontsize=size, weight=weight, color=theme.ink, **at)
+        lines = TITLE_LINES if _alone(ax) else PANEL_LINES
+        text.set_text(literal(fitted(text, scene.title, _width(ax), lines)))
     if scene.caption:
         wide = literal("\n".join(textwrap.wrap(scene.caption, 110)))
         for text in [t for t in ax.texts if t.get_gid() == OURS and t.get_va() == "top"]:

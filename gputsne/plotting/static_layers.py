@@ -8,9 +8,10 @@ import numpy as np
 
 from gputsne.base.types import Array
 from gputsne.plotting.density import Frame, outlines, shaded
-from gputsne.plotting.labels import Labels, date_ticks
+from gputsne.plotting.labels import Labels, distinguishable
 from gputsne.plotting.scene import Scene
 from gputsne.plotting.static_text import OURS, literal, theme_on
+from gputsne.plotting.ticks import date_ticks, value_ticks
 
 __all__ = ["SIDE", "draw_points"]
 
@@ -25,7 +26,13 @@ PIXELS = 200  # per inch of a shaded map, where no dpi is given
 GLOW_PIXELS = 256  # along the longer side of a glow
 GLOW_BLUR = 0.016  # of the longer side
 GLOW = 0.25  # opacity of a glow where points are densest
+EDGE_WIDTH = 0.5  # 1/72 inch
+EDGE_SHADE = 0.25  # of the paper, that lines hide where most of them lie
+EDGE_FAINTEST, EDGE_BOLDEST = 0.012, 0.5  # opacity: three steps of 255, and what one line may have
+EDGE_BLUR = 2.0  # cells
+EDGE_CELLS, EDGE_SAMPLES = 64, 8  # of the grid on which lines are counted; places tried on a line
 VALUE_STEPS = 64  # shades of a colour scale in a shaded map
+BAR_TEXT = 24  # most characters of a name above a scale
 PAD = 0.02  # of the map's longer side, between points and frame
 
 
@@ -164,17 +171,19 @@ def _contours(ax: Any, scene: Scene) -> None:
 
 
 def _edges(ax: Any, scene: Scene) -> None:
-    """Draw a graph's edges faintly: the more, the fainter."""
+    """Draw a graph's edges, the fainter the more of them lie one over another."""
     from matplotlib.collections import LineCollection
 
     assert scene.edges is not None
     many = len(scene.edges)
-    alpha = float(np.clip(8.0 / many**0.5, 0.04, 0.5))
+    box = ax.get_window_extent()
+    longest = max(box.width, box.height) / ax.figure.dpi * 72.0
+    alpha, wide = edge_look(scene.edges, scene.Y, longest)
     ax.add_collection(
         LineCollection(
             list(scene.edges),
             colors=theme_on(ax).faint,
-            linewidths=0.5,
+            linewidths=wide,
             alpha=alpha,
             zorder=0.5,
             rasterized=many > VECTOR_POINTS,
@@ -183,17 +192,74 @@ def _edges(ax: Any, scene: Scene) -> None:
     )
 
 
+def edge_look(lines: Array, Y: Array, longest: float) -> tuple[float, float]:
+    """Return opacity and width of a graph's lines, so that points over them can be read.
+
+    Parameters
+    ----------
+    lines : array, shape (e, 2, 2)
+        Both ends of each.
+    Y : array, shape (n, 2)
+        The map.
+    longest : float
+        Of the map's sides, 1/72 inch.
+
+    Returns
+    -------
+    opacity, width : float
+        Width in 1/72 inch. Where points lie among the most lines (nine tenths of them among fewer),
+        the lines together hide a quarter of the paper.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    frame, _ = frame_of(Y)
+    shape = _shape(frame, EDGE_CELLS)
+    unit = longest / max(frame[1] - frame[0], frame[3] - frame[2])  # 1/72 inch per unit of the map
+    ends = lines.astype(np.float64)
+    length = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1) * unit
+    ink = np.zeros(shape)
+    rng = np.random.default_rng(0)  # places at fixed shares of long lines would be a pattern
+    for part in range(EDGE_SAMPLES):
+        share = (part + rng.random((len(ends), 1))) / EDGE_SAMPLES
+        cell = _cell(ends[:, 0] + share * (ends[:, 1] - ends[:, 0]), frame, shape)
+        np.add.at(ink, cell, length * EDGE_WIDTH / EDGE_SAMPLES)
+    ink = gaussian_filter(ink, EDGE_BLUR, mode="nearest")
+    area = (longest / max(shape)) ** 2
+    layers = float(np.quantile(ink[_cell(Y.astype(np.float64), frame, shape)] / area, 0.9))
+    opacity = 1.0 - (1.0 - EDGE_SHADE) ** (1.0 / max(layers, 1e-3))
+    if opacity < EDGE_FAINTEST:  # 8 bits per colour hold no fainter one
+        return EDGE_FAINTEST, EDGE_WIDTH * opacity / EDGE_FAINTEST
+    return min(opacity, EDGE_BOLDEST), EDGE_WIDTH
+
+
+def _cell(at: Array, frame: Frame, shape: tuple[int, int]) -> tuple[Array, Array]:
+    x = (at[:, 0] - frame[0]) / (frame[1] - frame[0]) * shape[1]
+    y = (at[:, 1] - frame[2]) / (frame[3] - frame[2]) * shape[0]
+    return (
+        np.clip(y.astype(np.int64), 0, shape[0] - 1),
+        np.clip(x.astype(np.int64), 0, shape[1] - 1),
+    )
+
+
 def _colour_bar(ax: Any, labels: Labels) -> None:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
     scale = LinearSegmentedColormap.from_list("gputsne", list(labels.scale))
-    image = ScalarMappable(Normalize(*labels.limits), scale)
+    # From 0 to 1, and with ticks of our own: matplotlib widens a range that is narrow beside its
+    # distance from 0, and writes that distance over the points.
+    image = ScalarMappable(Normalize(0.0, 1.0), scale)
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.5, aspect=22, pad=0.02, fraction=0.05)
     bar.outline.set_visible(False)
     ink = theme_on(ax).ink
     bar.ax.tick_params(labelsize=8, length=2, color=theme_on(ax).faint, labelcolor=ink)
+    (low, high), base = labels.limits, ""
     if labels.dates:
-        days, texts = date_ticks(*labels.limits)
-        bar.set_ticks(days, labels=texts)
-    bar.ax.set_title(literal(labels.title), fontsize=8, color=ink, loc="left")
+        days, texts = date_ticks(low, high)
+        places = [(day - low) / (high - low) if high > low else 0.5 for day in days]
+    else:
+        base, places, texts = value_ticks(low, high)
+    bar.set_ticks(places, labels=texts)
+    bar.ax.minorticks_off()
+    above = "\n".join(filter(None, [*distinguishable([labels.title], BAR_TEXT), base]))
+    bar.ax.set_title(literal(above), fontsize=8, color=ink, loc="left")

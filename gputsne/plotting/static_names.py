@@ -29,6 +29,7 @@ PRINTED = 40
 """Most categories named in print."""
 
 LINE, LINES = 18, 3  # characters of a line of a name, and lines
+WORD = 28  # characters of a word that a line may hold uncut
 SIZES = {"default": (10.0, 10.0), "print": (8.0, 12.5), "thumbnail": (23.0, 23.0)}
 """Letters of the smallest and the largest category, 1/72 inch on a map of 6.5 inches."""
 
@@ -56,15 +57,19 @@ def wants_names(scene: Scene, annotate: bool | None) -> bool:
         raise ValueError("annotate=True needs category labels on a 2-D map")
     if annotate is not None:
         return annotate
-    shown, counts = scene.labels.in_legend(), scene.labels.counts()
+    shown, counts = named(scene), scene.labels.counts()
     if not possible or not shown:
         return False
-    if scene.purpose != "default" or scene.emphasis != 1.0:
+    if scene.emphasis != 1.0:
         return True
+    if scene.purpose == "thumbnail":  # which names few, but would name some of any
+        shown = scene.labels.in_legend(PRINTED)
+    most = bool(2 * counts[shown].sum() >= counts.sum())  # else they are a few of very many
+    if scene.purpose != "default":
+        return most
     if len(shown) < 2 or len(scene.Y) < NAMED_POINTS:
         return False
-    most = 2 * counts[shown].sum() >= counts.sum()  # else they are a few of very many
-    return bool(most) and max(len(scene.labels.names[i]) for i in shown) <= SHORT
+    return most and max(len(scene.labels.names[i]) for i in shown) <= SHORT
 
 
 def named(scene: Scene) -> list[int]:
@@ -140,8 +145,9 @@ def _wrapped(name: str) -> str:
     if len(words) <= LINE:
         return words
     count = min(LINES, -(-len(words) // LINE))
+    whole = min(WORD, max(map(len, words.split())))  # no word is cut for a shorter line
     lines: list[str] = []
-    for width in range(-(-len(words) // count), LINE + 1):
+    for width in range(max(whole, -(-len(words) // count)), max(LINE, whole) + 1):
         lines = textwrap.wrap(words, width)
         if len(lines) <= count:
             break
@@ -182,6 +188,11 @@ def _paper(ax: Any, scene: Scene, scale: float) -> Paper:
     )
     counts = np.zeros((rows, columns))
     np.add.at(counts, (place[:, 1], place[:, 0]), 1.0)
+    around = round(scene.point_size / 2 / INK_CELL)  # cells that a large point reaches into
+    if around and scene.density != "shade":
+        from scipy.ndimage import maximum_filter
+
+        counts = maximum_filter(counts, 2 * around + 1, mode="constant")
     beside = MARGIN[scene.purpose] * (right - left)
     room = (left - beside, right + beside, bottom - beside / 3, top + beside / 3)
     return Paper(room, np.minimum(1.0, counts), (left, bottom), INK_CELL)

@@ -22,11 +22,13 @@ from gputsne.plotting.scene import Scene, Style
 from gputsne.plotting.sheet import Sheet
 from gputsne.plotting.static import LEGEND_TEXT, draw
 from gputsne.plotting.static_names import draw_names, wants_names
-from gputsne.plotting.static_text import literal
+from gputsne.plotting.static_text import fitted, literal
 
 __all__ = ["draw_sheet"]
 
 SIDE = 4.0  # inches of a map
+BETWEEN_ROWS, BETWEEN_TEXTS = 0.2, 0.15  # inches
+TITLE_LINES = 3
 CHART_MARGIN = (1.1, 1.0)  # inches around the axes of a chart, for its numbers and titles
 LARGE = 1e5  # numbers of an axis from which they are written as 2.5M, not as 2.5 beside 1e6
 BETWEEN = 1.5  # matplotlib draws regions at 1 and curves at 2
@@ -74,13 +76,17 @@ def draw_sheet(sheet: Sheet, path: Path | None, dpi: float | None, annotate: boo
                 if ax is not axes[sheet.columns - 1] and legend is not None:
                     legend.remove()  # the same labels have the same colours everywhere
         if sheet.title:
-            figure.suptitle(say(sheet.title), x=0.01, ha="left", fontsize=14, color=sheet.theme.ink)
+            above = figure.suptitle("", x=0.01, ha="left", fontsize=14, color=sheet.theme.ink)
+            told = fitted(above, sheet.title.translate(instead), width * figure.dpi, TITLE_LINES)
+            above.set_text(literal(told))
         if sheet.caption:
             lines = "\n".join(textwrap.wrap(sheet.caption, int(17 * width)))
             figure.supxlabel(say(lines), x=0.01, ha="left", fontsize=8, color=sheet.theme.faint)
         layout = figure.get_layout_engine()
         assert layout is not None
         layout.execute(figure)  # names are placed at the size that maps have, and keep
+        if _trimmed(figure, axes, sheet):
+            layout.execute(figure)
         figure.set_layout_engine("none")
         for ax, panel in zip(axes, sheet.panels, strict=True):
             if isinstance(panel, Scene) and wants_names(panel, annotate):
@@ -89,6 +95,30 @@ def draw_sheet(sheet: Sheet, path: Path | None, dpi: float | None, annotate: boo
     if path is not None:
         written(figure, path, dpi)
     return figure
+
+
+def _trimmed(figure: Any, axes: list[Any], sheet: Sheet) -> bool:
+    """Make a figure no larger than its maps need, which are seldom square; tell if it was."""
+    if any(isinstance(panel, Chart) for panel in sheet.panels):
+        return False
+    from matplotlib.backends.backend_agg import RendererAgg
+
+    renderer = RendererAgg(8, 8, figure.dpi)  # type: ignore[no-untyped-call]
+    own = [ax for ax in figure.axes if ax not in axes]  # scales beside the maps
+    need = []
+    for ax in axes:
+        ax.apply_aspect()
+        need.append(float(ax.get_tightbbox(renderer).height) / figure.dpi)
+    bars = [float(ax.get_tightbbox(renderer).height) / figure.dpi for ax in own]
+    texts = [t for t in (figure._suptitle, figure._supxlabel) if t is not None]
+    high = [float(text.get_window_extent(renderer).height) / figure.dpi for text in texts]
+    outside = sum(high) + BETWEEN_TEXTS * len(high)
+    width, height = figure.get_size_inches()
+    fits = sheet.rows * (max([*need, *bars]) + BETWEEN_ROWS) + outside
+    if fits >= height:
+        return False
+    figure.set_size_inches(width, fits)
+    return True
 
 
 def _recipe(sheet: Sheet) -> str:

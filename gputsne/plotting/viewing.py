@@ -18,7 +18,7 @@ from gputsne.base.types import Array
 from gputsne.plotting.alt import alt_of
 from gputsne.plotting.choice import OWN
 from gputsne.plotting.labels import Labels, printable
-from gputsne.plotting.scene import Scene, hover_columns, read_map
+from gputsne.plotting.scene import Scene, hover_columns, read_points
 from gputsne.viewer.contents import MAX_TEXT, Column, codes_of, contents, numbers, read
 from gputsne.viewer.ids import keys_of
 from gputsne.viewer.map_page import MapPage
@@ -38,7 +38,7 @@ def point_limit(map_or_model: Any, hover: Any) -> tuple[int, int]:
     A point costs 16 bytes (place, row, label) and its hover columns: 4 to 8 for a number, the
     bytes of a text and 4.
     """
-    n = len(read_map(map_or_model)[0])
+    n = len(read_points(map_or_model)[0])
     few = np.linspace(0, n - 1, min(n, 1000)).astype(np.int64)
     per_point = 16.0
     for _, column in hover_columns(hover, n):

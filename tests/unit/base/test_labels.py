@@ -96,3 +96,18 @@ def test_whole_numbers_that_float64_would_merge_stay_apart():
     assert names == sorted(map(str, [2**53, 2**53 + 1, 2**80, 2**80 + 1]))
     assert codes.tolist() == [-1, 2, 3, 0, 1]
     assert read_column([None, 2**53, 0.5], 3).numeric
+
+
+@pytest.mark.parametrize("order", [["lo", "mid", "hi"], [10, 9, 11], [True, False]])
+def test_an_ordered_column_has_its_order_and_only_what_is_there(order):
+    column = pd.Series([*order[::-1], None], dtype=pd.CategoricalDtype([*order, "z"], ordered=True))
+    read = read_column(column, len(column))
+    names, codes = read.codes()
+    assert read.ordered
+    assert names == [text_of(name) for name in order]
+    assert codes.tolist() == [*range(len(order) - 1, -1, -1), -1]
+
+
+def test_an_unordered_column_is_sorted_as_it_was():
+    column = pd.Series(["b", "a"], dtype=pd.CategoricalDtype(["b", "a"]))
+    assert read_column(column, 2).codes()[0] == ["a", "b"]

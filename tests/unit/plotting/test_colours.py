@@ -20,7 +20,8 @@ from gputsne.base.colours import (
     palette,
 )
 from gputsne.base.labels import text_of
-from gputsne.plotting.labels import LEGEND, date_ticks, distinguishable, read_labels
+from gputsne.plotting.labels import LEGEND, distinguishable, read_labels
+from gputsne.plotting.ticks import date_ticks
 
 # Machado, Oliveira & Fernandes (2009), severity 1.0: what eyes without green (deutan) or red
 # (protan) cones see of a linear sRGB colour.

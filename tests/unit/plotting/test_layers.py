@@ -9,6 +9,7 @@ from scipy import sparse
 from gputsne.plotting import plot
 from gputsne.plotting.density import outlines, shaded
 from gputsne.plotting.layers import MOST_EDGES, segments
+from gputsne.plotting.static_layers import edge_look
 
 RED, BLUE = "#ff0000", "#0000ff"
 
@@ -143,7 +144,7 @@ LABELS = np.array(["ant", "bee", "cow", "dog"])[np.arange(200) % 4]
     ("highlight", "ids", "rows"),
     [
         (np.arange(200) < 3, None, [0, 1, 2]),
-        ([5, 7, -1], None, [5, 7, 199]),
+        ([5, 7, 199], None, [5, 7, 199]),
         (8, None, [8]),
         (["id4", "id9"], IDS, [4, 9]),
         ("id4", IDS, [4]),
@@ -211,3 +212,39 @@ def test_layers_need_a_flat_map(given):
         plot(volume, **given)
     with pytest.raises(ValueError, match="has no effect on an interactive map"):
         plot(volume[:, :2], renderer="plotly", **given)
+
+
+@pytest.mark.parametrize("many", [100, 4_000, 50_000])
+def test_edges_hide_the_same_share_of_the_paper_however_many_there_are(many):
+    """Lines over the whole width at any height: layers are their area over that of the map."""
+    rng = np.random.default_rng(0)
+    y = rng.uniform(0, 1, many)
+    lines = np.stack([np.stack([np.zeros(many), y], 1), np.stack([np.ones(many), y], 1)], axis=1)
+    Y = rng.uniform(0, 1, size=(5000, 2))
+    opacity, width = edge_look(lines, Y, 468.0)
+    layers = many * width / 468.0 * 1.04  # the map fills 1 / 1.04 of each side
+    hidden = 1 - (1 - opacity) ** layers
+    if opacity < 0.5:  # few lines would be bolder than that: they stay lines
+        # The densest tenth of places has more lines than the mean: Poisson, of those in the seven
+        # of 64 rows that the smoothing covers.
+        spread = 1 + 1.9 / np.sqrt(many / 9)
+        assert 0.25 / spread * 0.93 < hidden < 0.27
+    assert 0.012 <= opacity <= 0.5
+    assert width <= 0.5
+
+
+def test_points_keep_their_colours_over_many_edges(tmp_path):
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    Y = rng.normal(size=(4000, 2))
+    pairs = rng.integers(0, 4000, size=(50_000, 2))
+    images = []
+    for i, edges in enumerate((None, pairs)):
+        plot(Y, np.arange(4000) % 3, edges=edges, caption="", path=tmp_path / f"{i}.png", dpi=60)
+        with Image.open(tmp_path / f"{i}.png") as image:
+            images.append(np.asarray(image.convert("RGB"), dtype=np.float64))
+    without, with_edges = images
+    assert without.shape == with_edges.shape
+    # a quarter of the paper's distance to the grey of the lines, and of what shows through points
+    assert np.quantile(np.abs(without - with_edges).max(axis=2), 0.99) < 0.35 * (255 - 0x6B)

@@ -146,3 +146,37 @@ def test_a_name_without_room_is_left_out():
     found = placed([(15, 6), (16, 6)], [(26, 10)] * 2, paper, on=True)
     assert np.isnan(found[1]).all()
     assert not np.isnan(found[0]).any()
+
+
+def test_names_stand_off_all_points_where_there_is_room():
+    said = np.array(["amber", "a much longer category name indeed", "Ünïcode", "x", "R&D", "f"])
+    rng = np.random.default_rng(0)
+    at = [(0, 0), (8, 0), (0, 8), (8, 8), (16, 0), (16, 8)]
+    Y = np.concatenate([rng.normal(c, 1, (100, 2)) for c in at])
+    for size in (None, 9.0):
+        figure = plot(Y, said[np.repeat(np.arange(6), 100)], style="print", point_size=size)
+        (names,) = boxes(figure)
+        assert len(names) == 6
+        points = figure.axes[0].transData.transform(Y)
+        for name, box in names.items():
+            inside = ((points > box.p0) & (points < box.p1)).all(axis=1)
+            assert not inside.any(), name
+
+
+@pytest.mark.parametrize("n", [600, 6000])
+def test_labels_that_are_mixed_evenly_have_no_names(n):
+    Y = np.random.default_rng(0).normal(size=(n, 2))
+    for labels in (np.arange(n), np.random.default_rng(1).integers(0, 60, n)):
+        figure = plot(Y, [f"n{i}" for i in labels], style="print")
+        assert boxes(figure) == [{}]
+        assert len(figure.axes[0].get_legend().get_texts()) == 21
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["electroencephalography of the left side", "otorhinolaryngological department", "one two x"],
+)
+def test_a_name_is_not_broken_within_a_word(name):
+    from gputsne.plotting.static_names import _wrapped
+
+    assert _wrapped(name).split() == name.split()
