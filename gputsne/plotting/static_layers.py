@@ -29,6 +29,7 @@ GLOW = 0.25  # opacity of a glow where points are densest
 EDGE_WIDTH = 0.5  # 1/72 inch
 EDGE_SHADE = 0.25  # of the paper, that lines hide where most of them lie
 EDGE_FAINTEST, EDGE_BOLDEST = 0.012, 0.5  # opacity: three steps of 255, and what one line may have
+NARROW, TINY = 1e-9, 1e-200  # of a scale: matplotlib widens 1e-15, and 1e-287
 EDGE_BLUR = 2.0  # cells
 EDGE_CELLS, EDGE_SAMPLES = 64, 8  # of the grid on which lines are counted; places tried on a line
 VALUE_STEPS = 64  # shades of a colour scale in a shaded map
@@ -246,9 +247,12 @@ def _colour_bar(ax: Any, labels: Labels) -> None:
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
     scale = LinearSegmentedColormap.from_list("gputsne", list(labels.scale))
-    # From 0 to 1, and with ticks of our own: matplotlib widens a range that is narrow beside its
-    # distance from 0, and writes that distance over the points.
-    image = ScalarMappable(Normalize(0.0, 1.0), scale)
+    # With ticks of our own, and where matplotlib would widen the range, which is tiny or narrow
+    # beside its distance from 0, from 0 to 1.
+    first, last = labels.limits
+    if last - first <= NARROW * max(abs(first), abs(last)) or last - first < TINY:
+        first, last = 0.0, 1.0
+    image = ScalarMappable(Normalize(first, last), scale)
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.5, aspect=22, pad=0.02, fraction=0.05)
     bar.outline.set_visible(False)
     ink = theme_on(ax).ink
@@ -259,7 +263,7 @@ def _colour_bar(ax: Any, labels: Labels) -> None:
         places = [(day - low) / (high - low) if high > low else 0.5 for day in days]
     else:
         base, places, texts = value_ticks(low, high)
-    bar.set_ticks(places, labels=texts)
+    bar.set_ticks([first + place * (last - first) for place in places], labels=texts)
     bar.ax.minorticks_off()
     above = "\n".join(filter(None, [*distinguishable([labels.title], BAR_TEXT), base]))
     bar.ax.set_title(literal(above), fontsize=8, color=ink, loc="left")

@@ -188,7 +188,7 @@ def _paper(ax: Any, scene: Scene, scale: float) -> Paper:
     )
     counts = np.zeros((rows, columns))
     np.add.at(counts, (place[:, 1], place[:, 0]), 1.0)
-    around = round(scene.point_size / 2 / INK_CELL)  # cells that a large point reaches into
+    around = int(scene.point_size / 2 / INK_CELL)  # cells that a large point reaches into
     if around and scene.density != "shade":
         from scipy.ndimage import maximum_filter
 

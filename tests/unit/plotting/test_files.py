@@ -58,7 +58,7 @@ def test_alternative_texts_of_other_maps():
     assert plot(Y[:, 0], names).alt.startswith("One-dimensional map of 160")
     many = plot(Y, np.arange(160) % 80).alt
     assert "80 categories. The largest: " in many
-    assert plot(Y, [None, *names[1:]]).alt.endswith("1 points are grey: no label.")
+    assert plot(Y, [None, *names[1:]]).alt.endswith("1 point is grey: no label.")
     assert plot(Y, names, alt="mine").alt == "mine"
     assert "R_NX" in rnx_curves(Y, {"same": Y}).alt
 
