@@ -184,7 +184,8 @@ def tiles(
             raise ValueError("hash_ids has no effect without ids; pass ids, or leave it out")
         if min_cell is not None and found.ids is not None:
             raise ValueError("ids name single rows, and min_cell shows none: leave one of them out")
-        Y, model = read_points(found.map)
+        Y, model = read_points(found.map, by="tiles", shapes="(n, 2)")
+        Y = np.ascontiguousarray(Y, np.float32 if Y.dtype == np.float32 else np.float64)
         n = len(Y)
         if Y.shape[1] != 2:
             raise ValueError(f"the map has {Y.shape[1]} axes; tiles have two: fit n_components=2")
