@@ -21,7 +21,7 @@ from gputsne.model import persistence, pipeline
 from gputsne.model.about import mesh_facts
 from gputsne.model.callbacks import told_of_fit
 from gputsne.model.checkpoint import Checkpoint, peek
-from gputsne.model.fitted import FittedMap
+from gputsne.model.fitted import FittedMap, frozen_of
 from gputsne.model.foreign import OPTIMIZE, PARAMETERS, TRANSFORM, explain, explains_names
 from gputsne.model.input import matrix_of
 from gputsne.model.parameters import Parameters
@@ -398,11 +398,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         """
         check_is_fitted(self, "embedding_")
         X = matrix_of(X)
-        try:
-            frozen = self.fitted_map_
-        except AttributeError as error:  # the fit had no features
-            raise ValueError(str(error)) from None
-        Y = frozen.transform(
+        Y = frozen_of(self).transform(
             X,
             perplexity=perplexity,
             exaggeration=exaggeration,

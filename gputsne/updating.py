@@ -19,7 +19,7 @@ from gputsne.change.alignment import FEW
 from gputsne.change.identity import matched, read_ids
 from gputsne.data.named import some_rows
 from gputsne.estimator import TSNE
-from gputsne.model.fitted import FittedMap
+from gputsne.model.fitted import FittedMap, frozen_of
 from gputsne.model.input import matrix_of
 
 __all__ = ["REFINE", "Updated", "update"]
@@ -180,13 +180,7 @@ def _earlier(previous: Any) -> tuple[TSNE | None, FittedMap, Any]:
             f"previous is a {type(previous).__name__}: give a fitted TSNE (gputsne.load reads one "
             "from a file), its fitted_map_, or what update returned"
         )
-    try:
-        frozen = previous.fitted_map_
-    except AttributeError as error:
-        if hasattr(previous, "embedding_"):  # a fit on distances or on P
-            raise ValueError(str(error)) from None
-        raise
-    return previous, frozen, getattr(previous, "ids_", None)
+    return previous, frozen_of(previous), getattr(previous, "ids_", None)
 
 
 def _listed(name: str, ids: Any) -> Any:

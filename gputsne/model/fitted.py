@@ -28,7 +28,7 @@ from gputsne.planning.memory import mesh_nodes
 from gputsne.preparation import Preparation
 from gputsne.provenance.card import card
 
-__all__ = ["FittedMap", "max_nodes", "rechoose"]
+__all__ = ["FittedMap", "frozen_of", "max_nodes", "rechoose"]
 
 
 _OUT_OF_REACH: list[object] = []  # what lies on a GPU of a parent: to free it would be a call, too
@@ -282,3 +282,31 @@ def _whole(name: str, value: Any, least: int) -> int:
     if int(value) < least:
         raise ValueError(f"{name}={value} must be at least {least}")
     return int(value)
+
+
+def frozen_of(model: Any) -> FittedMap:
+    """Return what a model's ``transform`` needs.
+
+    Parameters
+    ----------
+    model : TSNE
+        Fitted.
+
+    Returns
+    -------
+    FittedMap
+
+    Raises
+    ------
+    AttributeError
+        It isn't fitted.
+    ValueError
+        It was fitted on distances or on P, so there are no features.
+    """
+    try:
+        frozen: FittedMap = model.fitted_map_
+    except AttributeError as error:
+        if hasattr(model, "embedding_"):
+            raise ValueError(str(error)) from None
+        raise
+    return frozen

@@ -146,7 +146,7 @@ def test_axes_are_hidden_and_of_one_scale():
     assert figure(a_map(c=3)).layout.scene.aspectmode == "data"
 
 
-@pytest.mark.parametrize(("name", "value"), [("ax", 1), ("annotate", True), ("dpi", 1)])
+@pytest.mark.parametrize(("name", "value"), [("ax", 1), ("annotate", True), ("dpi", 100)])
 def test_what_has_no_effect_is_refused(name, value):
     with pytest.raises(ValueError, match=f"{name} has no effect on an interactive map"):
         figure(a_map(), **{name: value})
