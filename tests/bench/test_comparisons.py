@@ -216,7 +216,7 @@ def test_peers_are_named_as_people_write_them():
     assert named("Ours, opentsne,UMAP,umap") == ["gputsne", "openTSNE", "umap"]
     assert named(None) == named("all") == list(PEERS)
     for wrong in ("t-sne", "", ","):
-        with pytest.raises(SystemExit, match="known are gputsne, short, openTSNE"):
+        with pytest.raises(SystemExit, match="known are gputsne, short, pca, openTSNE"):
             named(wrong)
 
 
