@@ -2,8 +2,8 @@
 
 import { DIM, SEEN } from "./chunk.js";
 
-// ms per frame: more points are left out above, fewer below; a display of 30 Hz is not slow.
-const SLOW = 36, FAST = 24;
+// ms per frame: more points are left out above, fewer below; thirty frames per second are wanted.
+const SLOW = 33, FAST = 24;
 const LEAST = 15_000; // points that a moving map shows at least
 
 /** What the two ways of drawing share. Chunks are in an order of chance: the first points are a fair part. */
