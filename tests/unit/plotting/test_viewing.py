@@ -59,7 +59,7 @@ def test_plotly_draws_where_it_is_asked_and_what_has_three_dimensions(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("ax", 1), ("annotate", True), ("dpi", 1), ("edges", True), ("density", "glow"),
+    [("ax", 1), ("annotate", True), ("dpi", 100), ("edges", True), ("density", "glow"),
      ("style", "print")],
 )  # fmt: skip
 def test_what_has_no_effect_is_refused(name, value):
