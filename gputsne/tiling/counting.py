@@ -22,7 +22,7 @@ from gputsne.tiling.squares import BITS, Square, morton_codes, square_around
 __all__ = ["Counted", "count_cells"]
 
 FINEST: Final = 10  # bits per axis of the finest cells: 1,024 x 1,024, one per pixel of a screen
-COARSEST: Final = 2
+COARSEST: Final = 0  # all in one
 MOST_BINS: Final = 1 << 24  # counted in an array; more are sorted
 KEPT: Final = 0.95  # share of the points that must lie in groups of at least k
 
@@ -112,7 +112,7 @@ def _settled(Y: Array, own: I64, kinds: int, least: int) -> tuple[Square, Array,
     while True:
         square = square_around(Y[rows])
         codes = morton_codes(Y[rows], square)
-        shown, bits = _finest(codes, own[rows], kinds, least, KEPT * len(Y))
+        shown, bits = _finest(codes, own[rows], kinds, least, KEPT * len(rows))
         if not shown:
             raise ValueError(
                 f"min_cell={least} leaves nothing of {len(Y):,} points: no group of one category "

@@ -130,7 +130,7 @@ def test_runs_of_a_store_are_maps():
         (["map.csv", "--keep", "nothing"], 3, "nothing"),
         (["map.csv", "--id", "id", "--min-cell", "5"], 2, "--id"),
         (["map.csv", "--min-cell", "1"], 2, "--min-cell"),
-        (["map.csv", "--min-cell", "400"], 3, "leaves nothing"),
+        (["map.csv", "--min-cell", "600"], 3, "leaves nothing"),
         (["map.csv", "--hash-ids"], 2, "--hash-ids"),
         (["map.csv", "--palette", "viridis"], 2, "--palette"),
         (["map.csv", "--memory-limit", "10M"], 4, "--memory-limit is"),

@@ -10,6 +10,7 @@ import pytest
 from tilesets import everything, joined, places, read
 
 import gputsne
+from gputsne.tiling.counting import count_cells
 
 RNG = np.random.default_rng(0)
 Y = RNG.normal(size=(5000, 2))
@@ -126,3 +127,16 @@ def test_texts_that_look_alike_stay_apart(tmp_path):
     titles = [column["title"] for column in tileset["columns"]]
     assert len(set(titles)) == len(titles)
     assert len(set(joined(tiles, "id"))) == len(set(ids)) == 70
+
+
+@pytest.mark.parametrize(
+    ("n", "least"), [(20, 20), (500, 20), (500, 30), (2_000, 10), (10_000, 10)]
+)
+def test_a_map_of_enough_points_shows_most_of_them(n, least):
+    """However small the map: cells grow up to all of it."""
+    Y = np.random.default_rng(n).normal(size=(n, 2)).astype(np.float32)
+    found = count_cells(Y, (), least)
+    assert found.shown == found.counts.sum() >= 0.9 * n
+    assert found.counts.min() >= least
+    with pytest.raises(ValueError, match="leaves nothing"):
+        count_cells(Y, (), n + 1)
