@@ -19,6 +19,8 @@ from gputsne.serve.tokens import Caller, Tokens, token_of
 
 __all__ = ["HEADERS", "Guard", "address_of", "drain", "read_body"]
 
+IDLE: Final = 0.25  # seconds: a caller who announced a body and sends none is answered then
+
 # A name or an address, and a port (RFC 9110, section 7.2).
 HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:/?#@\s]*)(?::[0-9]{0,5})?")
 MINUTE: Final = 60.0  # seconds
@@ -224,7 +226,7 @@ async def read_body(request: Request, most: int, seconds: float) -> bytes:
     return b"".join(parts)
 
 
-async def drain(request: Request, most: int, seconds: float) -> bool:
+async def drain(request: Request, most: int, seconds: float, idle: float = IDLE) -> bool:
     """Read what is left of a body and forget it; a caller who still sends would see no answer.
 
     Parameters
@@ -235,6 +237,8 @@ async def drain(request: Request, most: int, seconds: float) -> bool:
         Bytes that are read.
     seconds : float
         For which they are waited for.
+    idle : float
+        Seconds without a byte after which the caller has stopped sending.
 
     Returns
     -------
@@ -250,7 +254,8 @@ async def drain(request: Request, most: int, seconds: float) -> bool:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             while left > 0:
-                message = await request.receive()
+                async with asyncio.timeout(idle):
+                    message = await request.receive()
                 left -= len(message.get("body", b""))
                 if not message.get("more_body", False):
                     return True
