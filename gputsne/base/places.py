@@ -11,8 +11,9 @@ __all__ = ["in_float32"]
 FAR = 2.0**8
 """Times its width that a map may lie from the origin: float32 then tells 2^16 places along it."""
 
-SQUARABLE = 60
-"""Powers of two of a map's width, either way, whose squares float32 holds."""
+UNSCALED = 30
+"""Powers of two of a map's width, either way, that stay as they are: their squares are far inside
+float32, and lengths of 1e-12, which stand for none where names are placed, far below."""
 
 
 def in_float32(Y: Array) -> FloatArray:
@@ -35,7 +36,7 @@ def in_float32(Y: Array) -> FloatArray:
     reach = float(np.maximum(-low, high).max())
     exponent = int(np.frexp(half)[1])
     far = reach / 2 > FAR * half > 0
-    odd = half > 0 and abs(exponent) > SQUARABLE
+    odd = half > 0 and abs(exponent) > UNSCALED
     if not far and not odd:
         return np.ascontiguousarray(Y, dtype=np.float32)
     exact = Y.astype(np.float64)

@@ -14,6 +14,7 @@ from gputsne.base.arrays import host
 from gputsne.base.colours import OURS
 from gputsne.base.labels import printable, text_of
 from gputsne.base.parameter_table import Real, Whole
+from gputsne.base.places import in_float32
 from gputsne.base.rows import as_column
 from gputsne.base.tables import read
 from gputsne.base.types import Array, FloatArray
@@ -34,7 +35,6 @@ __all__ = [
     "read_points",
     "scene_of",
     "stratified",
-    "to_draw",
 ]
 
 
@@ -50,13 +50,6 @@ MOST_SIZE = 500.0
 
 DPI_RANGE = (10.0, 2400.0)
 """Dots per inch: below, letters have no pixel; above, no printer has more."""
-
-FAR = 2.0**8
-"""Times its width that a map may lie from the origin: float32 then tells 2**16 places along it."""
-
-UNSCALED = 30
-"""Powers of two of a map's width, either way, that are drawn as they are: their squares stay inside
-float32, and lengths of 1e-12, which stand for none, far below."""
 
 
 def check_dpi(dpi: Any) -> None:
@@ -186,31 +179,6 @@ def read_map(
     return Y, model
 
 
-def to_draw(Y: Array) -> FloatArray:
-    """Return a map as float32 that tells its points apart, wherever it lies and however small.
-
-    Parameters
-    ----------
-    Y : array, shape (n, c)
-        Finite numbers.
-
-    Returns
-    -------
-    array, shape (n, c), float32
-        The same picture: a map far from the origin is moved there, one that is too large or small
-        for float32 is scaled by a power of two; all others are as they were.
-    """
-    exact = Y.astype(np.float64)
-    low, high = exact.min(axis=0) / 2, exact.max(axis=0) / 2  # halves: their sum can't overflow
-    half = float((high - low).max())
-    if float(np.abs(exact).max()) > FAR * 2 * half:
-        exact = exact - (low + high)
-    exponent = int(np.frexp(half)[1])
-    if half > 0 and abs(exponent) > UNSCALED:
-        exact = np.ldexp(exact, -exponent)
-    return np.ascontiguousarray(exact, dtype=np.float32)
-
-
 def read_points(
     map_or_model: Any, *, by: str = "plot", shapes: str = "(n, 1), (n, 2) or (n, 3)"
 ) -> tuple[Array, Any]:
@@ -255,7 +223,7 @@ def scene_of(
     """Read everything the user gave and settle what is drawn; see :func:`gputsne.plot`."""
     asked = asked or Asked(density=False)
     given, model = read_points(map_or_model)
-    Y = to_draw(given)
+    Y = in_float32(given)
     n, one, flat = Y.shape[0], Y.shape[1] == 1, Y.shape[1] == 2
     for name in () if flat else ("density", "edges"):
         if getattr(asked, name) is not None and getattr(asked, name) is not False:

@@ -7,8 +7,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from gputsne.base.places import in_float32
 from gputsne.plotting import by_columns, panels, plot
-from gputsne.plotting.scene import to_draw
 from gputsne.plotting.ticks import ends, value_ticks
 
 PLACES = [
@@ -40,7 +40,7 @@ def test_a_map_looks_the_same_wherever_it_lies(scale, offset):
 @pytest.mark.parametrize(("scale", "offset"), PLACES)
 def test_other_numbers_of_columns_are_moved_alike(scale, offset, columns):
     Y = blobs(c=columns)
-    got = to_draw(Y * scale + offset).astype(np.float64)
+    got = in_float32(Y * scale + offset).astype(np.float64)
     assert got.shape == Y.shape
 
     def shares(a):
@@ -52,7 +52,7 @@ def test_other_numbers_of_columns_are_moved_alike(scale, offset, columns):
 
 def test_an_ordinary_map_is_drawn_as_it_is():
     Y = blobs() + 100.0
-    np.testing.assert_array_equal(to_draw(Y), Y.astype(np.float32))
+    np.testing.assert_array_equal(in_float32(Y), Y.astype(np.float32))
 
 
 @pytest.mark.parametrize("where", [0.0, 3.0, 1e8])
