@@ -205,9 +205,8 @@ py::tuple symmetrize_in(const In<int32_t> &indices, const In<float> &p, Index pa
       transposed = py::array_t<uint64_t>(size);
     }
     uint64_t *transpose = transposed.mutable_data();
-    bands.each(machine, k, [&](int band) {
-      return FillPart{{edges, bands.of(band), transpose}, from, to};
-    });
+    bands.each(machine, k,
+               [&](int band) { return FillPart{{edges, bands.of(band), transpose}, from, to}; });
 
     // 3. Degrees of P, their scan, and the union of both directions.
     RowSizes sizes{edges, start, transpose, indptr + 1};
