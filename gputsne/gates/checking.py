@@ -191,6 +191,8 @@ def _alone(new: Subject) -> Evidence:
         "owner": run.tags.get("owner", "whoever owns it: the run has no tag owner"),
     }
     found["kl_points"] = float(sum(kl is not None for _, kl in run.kl_history))
+    if new.page_bytes is not None:
+        found["page_bytes"] = float(new.page_bytes)
     return found | _quality(new)
 
 

@@ -30,6 +30,7 @@ from gputsne.runs.streams import Source
 __all__ = ["Subject", "is_record", "subject_of"]
 
 F64 = npt.NDArray[np.float64]
+PAGE = ".html"
 RECORD = "gputsne.run/"  # the schemas of records begin so
 
 
@@ -103,6 +104,16 @@ class Subject:
         if self.names is not None:
             return self.names
         return None if self._read_map is None else self._read_map.ids
+
+    @cached_property
+    def page_bytes(self) -> int | None:
+        """Bytes of the largest page that shows the map; None where there is no page at hand."""
+        if self.stored is not None:
+            pages = {n: held.size for n, held in self.stored.files.items() if n.endswith(PAGE)}
+            return max(pages.values(), default=None)
+        written = (Path(path) for path in self.run.output.values() if isinstance(path, str))
+        sizes = [path.stat().st_size for path in written if path.suffix == PAGE and path.is_file()]
+        return max(sizes, default=None)
 
     @cached_property
     def _read_map(self) -> Any:

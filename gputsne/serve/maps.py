@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from gputsne.base.errors import GputsneError, Refused
+from gputsne.base.places import in_float32
 from gputsne.base.types import Array
 from gputsne.data import require, write
 from gputsne.data.writing import AXES
@@ -38,8 +39,8 @@ class Map:
 
     Attributes
     ----------
-    Y : array, shape (n, c), float32
-        Coordinates.
+    Y : array of float32 or float64, shape (n, c)
+        Coordinates, as they were stored.
     ids : array, shape (n,), or None
         Of the points.
     columns : dict of str to array of shape (n,)
@@ -118,7 +119,8 @@ def _read(path: Path, entry: Entry, settings: Settings) -> Map:
     axes = [axis for axis in AXES if axis in there]
     if not axes:
         raise Refused(404, f"the map of {entry.id} has no columns {', '.join(AXES)}")
-    Y = np.stack([_values(table, axis).astype(np.float32) for axis in axes], axis=1)
+    Y = np.stack([_values(table, axis) for axis in axes], axis=1)
+    Y = Y.astype(np.result_type(Y, np.float32), copy=False)  # axes of whole numbers, too
     wanted = [column for column in settings.columns if column in there and column not in axes]
     label = entry.label if entry.label is not None and entry.label in there else LABEL
     if settings.label and label in there and label not in (*wanted, *axes):
@@ -169,9 +171,8 @@ def write_map(found: Map, path: Path) -> None:
         return
     from gputsne.viewer.container import pack
 
-    columns: dict[str, Any] = {
-        axis: found.Y[:, j] for j, axis in enumerate(AXES[: found.Y.shape[1]])
-    }
+    places = in_float32(found.Y)  # what a container's axes are
+    columns: dict[str, Any] = {axis: places[:, j] for j, axis in enumerate(AXES[: places.shape[1]])}
     if found.ids is not None:
         columns[ID] = [_text(value) for value in found.ids]
     for name, values in found.columns.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from functools import cache
 from typing import Any
 
@@ -79,7 +80,7 @@ def test_a_healthy_map_has_no_fault(name):
     assert fired(found) == set()
     assert found.passed
     open_ = {row.id for row in found.rows if row.status == "n/a"}
-    assert open_ == {"false_clusters"}  # it needs labels
+    assert open_ == {"false_clusters", "heavy_page"}  # labels and a page are needed
 
 
 @pytest.mark.slow
@@ -151,7 +152,7 @@ def test_every_diagnosis_is_tested_here():
     tested = {
         "collapse", "overclustering", "oversmoothing", "not_converged", "not_reproducible",
         "structure_missing", "random_map", "misleading_scale", "misleading_metadata",
-        "false_clusters", "kl_rises",
+        "false_clusters", "kl_rises", "heavy_page",
     }  # fmt: skip
     assert {rule.id for rule in read_rules() if "diagnose" in rule.profiles} == tested
 
@@ -159,3 +160,20 @@ def test_every_diagnosis_is_tested_here():
 def test_a_kl_that_rises_is_told():
     course = inspect.convergence([(300, 1.0), (400, 1.2), (500, 1.1)]).evidence
     assert "kl_rises" in fired(gputsne.check(course, "diagnose"))
+
+
+def test_a_page_beyond_five_megabytes_is_to_be_cut_into_tiles(tmp_path):
+    model = gputsne.TSNE(perplexity=5, max_iter=260, early_exaggeration_iter=250, random_state=0)
+    model.fit(np.random.default_rng(0).normal(size=(40, 3)))
+    for size, fires in ((5_000_000, set()), (5_000_001, {"heavy_page"})):
+        page = tmp_path / "report.html"
+        page.write_bytes(b" " * size)
+        store = gputsne.Store(tmp_path / str(size))
+        stored = store.get(store.put(model.run_, files={"report.html": page}))
+        found = gputsne.run_evidence(stored)
+        assert found["page_bytes"] == size
+        assert fired(gputsne.check(found, "diagnose")) & {"heavy_page"} == fires
+        # a run that is in no store: the pages that it wrote
+        alone = dataclasses.replace(model.run_, output={"plot": str(page), "map": "none.npy"})
+        assert gputsne.run_evidence(alone)["page_bytes"] == size
+    assert "page_bytes" not in gputsne.run_evidence(model)

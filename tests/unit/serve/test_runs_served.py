@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import csv
@@ -16,6 +17,7 @@ import gputsne
 from gputsne.base.errors import BadInput
 from gputsne.serve import application
 from gputsne.serve.catalogue import FRESH as LISTING
+from gputsne.viewer.container import unpack
 
 PERSONAL = (EMAIL, SECRET, "id-7", "owner")
 
@@ -77,6 +79,23 @@ def test_a_map_has_coordinates_labels_and_the_columns_named(ask, store, id, mode
     Y = np.stack([table["x"].to_numpy(), table["y"].to_numpy()], axis=1).astype(np.float32)
     assert np.array_equal(Y, model.embedding_)
     assert table["kind"].to_pylist() == ["a", "b", "c"] * 20
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e9])
+def test_coordinates_are_answered_as_they_were_stored(ask, store, tmp_path, offset):
+    Y = np.random.default_rng(0).normal(size=(50, 2)) + offset
+    path = tmp_path / "map.parquet"
+    pq.write_table(pa.table({"x": Y[:, 0], "y": Y[:, 1]}), path)
+    run = store.put({"status": "done"}, files={"map.parquet": path})
+    client = ask(store)
+    body = io.BytesIO(client.get(f"/runs/{run}/map.parquet").content)
+    table = pq.read_table(body)
+    assert np.array_equal(np.stack([table["x"], table["y"]], axis=1), Y)
+    _, columns = unpack(client.get(f"/runs/{run}/map.gts").content)
+    places = np.stack([columns["x"], columns["y"]], axis=1)
+    assert places.dtype == np.float32  # near the origin, as every container's
+    moved = places - places.mean(axis=0) - (Y - Y.mean(axis=0))
+    assert np.abs(moved).max() < 1e-6
 
 
 def test_labels_can_be_kept_back(ask, store, id):

@@ -1,0 +1,13 @@
+"""The contract tests of the accuracy of forces on the emulated GPU: as long as all others."""
+
+from __future__ import annotations
+
+import pytest
+from gpu_free import contracts, emulator
+
+
+@pytest.mark.slow
+def test_the_emulated_backend_meets_the_accuracy_of_forces():
+    if emulator.available():
+        pytest.skip(emulator.available())
+    assert contracts.check_contracts([contracts.TESTS / "contract" / contracts.ACCURACY]) > 100
