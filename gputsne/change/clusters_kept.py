@@ -34,7 +34,8 @@ def clusters_kept(
         Rows of ``old, size, new, share``: the clusters of the old map, the cluster of the new one
         that most of their rows are in (-1 for none), and how many. Evidence: ``clusters_kept``, the
         adjusted Rand index of both clusterings (Hubert & Arabie 1985), 1 for the same and about 0
-        for unrelated ones; ``clusters_old`` and ``clusters_new``, how many there are.
+        for unrelated ones, which is left out where neither map has a cluster; ``clusters_old`` and
+        ``clusters_new``, how many there are.
 
     Raises
     ------
@@ -78,8 +79,9 @@ def clusters_kept(
         })  # fmt: skip
     listed.sort(key=lambda row: float(row["share"]))
     evidence: dict[str, float | str] = {
-        "clusters_kept": float(adjusted_rand_score(before, after)),
         "clusters_old": float(len(np.unique(before[before >= 0]))),
         "clusters_new": float(len(np.unique(after[after >= 0]))),
     }
+    if max(before.max(), after.max()) >= 0:  # of maps without any, none is kept or lost
+        evidence["clusters_kept"] = float(adjusted_rand_score(before, after))
     return Findings(tuple(listed), evidence, f"Clusters of {some.n} rows, least kept first")

@@ -18,8 +18,7 @@ def _defaults(ctx: click.Context, param: click.Parameter, path: Path | None) -> 
     if path is None:
         return
     try:
-        with path.open("rb") as file:
-            given = tomllib.load(file)
+        given = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except RecursionError as error:
         raise click.BadParameter(f"{path}: lists nested too deep to be read", ctx, param) from error
     except OSError as error:

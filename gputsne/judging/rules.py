@@ -155,7 +155,7 @@ def _given(more: Any) -> tuple[str, Mapping[str, Any]]:
     except TypeError:
         raise TypeError(f"rules={more!r} must be a path of a TOML file or a mapping") from None
     try:
-        return str(path), tomllib.loads(path.read_text(encoding="utf-8"))
+        return str(path), tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}") from error
     except RecursionError as error:

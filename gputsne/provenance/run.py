@@ -335,7 +335,7 @@ class Run:
         """
         path = path_of(path)
         try:
-            return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
+            return cls.from_dict(json.loads(path.read_text(encoding="utf-8-sig")))
         except (TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"{path} is no record of a run: {error}") from error
 

@@ -318,7 +318,7 @@ def _entry_of(folder: Path, root: Path) -> Entry | None:
     record: dict[str, Any] = {}
     if stamps.pop(RECORD, None) and sizes.pop(RECORD) <= LARGEST_RECORD:
         with suppress(OSError, ValueError, TypeError), open_regular(folder / RECORD) as file:
-            record = Run.from_dict(json.loads(file.read())).to_dict()
+            record = Run.from_dict(json.loads(file.read().decode("utf-8-sig"))).to_dict()
     tiles = folder if stamps.pop(TILESET, None) else _tiles_in(folder)
     sizes.pop(TILESET, None)
     if not stamps and tiles is None:

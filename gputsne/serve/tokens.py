@@ -171,7 +171,7 @@ class Tokens:
         if path is None:
             return cls.parse(environment.get(VARIABLE, ""), VARIABLE)
         try:
-            found = cls.parse(path.read_text(encoding="utf-8"), str(path))
+            found = cls.parse(path.read_text(encoding="utf-8-sig"), str(path))
         except (OSError, UnicodeDecodeError) as error:
             raise BadInput(f"{path} can't be read as a file of tokens: {error}") from error
         if not found:

@@ -120,7 +120,7 @@ class Settings:
             It can't be read, or has entries that are none.
         """
         try:
-            return cls.read_text(path.read_text(encoding="utf-8"), str(path))
+            return cls.read_text(path.read_text(encoding="utf-8-sig"), str(path))
         except OSError as error:
             raise BadInput(f"{path}: {error.strerror}: write it with gputsne ops init") from error
 

@@ -78,3 +78,10 @@ def test_what_can_not_be_compared_is_refused(how, says):
     Y, _ = clouds()
     with pytest.raises(ValueError, match=says):
         gputsne.clusters_kept(Y, **({"new_map": Y} | how))
+
+
+def test_maps_without_clusters_have_none_kept():
+    Y = np.arange(20.0)[:, None] ** 2 * [[1.0, 0.5]]
+    found = gputsne.clusters_kept(Y, Y)
+    assert found.evidence == {"clusters_old": 0.0, "clusters_new": 0.0}
+    assert len(found) == 0
