@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gputsne import affinities, callbacks, initial, metrics, notebook, plotting, serve
     from gputsne import inspection as inspect
     from gputsne.change import align, clusters_kept, drift, reproducibility
-    from gputsne.data import datasets, read
+    from gputsne.data import Source, datasets, open_source, read
     from gputsne.estimator import TSNE, load
     from gputsne.gates import check, run_evidence
     from gputsne.judging import advise, watch
@@ -32,6 +32,7 @@ __all__ = [
     "OnlineMap",
     "Reservoir",
     "Run",
+    "Source",
     "Store",
     "__version__",
     "advise",
@@ -49,6 +50,7 @@ __all__ = [
     "load",
     "metrics",
     "notebook",
+    "open_source",
     "plan",
     "plot",
     "plotting",
@@ -70,6 +72,7 @@ _HOME = {
     "OnlineMap": "gputsne.tiling",
     "Reservoir": "gputsne.sampling",
     "Run": "gputsne.provenance",
+    "Source": "gputsne.data",
     "Store": "gputsne.runs.store",
     "TSNE": "gputsne.estimator",
     "advise": "gputsne.judging",
@@ -79,6 +82,7 @@ _HOME = {
     "drift": "gputsne.change",
     "knn": "gputsne.neighbors",
     "load": "gputsne.estimator",
+    "open_source": "gputsne.data",
     "plan": "gputsne.planning.memory",
     "plot": "gputsne.plotting",
     "read": "gputsne.data",

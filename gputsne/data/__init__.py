@@ -20,6 +20,7 @@ from gputsne.base.files import path_of
 from gputsne.base.types import Array
 from gputsne.data.columns import find_label_file
 from gputsne.data.labels_file import read_labels
+from gputsne.data.sources import Source, open_source
 from gputsne.data.table import TEXT_SUFFIXES, BadInput, Data, Selection, format_of
 from gputsne.data.writing import OUTPUT_SUFFIXES, write
 
@@ -28,6 +29,8 @@ __all__ = [
     "BadInput",
     "Data",
     "Selection",
+    "Source",
+    "open_source",
     "read",
     "read_map",
     "require",
@@ -39,6 +42,7 @@ EXTRAS: Final = {
     "pyarrow": "io", "h5py": "io", "matplotlib": "plot", "plotly": "plot", "jinja2": "report",
     "mlflow": "mlflow", "wandb": "wandb", "trackio": "trackio", "starlette": "serve",
     "uvicorn": "serve", "prometheus_client": "ops", "yaml": "ops", "anywidget": "notebook",
+    "zarr": "zarr",
 }  # fmt: skip
 
 

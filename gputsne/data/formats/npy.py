@@ -62,12 +62,29 @@ def _npy(path: Path, want: Selection) -> Data:
     return Data(X, positions=positions)
 
 
-def _mapped(path: Path) -> Array:
-    """Return the array of an npy file as it lies on disk."""
+def read_header(path: Path) -> tuple[Header, int]:
+    """Return what the head of an npy file declares, and where the numbers begin, in bytes.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    BadInput
+        It is damaged, holds Python objects, or is shorter than it declares.
+    """
     with path.open("rb") as file:
         header = _header(file, path, "the array")
-        there = path.stat().st_size - file.tell()
-    header.check(path, "the array", there)
+        begin = file.tell()
+    header.check(path, "the array", path.stat().st_size - begin)
+    return header, begin
+
+
+def _mapped(path: Path) -> Array:
+    """Return the array of an npy file as it lies on disk."""
+    header, _ = read_header(path)
     if header.size == 0:  # a map of nothing is an error to the operating system
         return np.empty(header.shape, header.dtype)
     mapped: Array = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -75,14 +92,16 @@ def _mapped(path: Path) -> Array:
 
 
 @dataclass(frozen=True)
-class _Header:
+class Header:
     """What the head of an npy file declares."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    fortran: bool = False
 
     @property
     def size(self) -> int:
+        """Bytes of its numbers."""
         return prod(self.shape) * self.dtype.itemsize
 
     def check(self, path: Path, what: str, there: int) -> None:
@@ -98,13 +117,13 @@ class _Header:
             )
 
 
-def _header(file: IO[bytes], path: Path, what: str) -> _Header:
+def _header(file: IO[bytes], path: Path, what: str) -> Header:
     try:
         version = np.lib.format.read_magic(file)
         if version == (1, 0):
-            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
         elif version == (2, 0):
-            shape, _, dtype = np.lib.format.read_array_header_2_0(file)
+            shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
         else:  # 3.0 is for records whose fields have names beyond latin-1
             raise BadInput(f"{path}: {what} holds records; arrays of numbers or text are needed")
     except BadInput:
@@ -114,7 +133,7 @@ def _header(file: IO[bytes], path: Path, what: str) -> _Header:
         raise BadInput(said) from error
     if any(length < 0 for length in shape):
         raise BadInput(f"{path}: {what} declares a negative length: {shape}")
-    return _Header(shape, dtype)
+    return Header(shape, dtype, fortran)
 
 
 class _Archive:
@@ -127,7 +146,7 @@ class _Archive:
             name.removesuffix(".npy"): name for name in file.namelist() if name.endswith(".npy")
         }
 
-    def header(self, key: str) -> _Header:
+    def header(self, key: str) -> Header:
         """Return what an array declares."""
         with self._file.open(self.arrays[key]) as member:
             return _header(member, self._path, f"array {key!r}")

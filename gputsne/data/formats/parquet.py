@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,13 +58,56 @@ def read_column(path: Path, column: str | None) -> Array:
         return source.column(source.names[only_column(source.names, column, path)])
 
 
-def _read(source: _Reader, want: Selection) -> Data:
-    names, path = source.names, source.path
-    if source.n == 0:
-        raise BadInput(f"{path} has no rows, only columns: {listed(names)}")
+@dataclass(frozen=True)
+class Features:
+    """Which columns of a parquet file are the features.
+
+    Attributes
+    ----------
+    vector : int or None
+        The one column that holds each row's whole vector.
+    columns : tuple of int
+        Else a column per feature.
+    labels, ids : int or None
+        Columns that were asked for beside them.
+    left_out, remarks : tuple of str
+        As in ``Data``.
+    """
+
+    vector: int | None
+    columns: tuple[int, ...]
+    labels: int | None
+    ids: int | None
+    left_out: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+def choose_features(
+    schema: Any, path: Path, want: Selection, leave_out: Sequence[str] = ()
+) -> Features:
+    """Choose the features of a file by its schema alone.
+
+    Parameters
+    ----------
+    schema : pyarrow.Schema
+        Of the file.
+    path : Path
+        What messages call it.
+    want : Selection
+        What is asked for.
+    leave_out : sequence of str
+        Columns that are no features.
+
+    Returns
+    -------
+    Features
+        The columns that were asked for, else the only column of lists, else every numeric one.
+    """
+    names, kinds, indices = schema.names, list(schema.types), _index_columns(schema)
     labels = None if want.labels is None else label_position(names, want.labels, path)
     ids = None if want.ids is None else column_position(names, want.ids, path)
-    free = [i for i in range(len(names)) if i not in (labels, ids)]
+    beside = {labels, ids, *(column_position(names, name, path) for name in leave_out)}
+    free = [i for i in range(len(names)) if i not in beside]
     vector: int | None = None
     features: list[int] = []
     left_out: list[str] = []
@@ -72,9 +116,9 @@ def _read(source: _Reader, want: Selection) -> Data:
         vector = column_position(names, want.vector, path)
     elif want.columns:
         features = choose_columns(names, want.columns, path)
-        if len(features) == 1 and _is_list(source.kinds[features[0]]):
+        if len(features) == 1 and _is_list(kinds[features[0]]):
             vector = features[0]
-    elif lists := [i for i in free if _is_list(source.kinds[i])]:
+    elif lists := [i for i in free if _is_list(kinds[i])]:
         if len(lists) > 1:
             several = listed([names[i] for i in lists])
             raise BadInput(f"{path} has several columns of lists: {several}; choose with --vector")
@@ -82,29 +126,40 @@ def _read(source: _Reader, want: Selection) -> Data:
         left_out = [names[i] for i in free if i != vector]
         remarks = left_out_remark(left_out, f"the vectors of {names[vector]} are the features")
     else:
-        index = [names[i] for i in free if names[i] in source.index]
+        index = [names[i] for i in free if names[i] in indices]
         saved = [names[i] for i in free if is_saved_index(names[i]) and names[i] not in index]
         rest = [i for i in free if names[i] not in (*index, *saved)]
-        features = [i for i in rest if _is_number(source.kinds[i])]
+        features = [i for i in rest if _is_number(kinds[i])]
         text = [names[i] for i in rest if i not in features]
         left_out = [*index, *saved, *text]
         remarks = left_out_remark(index, "pandas' index")
         remarks += left_out_remark(saved, "no name, so a row index")
         remarks += left_out_remark(text, "not numeric")
     if vector is not None:
+        features = []
+    return Features(vector, tuple(features), labels, ids, tuple(left_out), tuple(remarks))
+
+
+def _read(source: _Reader, want: Selection) -> Data:
+    names, path = source.names, source.path
+    if source.n == 0:
+        raise BadInput(f"{path} has no rows, only columns: {listed(names)}")
+    chosen = choose_features(source.schema, path, want)
+    labels, ids, vector, remarks = chosen.labels, chosen.ids, chosen.vector, list(chosen.remarks)
+    if vector is not None:
         X, absent = source.vectors(names[vector])
         if absent:
             rows = counted(absent, "row")
             remarks.append(f"{rows} without a vector, read as missing values (NaN)")
     else:
-        X = source.matrix(features)
+        X = source.matrix(chosen.columns)
     return Data(
         X,
-        names=tuple(names[i] for i in features) if vector is None else None,
-        positions=tuple(features) if vector is None else None,
+        names=tuple(names[i] for i in chosen.columns) if vector is None else None,
+        positions=chosen.columns if vector is None else None,
         labels=None if labels is None else source.column(names[labels]),
         ids=None if ids is None else source.column(names[ids]),
-        left_out=tuple(left_out),
+        left_out=chosen.left_out,
         remarks=tuple(remarks),
     )
 
@@ -114,39 +169,18 @@ class _Reader:
 
     def __init__(self, file: Any, path: Path, memory_limit: int | None) -> None:
         self._file, self.path, self._limit = file, path, memory_limit
-        schema = file.schema_arrow
-        self.names: list[str] = schema.names
-        self.kinds: list[Any] = list(schema.types)
-        self.index = _index_columns(schema)
+        self.schema = file.schema_arrow
+        self.names: list[str] = self.schema.names
+        self.kinds: list[Any] = list(self.schema.types)
         self.n = int(file.metadata.num_rows)
 
-    def matrix(self, features: list[int]) -> Array:
+    def matrix(self, features: Sequence[int]) -> Array:
         """Return columns, shape (n, d): float32 when it holds all of them, else float64."""
+        dtype = matrix_dtype(self.schema, features, self.path)
+        X = self._empty(len(features), dtype)
         names = [self.names[i] for i in features]
-        if not features:
-            others = [
-                f"; column {name!r} {_no_number(kind)}"
-                for name, kind in zip(self.names, self.kinds, strict=True)
-                if _may_be_vectors(kind)
-            ]
-            raise BadInput(
-                f"{self.path} has no numeric column besides labels and ids: {listed(self.names)}"
-                f"{''.join(others[:1])}"
-            )
-        for i in features:
-            if not _is_number(self.kinds[i]):
-                raise BadInput(f"{self.path}: column {self.names[i]!r} {_no_number(self.kinds[i])}")
-            if self.names.count(self.names[i]) > 1:
-                raise BadInput(f"{self.path}: several columns are called {self.names[i]!r}")
-        single = all(_small(self.kinds[i]) or self.kinds[i] == "bool" for i in features)
-        X = self._empty(len(features), np.float32 if single else np.float64)
         for row, batch in self._batches(names):
-            for j, name in enumerate(names):
-                column = batch.column(name)
-                if column.type != "double" and not _small(column.type):
-                    # Whole numbers beyond 2^53 are rounded, as everywhere, and not refused.
-                    column = column.cast("float" if single else "double", safe=False)
-                X[row : row + len(column), j] = column.to_numpy(zero_copy_only=False)
+            put_columns(batch, names, X[row : row + batch.num_rows])
         return X
 
     def vectors(self, name: str) -> tuple[Array, int]:
@@ -157,19 +191,13 @@ class _Reader:
         tuple of array and int
             The matrix, float32 or float64, and the number of null rows.
         """
-        kind = self.kinds[self.names.index(name)]
-        if not _is_list(kind):
-            hint = f": it {_no_number(kind)}" if _may_be_vectors(kind) else f" ({kind})"
-            raise BadInput(f"{self.path}: column {name!r} holds no lists of numbers{hint}")
-        dtype = np.float32 if _small(kind.value_type) else np.float64
+        dtype = vector_dtype(self.schema, name, self.path)
         X: Array | None = None
         first, absent, waiting = 0, 0, 0
         for row, batch in self._batches([name]):
             column = batch.column(0)
-            valid = np.asarray(column.is_valid())
-            absent += len(column) - int(valid.sum())
-            given = column.drop_null()
-            lengths = np.asarray(given.value_lengths())
+            absent += column.null_count
+            lengths = np.asarray(column.drop_null().value_lengths())
             if not len(lengths):
                 waiting = row + len(column)
                 if X is not None:
@@ -179,16 +207,7 @@ class _Reader:
                 first = int(lengths[0])
                 X = self._empty(first, dtype)
                 X[:waiting] = np.nan
-            if (lengths != first).any():
-                odd = int(np.flatnonzero(lengths != first)[0])
-                raise BadInput(
-                    f"{self.path}, column {name!r}, row {row + np.flatnonzero(valid)[odd]}: "
-                    f"a vector of {lengths[odd]}; the first has {first}"
-                )
-            part = X[row : row + len(column)]
-            part[~valid] = np.nan
-            flat = given.flatten().cast("float" if dtype is np.float32 else "double", safe=False)
-            part[valid] = flat.to_numpy(zero_copy_only=False).reshape(-1, first)
+            put_vectors(column, X[row : row + len(column)], f"{self.path}, column {name!r}", row)
         if X is None:
             raise BadInput(f"{self.path}: column {name!r} holds nothing but nulls")
         return X, absent
@@ -207,8 +226,8 @@ class _Reader:
         made[:] = values
         return made
 
-    def _empty(self, d: int, dtype: type[np.floating[Any]]) -> Array:
-        size = self.n * d * np.dtype(dtype).itemsize
+    def _empty(self, d: int, dtype: np.dtype[Any]) -> Array:
+        size = self.n * d * dtype.itemsize
         check_bytes(self.path, f"its matrix of {self.n:,} x {d:,}", size, self._limit)
         return np.empty((self.n, d), dtype)
 
@@ -222,6 +241,116 @@ class _Reader:
             row += batch.num_rows
         if row != self.n:
             raise BadInput(f"{self.path} declares {counted(self.n, 'row')} and holds others")
+
+
+def matrix_dtype(schema: Any, features: Sequence[int], path: Path) -> np.dtype[Any]:
+    """Return the type of a matrix of columns: float32 when it holds all of them, else float64.
+
+    Parameters
+    ----------
+    schema : pyarrow.Schema
+        Of the file.
+    features : sequence of int
+        Its columns.
+    path : Path
+        What messages call it.
+
+    Raises
+    ------
+    BadInput
+        There is none, one is not numeric, or several have one name.
+    """
+    names, kinds = schema.names, list(schema.types)
+    if not features:
+        others = [
+            f"; column {name!r} {_no_number(kind)}"
+            for name, kind in zip(names, kinds, strict=True)
+            if _may_be_vectors(kind)
+        ]
+        raise BadInput(
+            f"{path} has no numeric column besides labels and ids: {listed(names)}"
+            f"{''.join(others[:1])}"
+        )
+    for i in features:
+        if not _is_number(kinds[i]):
+            raise BadInput(f"{path}: column {names[i]!r} {_no_number(kinds[i])}")
+        if names.count(names[i]) > 1:
+            raise BadInput(f"{path}: several columns are called {names[i]!r}")
+    single = all(_small(kinds[i]) or kinds[i] == "bool" for i in features)
+    return np.dtype(np.float32 if single else np.float64)
+
+
+def put_columns(batch: Any, names: Sequence[str], out: Array) -> None:
+    """Write columns of a batch as the columns of a matrix, nulls as NaN.
+
+    Parameters
+    ----------
+    batch : pyarrow.RecordBatch
+        Which comes in the file's order of columns.
+    names : sequence of str
+        The features, in the matrix's order.
+    out : array, shape (rows, d), float32 or float64
+        Is filled.
+    """
+    single = out.dtype == np.float32
+    for j, name in enumerate(names):
+        column = batch.column(name)
+        if column.type != "double" and not _small(column.type):
+            # Whole numbers beyond 2^53 are rounded, as everywhere, and not refused.
+            column = column.cast("float" if single else "double", safe=False)
+        out[:, j] = column.to_numpy(zero_copy_only=False)
+
+
+def vector_dtype(schema: Any, name: str, path: Path) -> np.dtype[Any]:
+    """Return the type of a matrix of a column's lists; BadInput where it holds none of numbers.
+
+    Parameters
+    ----------
+    schema : pyarrow.Schema
+        Of the file.
+    name : str
+        The column.
+    path : Path
+        What messages call the file.
+    """
+    kind = schema.types[schema.names.index(name)]
+    if not _is_list(kind):
+        hint = f": it {_no_number(kind)}" if _may_be_vectors(kind) else f" ({kind})"
+        raise BadInput(f"{path}: column {name!r} holds no lists of numbers{hint}")
+    return np.dtype(np.float32 if _small(kind.value_type) else np.float64)
+
+
+def put_vectors(column: Any, out: Array, what: str, row: int) -> None:
+    """Write the lists of a column as the rows of a matrix, null ones as rows of NaN.
+
+    Parameters
+    ----------
+    column : pyarrow.Array
+        Of lists.
+    out : array, shape (rows, d), float32 or float64
+        Is filled.
+    what : str
+        What messages call the column.
+    row : int
+        Number of its first row.
+
+    Raises
+    ------
+    BadInput
+        A list has another length than d.
+    """
+    width, valid = out.shape[1], np.asarray(column.is_valid())
+    given = column.drop_null()
+    lengths = np.asarray(given.value_lengths())
+    if (lengths != width).any():
+        odd = int(np.flatnonzero(lengths != width)[0])
+        raise BadInput(
+            f"{what}, row {row + np.flatnonzero(valid)[odd]}: a vector of {lengths[odd]}; the "
+            f"first has {width}"
+        )
+    out[~valid] = np.nan
+    flat = given.flatten().cast("float" if out.dtype == np.float32 else "double", safe=False)
+    out[valid] = flat.to_numpy(zero_copy_only=False).reshape(-1, width)
 
 
 def _index_columns(schema: Any) -> frozenset[str]:
