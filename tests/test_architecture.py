@@ -28,7 +28,7 @@ LEVELS: list[set[str]] = [
     {"estimator"},
     {"plotting", "runs", "judging"},
     {"tiling"},
-    {"reporting", "telemetry", "sweeps", "callbacks", "updating", "gates"},
+    {"reporting", "telemetry", "sweeps", "callbacks", "updating", "gates", "large"},
     {"serve", "notebook"},
     {"__init__"},
     {"cli"},

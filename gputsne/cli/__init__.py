@@ -14,6 +14,7 @@ from gputsne.cli.commands.compare import compare
 from gputsne.cli.commands.demo import demo
 from gputsne.cli.commands.embed import embed
 from gputsne.cli.commands.info import info, plan
+from gputsne.cli.commands.merge import merge
 from gputsne.cli.commands.metrics import metrics
 from gputsne.cli.commands.ops import ops
 from gputsne.cli.commands.plot import plot
@@ -35,6 +36,8 @@ Examples:
   gputsne embed points.csv -o map.parquet --labels kind --plot map.html
   gputsne embed points.npy -o map.npy --pca 50 --model model.npz
   gputsne transform model.npz new.npy -o new.csv
+  gputsne transform model.npz rows -o parts --shard 0/16
+  gputsne merge parts -o map.parquet
   gputsne update model.npz tomorrow.csv -o tomorrow-map.csv --id name
   gputsne plot map.csv -o map.pdf --labels kind --style print
   gputsne sample big.parquet -n 100000 -o some.parquet
@@ -70,8 +73,8 @@ def main() -> None:
 
 
 COMMANDS = (
-    demo, embed, transform, update, plot, sample, metrics, compare, sweep, check, report, tiles,
-    serve, runs, info, plan, advise, ops,
+    demo, embed, transform, merge, update, plot, sample, metrics, compare, sweep, check, report,
+    tiles, serve, runs, info, plan, advise, ops,
 )  # fmt: skip
 for command in COMMANDS:
     main.add_command(command)

@@ -118,8 +118,19 @@ def _h5ad(path: Path, Y: Array, source: str | Path | None) -> None:
         h5ad.add_map(part, Y)
 
 
-def _cells(values: Array) -> Sequence[Any]:
-    """Return a column's cells as Python values; floats as text of 9 digits, enough for float32."""
+def cells(values: Array) -> Sequence[Any]:
+    """Return a column's cells as Python values; floats as text of 9 digits, enough for float32.
+
+    Parameters
+    ----------
+    values : array, shape (n,)
+        The column.
+
+    Returns
+    -------
+    sequence
+        What a csv writer takes.
+    """
     if values.dtype.kind == "f":
         digits = 9 if values.dtype.itemsize <= 4 else 17
         return [f"{v:.{digits}g}" for v in values.tolist()]
@@ -130,7 +141,7 @@ def _csv(path: Path, columns: dict[str, Array]) -> None:
     with path.open("w", encoding="utf-8", newline="") as text:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows(zip(*map(_cells, columns.values()), strict=True))
+        writer.writerows(zip(*map(cells, columns.values()), strict=True))
 
 
 def _parquet(path: Path, columns: dict[str, Array]) -> None:
@@ -141,10 +152,10 @@ def _parquet(path: Path, columns: dict[str, Array]) -> None:
     for name, values in columns.items():
         if values.dtype.kind == "O":
             mixed = len({type(v) for v in values if v is not None}) > 1
-            told = _cells(values)
+            told = cells(values)
             made[name] = pa.array([None if v is None else str(v) for v in told] if mixed else told)
         elif values.dtype.kind == "S":
-            made[name] = pa.array(_cells(values))
+            made[name] = pa.array(cells(values))
         else:
             made[name] = pa.array(np.ascontiguousarray(values))
     with path.open("wb") as file:  # pyarrow takes no name that isn't UTF-8

@@ -13,14 +13,14 @@ import numpy as np
 from gputsne.base import deadline
 from gputsne.base.types import Array
 from gputsne.data import BadInput, Data, Selection, read
-from gputsne.data.columns import find_label_file
+from gputsne.data.columns import choose_columns, column_position, find_label_file
 from gputsne.data.labels_file import read_labels
 from gputsne.data.table import counted, format_of, listed
 from gputsne.provenance.outcome import shown
 from gputsne.runs.joining import Joined
 from gputsne.runs.streams import Source
 
-__all__ = ["Points", "read_points"]
+__all__ = ["Chosen", "Points", "chosen_of", "read_points", "stacked"]
 
 _PATTERN: Final = frozenset("*?[")
 
@@ -46,6 +46,113 @@ class Points:
     kept: dict[str, Array] = field(default_factory=dict)
     hover: dict[str, Array] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which columns of a table are what, decided by its first rows.
+
+    Attributes
+    ----------
+    want : Selection
+        The features, each named by its position, or the vector; no labels and no ids.
+    d : int
+        How many features there are.
+    names : tuple of str or None
+        Of the features.
+    ids, labels : str or None
+        Columns of these.
+    label_name : str
+        What the map's column of labels is called.
+    kept : tuple of (str, bool)
+        Further columns, and whether a csv's numbers in them are read as those of labels.
+    notes : tuple of str
+        Remarks for the user.
+    head : Data
+        The first rows, of the features alone.
+    """
+
+    want: Selection
+    d: int
+    names: tuple[str, ...] | None
+    ids: str | None
+    labels: str | None
+    label_name: str
+    kept: tuple[tuple[str, bool], ...]
+    notes: tuple[str, ...]
+    head: Data
+
+
+def chosen_of(
+    head: Data, columns: Sequence[str], source: Source, want: Selection, keep: Sequence[str] = ()
+) -> Chosen:
+    """Decide by the first rows which columns are what, as ``read_points`` does by all of them.
+
+    Parameters
+    ----------
+    head : Data
+        The first rows as ``want`` has them.
+    columns : sequence of str
+        All columns of the table.
+    source : Source
+        Where they come from.
+    want : Selection
+        What is asked for; labels and a join of other files are refused.
+    keep : sequence of str
+        Further columns, by name, position or pattern.
+
+    Returns
+    -------
+    Chosen
+
+    Raises
+    ------
+    BadInput
+        There is no such column, or nothing is left as a feature.
+    """
+    label_name, file = _labels_of(want)
+    if want.join is not None or file is not None:
+        raise BadInput(
+            "columns of another file can't be kept beside a range of rows: join them to the map "
+            "of all rows"
+        )
+    kept = _expanded(keep, head)
+    notes = [f"{source.name}: {said}" for said in _remarks(head, kept)]
+    table = head if want.columns else _without(head, kept, source)
+    notes += _taken_out(head, table, source)
+    vector = want.vector
+    if table.positions is None and format_of(source.path) != ".npy":
+        vector = want.vector or _vector_of(head, columns, want, source)
+    named = want.columns
+    if vector is not None:
+        named = ()
+    elif table.positions is not None:
+        alone = table.names is not None and not _have_twins(table.names)
+        named = tuple(table.names or ()) if alone else tuple(map(str, table.positions))
+    second = [i % 2 == 1 and not Path(name).exists() for i, name in enumerate(kept)]
+    return Chosen(
+        replace(want, columns=named, vector=vector, labels=None, ids=None),
+        int(table.X.shape[1]),
+        table.names,
+        want.ids,
+        want.labels,
+        label_name,
+        tuple(zip(kept, second, strict=True)),  # ``_columns`` reads them by twos
+        tuple(notes),
+        table,
+    )
+
+
+def _vector_of(head: Data, columns: Sequence[str], want: Selection, source: Source) -> str:
+    """Return the column whose vectors were taken for the features."""
+    if want.columns:
+        return columns[choose_columns(columns, want.columns, source.path)[0]]
+    beside = {
+        columns[column_position(columns, name, source.path)]
+        for name in (want.ids, want.labels)
+        if name is not None
+    }
+    return next(name for name in columns if name not in beside | set(head.left_out))
 
 
 def read_points(
@@ -139,7 +246,7 @@ def _read_points(
         inputs = Path(f"the {len(sources)} inputs")
         labels = read_labels(*label_file, whole.X.shape[0], inputs, want)
         whole = replace(whole, labels=labels)
-    columns = {name: _stacked([part[name] for part in beside]) for name in chosen}
+    columns = {name: stacked([part[name] for part in beside]) for name in chosen}
     return Points(
         whole,
         label_name,
@@ -284,8 +391,8 @@ def _joined(parts: Sequence[Data]) -> Data:
         X: Any = sparse.vstack([sparse.csr_matrix(X) for X in matrices], format="csr")
     else:
         X = np.concatenate(matrices)
-    labels = None if parts[0].labels is None else _stacked([_side(p.labels) for p in parts])
-    ids = None if parts[0].ids is None else _stacked([_side(p.ids) for p in parts])
+    labels = None if parts[0].labels is None else stacked([_side(p.labels) for p in parts])
+    ids = None if parts[0].ids is None else stacked([_side(p.ids) for p in parts])
     return replace(parts[0], X=X, labels=labels, ids=ids)
 
 
@@ -293,8 +400,18 @@ def _side(values: Array | None) -> Array:
     return np.empty(0, dtype=object) if values is None else values
 
 
-def _stacked(parts: Sequence[Array]) -> Array:
-    """Return columns one below the other; as text where one is text and another is not."""
+def stacked(parts: Sequence[Array]) -> Array:
+    """Return columns one below the other; as text where one is text and another is not.
+
+    Parameters
+    ----------
+    parts : sequence of array, shape (n,)
+        At least one.
+
+    Returns
+    -------
+    array, shape (sum of n,)
+    """
     if len(parts) == 1:
         return parts[0]
     kinds = {"text" if part.dtype.kind in "OUS" else "numbers" for part in parts}

@@ -1,6 +1,7 @@
 """``gputsne transform``: new rows placed in the map of a model that `embed --model` kept.
 
-The model is only read: the map it was fitted to never moves.
+The model is only read: the map it was fitted to never moves. With --shard only a stretch of the
+rows is read and placed; gputsne/cli/commands/merge.py joins what the shards leave.
 """
 
 from __future__ import annotations
@@ -17,18 +18,18 @@ from gputsne.cli.checks import check_threads
 from gputsne.cli.config import config_option
 from gputsne.cli.options import (
     DEVICES,
+    MAP_FORMATS,
     PATH,
     Command,
     input_options,
     option,
     options,
-    output_options,
     print_options,
     selection_of,
 )
-from gputsne.cli.output import output_of, seconds
+from gputsne.cli.output import Output, output_of, seconds
 from gputsne.cli.targets import check_inputs, check_map, check_targets, label_file, no_dash
-from gputsne.data import BadInput, Selection
+from gputsne.data import BadInput, Selection, require
 from gputsne.data.named import with_names
 from gputsne.data.table import counted, format_of, listed
 from gputsne.data.writing import check_copy
@@ -36,9 +37,10 @@ from gputsne.planning.memory import available_memory
 from gputsne.provenance.outcome import shown
 from gputsne.runs.nonfinite import nonfinite_as_bad_input
 from gputsne.runs.reading import read_points
-from gputsne.runs.streams import STANDARD, Source, is_standard_output, map_suffix, named, opened
+from gputsne.runs.streams import STANDARD, is_standard_output, map_suffix, named, opened
 from gputsne.runs.writing import write_points
 
+PLACE = click.Path(path_type=Path, allow_dash=True)
 NAMED = (".csv", ".tsv", ".parquet", ".h5ad")  # formats whose columns have names
 REMEDY = "fit the model anew by embed with --impute mean"
 
@@ -49,13 +51,41 @@ Examples:
 
 IN needs the columns that the model was fitted to: found by name in csv, parquet and h5ad, else by
 their order. Each row's place depends on that row and the model alone, not on other rows of IN.
+
+With --shard I/N, I from 0 to N - 1, one process of N places its own stretch of the rows into
+DIR/part-IIIII-of-NNNNN, and gputsne merge DIR -o OUT joins the parts: the bytes are those of one
+transform of all rows. IN are then npy, parquet or csv, or a folder of npy or parquet files, of
+which a shard reads its own rows alone; a csv is walked through by each. A shard that is run again
+leaves a part that is whole as it is. The machine's copies of IN and MODEL must be the same.
+  gputsne transform model.npz rows/ -o parts --shard 3/16 --id name
 """
 
 
 @click.command(cls=Command, examples=EXAMPLES)
 @click.argument("model", metavar="MODEL", type=PATH)
-@click.argument("sources", metavar="IN...", type=PATH, nargs=-1, required=True)
-@options("Output", *output_options)
+@click.argument("sources", metavar="IN...", type=PLACE, nargs=-1, required=True)
+@options(
+    "Output",
+    option(
+        "-o",
+        "--output",
+        type=PLACE,
+        required=True,
+        metavar="OUT",
+        help="The map; with --shard the folder of the parts. Required.",
+    ),
+    option(
+        "--output-format",
+        type=click.Choice(MAP_FORMATS),
+        help="Format of OUT where it is -, a pipe or a device [by its name, else csv]; of the part "
+        "of a shard. [parquet]",
+    ),
+    option(
+        "--shard",
+        metavar="I/N",
+        help="Place the I-th of N stretches of the rows, I from 0, as a part in the folder OUT.",
+    ),
+)
 @input_options("kept beside the map")
 @options(
     "Computation",
@@ -72,6 +102,9 @@ def transform(
     sources, output = tuple(map(named, sources)), named(output)
     shell = output_of(ctx, given, aside=is_standard_output(output))
     no_dash([("MODEL", model)])
+    if given["shard"] is not None:
+        one_shard(ctx, shell, model, sources, output, given)
+        return
     check_inputs(sources, given["input_format"])
     check_map(output, given["output_format"], sources, given["input_format"])
     also_read = [model, label_file(given["labels"]), given["join"], ctx.meta.get("gputsne.config")]
@@ -84,7 +117,7 @@ def transform(
         form = given["input_format"]
         inputs = [stack.enter_context(opened(path, form)) for path in sources]
         limited = replace(selection_of(given), memory_limit=available_memory())
-        want = columns_of_fit(names, inputs, limited)
+        want = columns_of_fit(names, inputs[0].path, limited)
         points = read_points(inputs, want, keep=given["keep"])
         for said in points.notes:
             shell.note(said)
@@ -105,10 +138,69 @@ def transform(
     )
 
 
-def columns_of_fit(names: Any, inputs: list[Source], want: Selection) -> Selection:
+def one_shard(
+    ctx: click.Context, shell: Output, model: Path, sources: tuple[Path, ...], folder: Path,
+    given: dict[str, Any],
+) -> None:  # fmt: skip
+    """Place one shard's rows and write its part."""
+    from gputsne.large import Inputs, Shard, files_in, place_shard
+    from gputsne.model.progress import StageTimer
+    from gputsne.provenance.plain import sha256_file
+
+    try:
+        shard = Shard.read(given["shard"])
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--shard") from error
+    for flag, value in (("--join", given["join"]), ("--key", given["key"])):
+        if value is not None:
+            raise click.BadParameter("has no effect with --shard", param_hint=flag)
+    no_dash([*(("IN", path) for path in sources), ("-o", folder)])
+    suffix = f".{given['output_format'] or 'parquet'}"
+    if suffix == ".h5ad":
+        said = "a part is parquet, csv or npy"
+        raise click.BadParameter(said, param_hint="--output-format")
+    if suffix == ".parquet":
+        require("pyarrow", "writing parts in parquet (--output-format npy or csv needs nothing)")
+    check_threads(given["n_jobs"])
+    began = time.perf_counter()
+    files = [file for path in sources for file in files_in(path)]
+    fitted = load_model(model, given["device"], given["n_jobs"])
+    want = replace(selection_of(given), memory_limit=available_memory())
+    want = columns_of_fit(getattr(fitted, "feature_names_in_", None), files[0], want)
+    inputs = Inputs.opened(files, want, given["keep"])
+    for said in inputs.chosen.notes:
+        shell.note(said)
+    if folder.exists() and not folder.is_dir():
+        said = f"{shown(folder)} is a file; with --shard it is a folder of parts"
+        raise click.BadParameter(said, param_hint="-o")
+    folder.mkdir(parents=True, exist_ok=True)
+    timer = StageTimer(int(shell.progress))
+    start, stop = shard.rows(inputs.n)
+    with timer.stage("transform", stop - start) as report:
+        placed = place_shard(
+            fitted, sha256_file(model), inputs, folder, shard, suffix=suffix, report=report
+        )
+    took = time.perf_counter() - began
+    there = " is there already, of the same model and input" if placed.again else ""
+    beside = inputs.chosen.ids or inputs.chosen.labels or inputs.chosen.kept
+    if suffix == ".npy" and beside:
+        shell.note("npy holds places alone; ids, labels and kept columns are not in the part")
+    shell.result(
+        f"written       {shown(placed.path)}{there}\n"
+        f"map           {counted(stop - start, 'point')}, rows {start:,} to {stop - 1:,} of "
+        f"{inputs.n:,}, {seconds(took)}",
+        {
+            "output": shown(placed.path), "rows": [start, stop], "n": inputs.n,
+            "shard": shard.index, "of": shard.of, "seconds": took, "device": placed.manifest.device,
+            "again": placed.again,
+        },
+    )  # fmt: skip
+
+
+def columns_of_fit(names: Any, first: Path, want: Selection) -> Selection:
     """Return what to read: by default the columns that the model was fitted to, by their names."""
     chosen = want.columns or want.vector is not None or want.key is not None
-    if names is None or chosen or format_of(inputs[0].path) not in NAMED:
+    if names is None or chosen or format_of(first) not in NAMED:
         return want
     return replace(want, columns=tuple(map(str, names)))
 

@@ -92,7 +92,9 @@ def update(
         form = given["input_format"]
         inputs = [stack.enter_context(opened(path, form)) for path in sources]
         limited = replace(selection_of(given), memory_limit=available_memory())
-        points = read_points(inputs, columns_of_fit(names, inputs, limited), keep=given["keep"])
+        points = read_points(
+            inputs, columns_of_fit(names, inputs[0].path, limited), keep=given["keep"]
+        )
         for said in points.notes:
             shell.note(said)
         name = " and ".join(source.name for source in inputs)

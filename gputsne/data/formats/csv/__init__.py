@@ -8,15 +8,17 @@ library (rows.py), into one growing float64 buffer: no memory beyond the matrix.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Final
 
 from gputsne.base.types import Array
 from gputsne.data.columns import choose_columns, column_position, label_position, only_column
 from gputsne.data.formats.csv import arrow
 from gputsne.data.formats.csv.layout import BLANKS
-from gputsne.data.formats.csv.numbers import Kind, as_ids, as_labels, not_a_number
+from gputsne.data.formats.csv.numbers import Cells, Kind, as_ids, as_labels, not_a_number
 from gputsne.data.formats.csv.rows import Late, Taken, read_rows, without_late
 from gputsne.data.formats.csv.sheet import Sheet, long_cells, nothing_numeric, rows_of, survey
 from gputsne.data.formats.csv.text import open_text
@@ -30,6 +32,8 @@ from gputsne.data.table import (
     listed,
 )
 
+_CELLS: Final = 8192  # rows that are looked at together
+
 
 def read(path: Path, want: Selection) -> Data:
     """Read a delimited text file; see gputsne.data.read."""
@@ -42,6 +46,65 @@ def read(path: Path, want: Selection) -> Data:
         taken = _choose(sheet, want)
         found = None if taken.vector else _by_arrow(sheet, taken, want)
         X, texts = found or read_rows(sheet, taken, want)
+    return _data(sheet, taken, X, texts)
+
+
+def read_head(path: Path, want: Selection) -> Data:
+    """Read the first rows alone, which must tell what the columns are; see gputsne.data.read.
+
+    Raises
+    ------
+    BadInput
+        As of `read`; or a column is empty in these rows, so that only all rows could tell.
+    """
+    with long_cells(path):
+        sheet = survey(path, want)
+        if not sheet.sample:
+            raise BadInput(f"{path} has no rows, only a header: {listed(sheet.names)}")
+        taken = _choose(sheet, want)
+        if taken.late:
+            empty = listed([sheet.called(taken.features[j]) for j in taken.late])
+            raise BadInput(
+                f"{path}: {empty} is empty in the first {counted(len(sheet.sample), 'row')}, and "
+                "a range of rows can't tell what it holds: name the features with --columns"
+            )
+        rows = zip(sheet.sample_places, sheet.sample, strict=True)
+        X, texts = read_rows(sheet, taken, want, rows)
+    return _data(sheet, taken, X, texts)
+
+
+def read_blocks(path: Path, want: Selection, start: int, stop: int, rows: int) -> Iterator[Array]:
+    """Yield the features of rows START to STOP, in arrays of at most so many rows.
+
+    ``want`` names them one by one, or as one vector.
+    """
+    with long_cells(path):
+        sheet = survey(path, want)
+        taken = _choose(sheet, want)
+        some = islice(rows_of(sheet, want), start, stop)
+        while part := list(islice(some, rows)):
+            taken.absent.clear()
+            yield read_rows(sheet, taken, want, part)[0]
+
+
+def read_cells(
+    path: Path, want: Selection, j: int, start: int, stop: int, *, labels: bool
+) -> Array:
+    """Return rows START to STOP of column `j` as labels or ids; all of it decides what it is."""
+    kept: list[str] = []
+    with long_cells(path):
+        sheet = survey(path, want)
+        cells = Cells(sheet.decimal)
+        some, first = rows_of(sheet, want), 0
+        while part := [row[j] for _, row in islice(some, _CELLS)]:
+            cells.add(part)
+            kept += part[max(start - first, 0) : max(stop - first, 0)]
+            first += len(part)
+    return cells.labels(kept) if labels else cells.ids(kept)
+
+
+def _data(sheet: Sheet, taken: Taken, X: Array, texts: dict[int, list[str]]) -> Data:
+    """Return what was read of a file, or of its first rows."""
     X, emptied, late_text = without_late(X, sheet, taken)
     if taken.absent:
         rows = counted(len(taken.absent), "row")

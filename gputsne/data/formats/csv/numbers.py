@@ -156,26 +156,94 @@ def as_labels(cells: Sequence[str], decimal: str = ".") -> Array:
 
     Numbers with leading zeros are codes and stay text, and so does a column without a number.
     """
-    whole = as_ids(cells)
-    if whole.dtype.kind == "i":
-        return whole
-    values = [number(cell, decimal) for cell in cells]
-    told = [cell.strip() for cell, value in zip(cells, values, strict=True) if value == value]
-    plain = (cell.replace(decimal, ".") for cell in told)
-    if not told or None in values or not all(_PLAIN.match(cell) for cell in plain):
-        return whole
-    if all(cell.lstrip("+-").isdecimal() for cell in told):  # categories by number, and gaps
-        made = np.empty(len(cells), dtype=object)
-        made[:] = [None if value != value else int(value or 0) for value in values]
-        return made
-    return np.array(values, dtype=np.float64)
+    cells_are = Cells(decimal)
+    cells_are.add(cells)
+    return cells_are.labels(cells)
 
 
 def as_ids(cells: Sequence[str]) -> Array:
     """Return ids: as integers when every one is, written the plain way; else as text, unchanged."""
+    return _ids(cells, whole=_whole(cells))
+
+
+class Cells:
+    """What the cells of a column of labels are, in however many blocks they come.
+
+    A block of rows must not decide alone: a column of numbers in one block may have text in the
+    next, and is a column of text then.
+
+    Parameters
+    ----------
+    decimal : str, default "."
+        Decimal mark.
+    """
+
+    def __init__(self, decimal: str = ".") -> None:
+        self._decimal = decimal
+        self._whole = self._numbers = self._plain = self._digits = True
+        self._told = False
+
+    def add(self, cells: Sequence[str]) -> None:
+        """Take note of some cells.
+
+        Parameters
+        ----------
+        cells : sequence of str
+            As they stand in the file.
+        """
+        self._whole = self._whole and _whole(cells)
+        if self._whole or not self._numbers:
+            self._told = self._told or (self._whole and len(cells) > 0)
+            return
+        values = [number(cell, self._decimal) for cell in cells]
+        self._numbers = None not in values
+        told = [cell.strip() for cell, value in zip(cells, values, strict=True) if value == value]
+        self._told = self._told or bool(told)
+        self._plain &= all(_PLAIN.match(cell.replace(self._decimal, ".")) for cell in told)
+        self._digits &= all(cell.lstrip("+-").isdecimal() for cell in told)
+
+    def ids(self, cells: Sequence[str]) -> Array:
+        """Return some of the cells as ids, by what all of them are; see ``as_ids``.
+
+        Parameters
+        ----------
+        cells : sequence of str
+            Of those that were added.
+        """
+        return _ids(cells, whole=self._whole)
+
+    def labels(self, cells: Sequence[str]) -> Array:
+        """Return some of the cells as labels, by what all of them are; see ``as_labels``.
+
+        Parameters
+        ----------
+        cells : sequence of str
+            Of those that were added.
+        """
+        if self._whole or not (self._told and self._numbers and self._plain):
+            return _ids(cells, whole=self._whole)
+        values = [number(cell, self._decimal) for cell in cells]
+        if self._digits:  # categories by number, and gaps
+            made = np.empty(len(cells), dtype=object)
+            made[:] = [None if value != value else int(value or 0) for value in values]
+            return made
+        return np.array(values, dtype=np.float64)
+
+
+def _whole(cells: Sequence[str]) -> bool:
+    """Tell whether every cell is an integer of 64 bits, written the plain way."""
     try:
-        if all(str(int(cell)) == cell for cell in cells):
-            return np.array([int(cell) for cell in cells], dtype=np.int64)
-    except (ValueError, OverflowError):
-        pass
+        found = [int(cell) for cell in cells]
+    except ValueError:
+        return False
+    least, most = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+    return all(
+        str(value) == cell and least <= value <= most
+        for value, cell in zip(found, cells, strict=True)
+    )
+
+
+def _ids(cells: Sequence[str], *, whole: bool) -> Array:
+    if whole:
+        return np.array([int(cell) for cell in cells], dtype=np.int64)
     return np.array(cells, dtype=object)

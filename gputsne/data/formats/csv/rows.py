@@ -66,15 +66,20 @@ class Taken:
         return [i for i in dict.fromkeys((self.labels, self.ids)) if i is not None]
 
 
-def read_rows(sheet: Sheet, taken: Taken, want: Selection) -> tuple[Array, dict[int, list[str]]]:
-    """Return the features, shape (n, d) float64, and the cells of text columns."""
+def read_rows(
+    sheet: Sheet, taken: Taken, want: Selection, rows: Iterable[tuple[int, Row]] | None = None
+) -> tuple[Array, dict[int, list[str]]]:
+    """Return the features, shape (n, d) float64, and the cells of text columns.
+
+    ``rows`` are some rows with their numbers in the file; None for all.
+    """
     values = array("d")
     texts: dict[int, list[str]] = {i: [] for i in taken.texts()}
     expected = len(sheet.names)
     width = 0 if taken.vector else len(taken.features)
     get = _getter(taken.features)
     n = 0
-    for n, (place, row) in enumerate(rows_of(sheet, want), 1):
+    for n, (place, row) in enumerate(rows_of(sheet, want) if rows is None else rows, 1):
         if len(row) != expected:
             raise BadInput(
                 f"{sheet.path}, row {place}: {counted(len(row), 'cell')} where {expected} "

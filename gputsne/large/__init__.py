@@ -1,0 +1,8 @@
+"""More rows than one fit takes: a map of a sample, the rest placed in shards, parts merged."""
+
+from gputsne.large.inputs import Inputs, files_in
+from gputsne.large.merging import merge
+from gputsne.large.parts import Manifest, Shard
+from gputsne.large.shards import Placed, place_shard
+
+__all__ = ["Inputs", "Manifest", "Placed", "Shard", "files_in", "merge", "place_shard"]
