@@ -81,11 +81,20 @@ class _Npy(Ranges):
         return replace(data, X=np.array(data.X[:1]))
 
     def blocks(self, start: int, stop: int, rows: int) -> Iterator[Array]:
+        from gputsne.data.columns import choose_columns
         from gputsne.data.formats import npy
+        from gputsne.data.sources.arrays import npy_shard
 
+        path, want = self.table.path, self.want
+        chosen = choose_columns(self.table.names, want.columns, path) if want.columns else None
+        shard = None if want.flatten else npy_shard(path)
         for first in range(start, stop, rows):
-            # opened anew: pages of a map that stays open would count as memory of the process
-            yield np.array(npy.read(self.table.path, self.want).X[first : min(stop, first + rows)])
+            last = min(stop, first + rows)
+            if shard is None:  # images, whose file is mapped
+                yield np.array(npy.read(path, want).X[first:last])
+            else:
+                block = shard.read(first, last)
+                yield block if chosen is None else block[:, chosen]
 
     def column(self, name: str, start: int, stop: int, *, labels: bool) -> Array:
         raise BadInput(f"{self.table.path}: an npy file has no columns to keep; use a table")
@@ -102,21 +111,11 @@ class _Parquet(Ranges):
             return parquet._read(reader, self.want)
 
     def blocks(self, start: int, stop: int, rows: int) -> Iterator[Array]:
-        from gputsne.data.columns import choose_columns, column_position
-        from gputsne.data.formats import parquet
+        from gputsne.data.sources.parquet import ParquetShard
 
-        path, want, names = self.table.path, self.want, self.table.names
-        with self._opened() as file:
-            if want.vector is not None:
-                places = [column_position(names, want.vector, path)]
-            else:
-                places = choose_columns(names, want.columns, path)
-            for batch in _batches(file, start, stop, rows, [names[j] for j in places]):
-                reader = parquet._Reader(_held(file, [batch]), path, want.memory_limit)
-                if want.vector is not None:
-                    yield reader.vectors(names[places[0]])[0]
-                else:
-                    yield reader.matrix(places)
+        shard = ParquetShard(self.table.path, self.want)
+        for first in range(start, stop, rows):
+            yield shard.read(first, min(stop, first + rows))
 
     def column(self, name: str, start: int, stop: int, *, labels: bool) -> Array:
         from gputsne.data.formats import parquet
