@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+
+from gputsne.base import events
 
 __all__ = ["heard", "warn_user"]
 
@@ -28,10 +31,15 @@ def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
     """
     for said in _LISTENERS.get():
         said.append(message)
+    if events.listened():
+        where = events.places_of(sys._getframe(1))[-1:]
+        events.tell("warning", logging.WARNING, category=category.__name__, where=where)
     level, frame = 2, sys._getframe(1)
     while _is_passed_through(frame.f_globals.get("__name__", "")) and frame.f_back is not None:
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level)
+    warned = category(message)
+    vars(warned)["told_by_gputsne"] = True  # the log has it
+    warnings.warn(warned, stacklevel=level)
 
 
 @contextmanager

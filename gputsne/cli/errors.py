@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import click
 
+from gputsne.cli.log import tell_error, tell_warning
 from gputsne.cli.output import (
     open_standard_streams,
     printing,
@@ -25,7 +26,7 @@ from gputsne.cli.output import (
     standard_output_is_closed,
 )
 from gputsne.cli.wording import in_shell
-from gputsne.provenance.outcome import INTERRUPTED, Outcome, Terminated, outcome_of
+from gputsne.provenance.outcome import FAILED, INTERRUPTED, Outcome, Terminated, outcome_of
 
 EXIT_CODES: Final = (
     "Exit codes: 0 done, 1 failed, 2 usage, 3 bad input, 4 over memory,\n"
@@ -91,6 +92,8 @@ def _show_warning(
     message: Warning | str, category: type[Warning], *where: Any, **more: Any
 ) -> None:
     """Show a warning as one line without the place in the code it came from."""
+    if tell_warning(message, category, *where[:2]):
+        return
     context = click.get_current_context(silent=True)
     said = in_shell(" ".join(str(message).split()), context.command if context else None)
     say(f"gputsne: {said}", err=True)
@@ -133,8 +136,12 @@ class ErrorGroup(click.Group):
                 warnings.simplefilter("default", UserWarning)
                 warnings.showwarning = _show_warning
                 return super().invoke(ctx)
-        except (click.exceptions.Exit, click.UsageError):
+        except click.exceptions.Exit:
             raise
+        except click.UsageError as error:
+            if not tell_error(ctx, error, error.exit_code, "usage"):
+                raise
+            ctx.exit(error.exit_code)
         except BrokenPipeError as error:
             if error.filename is not None:  # an output of its own, such as a map to a pipe
                 self._end(ctx, error)
@@ -145,9 +152,12 @@ class ErrorGroup(click.Group):
 
     def _end(self, ctx: click.Context, error: BaseException) -> None:
         outcome = exit_for(error)
+        cause = error.error if isinstance(error, Exit) else error
+        told = outcome or Outcome(FAILED)
+        if tell_error(ctx, cause, told.exit_code, told.status):
+            ctx.exit(told.exit_code)
         if outcome is None:
             raise error
-        cause = error.error if isinstance(error, Exit) else error
         if ctx.meta.get("gputsne.verbose") and cause is not None:
             say("".join(traceback.format_exception(cause)), err=True)
         command = ctx.meta.get("gputsne.command")  # that of a group, not the group

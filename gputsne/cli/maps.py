@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import click
 
+from gputsne.cli.log import saw
 from gputsne.cli.options import WholeNumber, option, selection_of, split_commas
 from gputsne.cli.output import Output
 from gputsne.data import BadInput, Selection, read
@@ -57,6 +58,7 @@ def read_data(data: Path, given: Mapping[str, Any], shell: Output) -> Points:
         limited = replace(selection_of(given), memory_limit=available_memory())
         meta = given.get("meta", ())  # of commands that tell them from those that are kept
         points = read_points([source], limited, keep=given.get("keep", ()), hover=meta)
+    saw(points.table.X)
     for said in points.notes:
         shell.note(said)
     return points

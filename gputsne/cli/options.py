@@ -19,6 +19,7 @@ import click
 
 from gputsne.base import sizes
 from gputsne.base.parameter_table import BY_NAME
+from gputsne.cli.log import begin_early, log_option
 from gputsne.cli.output import printing
 from gputsne.data import Selection
 from gputsne.provenance.tags import tags_of
@@ -119,6 +120,7 @@ class Command(click.Command):
         """Read the arguments; a name that is an option's elsewhere is told what it is here."""
         ctx.meta["gputsne.arguments"] = (ctx.info_name, *args)
         ctx.meta["gputsne.command"] = self
+        begin_early(ctx, args)
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
@@ -360,4 +362,5 @@ print_options = options(
     option(
         "-v", "--verbose", is_flag=True, help="Log progress off a terminal too, and tracebacks."
     ),
+    log_option,
 )

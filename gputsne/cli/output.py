@@ -5,19 +5,20 @@ Numbers are rounded for reading; the run record and ``--json`` hold them in full
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 import click
 
+from gputsne.base.streams import silence
+from gputsne.cli.log import LOG, tell_remark
 from gputsne.provenance.outcome import shown
 
 SCORES: Final = {"knn_preservation": "10 nearest", "trustworthiness": "trust"}  # in a summary
@@ -54,8 +55,7 @@ def standard_output_is_closed() -> bool:
 
 def silence_standard_output() -> None:
     """Let what is still to be printed go nowhere: its reader has gone."""
-    with suppress(io.UnsupportedOperation, OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    silence(sys.stdout)
 
 
 def say(text: str, *, err: bool = False) -> None:
@@ -67,8 +67,12 @@ def say(text: str, *, err: bool = False) -> None:
         Standard output can't be written; BrokenPipeError where its reader has gone.
     """
     if err:
-        with suppress(OSError, ValueError):
+        if tell_remark(sys._getframe(1)):
+            return
+        try:
             click.echo(shown(text), err=True)
+        except (OSError, ValueError):
+            silence(sys.stderr)
         return
     with printing():
         click.echo(shown(text))
@@ -101,6 +105,8 @@ class Output:
     needed : bool
         Whether what is printed is all that comes of the command, so that a closed standard output
         is an error.
+    logs : bool
+        Whether standard error has a log of JSON, and nothing else.
     """
 
     as_json: bool = False
@@ -108,15 +114,21 @@ class Output:
     verbose: bool = False
     aside: bool = False
     needed: bool = False
+    logs: bool = False
 
     def __post_init__(self) -> None:
         if self.quiet and self.verbose:
             raise click.UsageError("--quiet and --verbose exclude each other")
+        if self.logs and self.as_json and self.aside:
+            raise click.UsageError(
+                "--json has no place: standard output has the map, standard error the log; "
+                "ask for --run-record FILE"
+            )
 
     @property
     def progress(self) -> bool:
         """Whether progress is wanted: bars on a terminal, lines elsewhere when asked for."""
-        return self.verbose or (not self.quiet and sys.stderr.isatty())
+        return not self.logs and (self.verbose or (not self.quiet and sys.stderr.isatty()))
 
     def note(self, text: str) -> None:
         """Say something on standard error."""
@@ -137,10 +149,11 @@ def output_of(
     ctx: click.Context, given: Mapping[str, Any], *, aside: bool = False, needed: bool = False
 ) -> Output:
     """Return how much a command prints, by its options; log lines have the time when verbose."""
-    output = Output(given["as_json"], given["quiet"], given["verbose"], aside, needed)
+    logs = LOG in ctx.meta
+    output = Output(given["as_json"], given["quiet"], given["verbose"], aside, needed, logs)
     ctx.meta["gputsne.verbose"] = output.verbose
     logger = logging.getLogger("gputsne")
-    if output.verbose and not logger.hasHandlers():
+    if output.verbose and not logs and not logger.hasHandlers():
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
         ctx.call_on_close(partial(logger.removeHandler, handler))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Self
 
+from gputsne.base import events
 from gputsne.base.messages import heard
 from gputsne.base.sparse import checked_csr
 from gputsne.base.tables import Table
@@ -18,7 +19,7 @@ from gputsne.model.records import Fit
 from gputsne.provenance.facts import circumstances
 from gputsne.provenance.machine import versions
 from gputsne.provenance.outcome import DONE_OUTCOME, FAILED, Outcome, described, outcome_of
-from gputsne.provenance.run import Run, new_id
+from gputsne.provenance.run import Run, id_of_next
 from gputsne.provenance.values import read_values
 
 __all__ = ["About", "mesh_facts"]
@@ -34,10 +35,13 @@ class About:
         Entries of ``gputsne.Run`` so far.
     started : datetime
         In UTC.
+    id : str
+        Of the run; that of the job which the fit is part of, where there is one.
     """
 
     told: dict[str, Any] = field(default_factory=dict)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    id: str = field(default_factory=id_of_next)
 
     @classmethod
     def of(cls, X: Any) -> Self:
@@ -109,7 +113,8 @@ class About:
             Gets it, with all that its record says.
         """
         outcome = DONE_OUTCOME
-        with heard() as said:
+        with heard() as said, events.of_run(self.id):
+            events.learn(device=so_far().device, **_shape(self.told))
             try:
                 yield
             except BaseException as error:
@@ -117,14 +122,29 @@ class About:
                 raise
             finally:
                 self.told["warnings"] = list(dict.fromkeys(said))
-                keep(replace(so_far(), about=self.ended(outcome)))
+                fit = replace(so_far(), about=self.ended(outcome))
+                self._tell(fit)
+                keep(fit)
+
+    def _tell(self, fit: Fit) -> None:
+        """Let the log know how the fit ended."""
+        about = fit.about
+        read, result = about.get("input") or {}, fit.result
+        events.learn(
+            **_shape(about), input_sha256=read.get("data_sha256"),
+            seed=fit.params.random_state, device=fit.device,
+            kl_divergence=None if result is None else result.kl_divergence,
+            peak_device_bytes=about.get("peak_device_bytes"), warnings=len(about["warnings"]),
+        )  # fmt: skip
+        facts = {"status": about["status"], "exit_code": about["exit_code"]}
+        events.tell("fit_ended", seconds=fit.timings.get("total"), **events.known(), **facts)
 
     def ended(self, outcome: Outcome) -> dict[str, Any]:
         """Return all entries of a fit that ends now."""
         return {
             **self.told,
             **circumstances(self.started, datetime.now(UTC)),
-            "id": new_id(self.started),
+            "id": self.id,
             "status": outcome.status,
             "exit_code": outcome.exit_code,
             "error": outcome.message or None,
@@ -158,6 +178,12 @@ def mesh_facts(result: Result) -> dict[str, Any]:
             "pair": mesh.pair,
         }
     return facts
+
+
+def _shape(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return rows and features of a fit's input, as far as they are known."""
+    shape = (about.get("input") or {}).get("shape") or ()
+    return dict(zip(("rows", "features"), shape, strict=False))
 
 
 def _dtypes(X: Any, d: int) -> list[str] | None:

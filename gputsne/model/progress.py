@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
 
-from gputsne.base import deadline
+from gputsne.base import deadline, events
 
 __all__ = ["LINE_SECONDS", "LOGGER", "StageTimer"]
 
 LOGGER: Final = logging.getLogger("gputsne")
 LINE_SECONDS: Final = 10.0  # between two lines of one stage: six per minute in a batch log
+CHECKPOINTS: Final = 5  # times per fit at which the log tells KL, as telemetry's gauges have it
 
 
 class StageTimer:
@@ -70,20 +71,43 @@ class StageTimer:
         if self.verbose:
             display = (_Bar if _on_terminal() else _Lines)(name, total, begin)
 
-        def report(done: int, more: float = 0) -> None:
-            if name != "optimize":  # which looks itself, and closes the map it has
-                deadline.check(f"in stage {name!r}")
-            if display is not None:
-                display.show(done, more)
-
         ended = False
-        try:
-            yield report
-            ended = True
-        finally:
-            self.timings[name] = self.timings.get(name, 0.0) + time.perf_counter() - begin
-            if display is not None:
-                display.close(ended)
+        with events.stage(name) as facts:
+            checkpoints = _Checkpoints(name, total, facts) if events.listened() else None
+
+            def report(done: int, more: float = 0) -> None:
+                if name != "optimize":  # which looks itself, and closes the map it has
+                    deadline.check(f"in stage {name!r}")
+                elif checkpoints is not None:
+                    checkpoints.show(done, more)
+                if display is not None:
+                    display.show(done, more)
+
+            try:
+                yield report
+                ended = True
+            finally:
+                facts["seconds"] = time.perf_counter() - begin
+                self.timings[name] = self.timings.get(name, 0.0) + facts["seconds"]
+                if display is not None:
+                    display.close(ended)
+
+
+class _Checkpoints:
+    """Tells the log KL at the fifths of the optimiser, and leaves the last for its end."""
+
+    def __init__(self, name: str, total: int, facts: dict[str, Any]) -> None:
+        self.name, self.total, self.facts = name, total, facts
+        self.passed: int | None = None
+
+    def show(self, done: int, kl: float) -> None:
+        self.facts["iteration"], self.facts["iterations"] = done, self.total
+        if kl == kl:  # not NaN, as between two measurements
+            self.facts["kl_divergence"] = kl
+        passed = done * CHECKPOINTS // max(self.total, 1)
+        if self.passed is not None and passed > self.passed:
+            events.tell("progress", stage=self.name, **self.facts)
+        self.passed = passed
 
 
 class _Display(Protocol):

@@ -8,7 +8,9 @@ import math
 import re
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,13 +23,14 @@ from gputsne.provenance.evidence import derived, flat
 from gputsne.provenance.plain import plain
 from gputsne.provenance.tags import checked_tags
 
-__all__ = ["SCHEMA", "Run", "new_id"]
+__all__ = ["SCHEMA", "Run", "id_of_next", "new_id", "next_is"]
 
 SCHEMA: Final = "gputsne.run/2"
 FORMER: Final = "gputsne.run/1"  # without id, hashes of values, columns, memory of the device, cost
 ID: Final = re.compile(r"([0-9]{8}T[0-9]{6}Z)-[0-9a-f]{8}")
 ID_TIME: Final = "%Y%m%dT%H%M%SZ"
 HOUR: Final = 3600.0  # seconds
+_NEXT: Final[ContextVar[list[str]]] = ContextVar("ids of fits to come")
 TABLES: Final = (
     "input", "sample", "output", "parameters", "timings", "mesh", "metrics", "versions", "machine",
     "more",
@@ -59,6 +62,34 @@ def new_id(started: datetime | None = None) -> str:
     '20261127T063518Z-'
     """
     return _id(started or datetime.now(UTC), secrets.token_hex(4))
+
+
+@contextmanager
+def next_is(id: str) -> Iterator[None]:
+    """Let the first fit inside have an id that is known before it begins.
+
+    Parameters
+    ----------
+    id : str
+        Of the job that the fit is the work of.
+    """
+    token = _NEXT.set([id])
+    try:
+        yield
+    finally:
+        _NEXT.reset(token)
+
+
+def id_of_next() -> str:
+    """Return the id of a fit that begins now.
+
+    Returns
+    -------
+    str
+        That of ``next_is`` for the first fit inside, else a new one.
+    """
+    waiting = _NEXT.get([])
+    return waiting.pop() if waiting else new_id()
 
 
 def _id(started: datetime, digits: str) -> str:

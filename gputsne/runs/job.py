@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from gputsne.base import deadline
+from gputsne.base import deadline, events
 from gputsne.base.errors import DeadlineExceeded
 from gputsne.base.files import replacing
 from gputsne.change.identity import read_ids
@@ -25,7 +25,7 @@ from gputsne.planning.memory import available_memory
 from gputsne.provenance import Run
 from gputsne.provenance.facts import assemble, describe_input
 from gputsne.provenance.outcome import DONE_OUTCOME, FAILED, Outcome, described, outcome_of, shown
-from gputsne.provenance.run import new_id
+from gputsne.provenance.run import new_id, next_is
 from gputsne.runs.nonfinite import nonfinite_as_bad_input
 from gputsne.runs.reading import Points, read_points
 from gputsne.runs.streams import STANDARD, Source, flows, map_suffix, opened
@@ -168,7 +168,7 @@ class Job:
         self.request, self.note = request, note
         self.started = datetime.now(UTC)
         self.ended = self.started
-        self.id = new_id(self.started)  # until a fit has one
+        self.id = events.known().get("run") or new_id(self.started)
         self.sources: tuple[Source, ...] = ()
         self.points = Points(Data(None))
         self.model: Any = None
@@ -191,6 +191,7 @@ class Job:
         """
         error: BaseException | None = None
         with ExitStack() as stack:
+            stack.enter_context(events.of_run(self.id))
             try:
                 outcome = self._do(stack)
             except BaseException as raised:
@@ -224,7 +225,8 @@ class Job:
     ) -> tuple[Outcome, BaseException | None]:
         """Store the run, whole or not at all; return how the job ends with that."""
         try:
-            keeping.keep(self._told(outcome, hashed=True), self)
+            with events.stage("store"):
+                keeping.keep(self._told(outcome, hashed=True), self)
         except BaseException as raised:
             ended = outcome_of(raised) or Outcome(FAILED, described(raised))
             said = f"the run was not stored: {ended.message}"
@@ -315,25 +317,33 @@ class Job:
         kept = {"callbacks": called} if called else {}
         self.model = make_model({**parameters, **kept})
         if parameters.get("metric") == "precomputed":
-            self.model.fit(table.X)
+            with next_is(self.id):
+                self.model.fit(table.X)
         else:
             name = " and ".join(source.name for source in self.sources)
             imputed = parameters.get("impute") is not None
-            with nonfinite_as_bad_input(
-                name, table, imputed=imputed, remedy="fill them: --impute mean"
+            with (
+                next_is(self.id),
+                nonfinite_as_bad_input(
+                    name, table, imputed=imputed, remedy="fill them: --impute mean"
+                ),
             ):
                 self.model.fit(with_names(table.X, table.names))
 
     def _score(self, failures: list[str]) -> None:
-        from gputsne import metrics
-
         deadline.check("before the map was scored")
         try:
-            for name in ("knn_preservation", "trustworthiness"):
-                score = getattr(metrics, name)(self.points.table.X, self.map, k=SCORE_K)
-                self.scores[name] = float(score)
+            with events.stage("score"):
+                self._measure()
         except Exception as error:  # too few rows, or no memory: the map is there all the same
             failures.append(f"the map was not scored: {described(error)}")
+
+    def _measure(self) -> None:
+        from gputsne import metrics
+
+        for name in ("knn_preservation", "trustworthiness"):
+            score = getattr(metrics, name)(self.points.table.X, self.map, k=SCORE_K)
+            self.scores[name] = float(score)
 
     def _write_map(self, failures: list[str]) -> None:
         request = self.request
@@ -354,10 +364,11 @@ class Job:
         if self.request.model is not None:
             path = self.request.model
             self._name_rows()
-            with self._collecting(failures, shown(path), "saved"), replacing(path) as part:
+            saving = self._collecting(failures, shown(path), "saved")
+            with saving, events.stage("save"), replacing(path) as part:
                 self.model.save(part)
         for view in self.request.views:
-            with self._collecting(failures, shown(view.path), "drawn"):
+            with self._collecting(failures, shown(view.path), "drawn"), events.stage("draw"):
                 view.draw(view.path, self.model, self.points)
 
     def _name_rows(self) -> None:

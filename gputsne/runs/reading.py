@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from gputsne.base import deadline
+from gputsne.base import deadline, events
 from gputsne.base.types import Array
 from gputsne.data import BadInput, Data, Selection, read
 from gputsne.data.columns import choose_columns, column_position, find_label_file
@@ -184,6 +184,17 @@ def read_points(
     BadInput
         A file is missing, broken, or has not what was asked for; the message names it.
     """
+    with events.stage("read") as told:
+        points = _points_of(sources, want, keep, hover)
+        told["rows"], told["features"] = points.table.X.shape
+        events.learn(**told)
+    return points
+
+
+def _points_of(
+    sources: Sequence[Source], want: Selection, keep: Sequence[str], hover: Sequence[str]
+) -> Points:
+    """Read the inputs and what is joined to them."""
     if want.join is None:
         if want.on is not None:
             raise BadInput("--on has no effect without --join")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from gputsne.base import events
 from gputsne.data import write
 from gputsne.data.formats.h5ad import has_column
 from gputsne.data.writing import check_copy
@@ -63,10 +64,11 @@ def write_points(
     copied = source if suffix == ".h5ad" else None
     if copied is not None:
         check_copy(copied.path, len(Y), copied.name)
-    if flows(path):
-        send(path, suffix, lambda part: write(part, Y, **beside))
-    else:
-        write(path, Y, **beside)
+    with events.stage("write"):
+        if flows(path):
+            send(path, suffix, lambda part: write(part, Y, **beside))
+        else:
+            write(path, Y, **beside)
     if copied is not None:
         if table.labels is None or has_column(copied.path, points.label_name):
             return []

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import logging
 import secrets
-import traceback
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
+
+from gputsne.base import events
 
 __all__ = ["LOGGER", "Journal"]
 
 LOGGER: Final = logging.getLogger("gputsne.serve")
-FRAMES: Final = 6  # of a traceback, the innermost ones
 
 
 class Journal:
@@ -64,8 +61,7 @@ class Journal:
         **facts : object
             Further fields.
         """
-        frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
-        places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
+        places = events.places_of(error.__traceback__)
         told = {**facts, "error": type(error).__name__, "where": places}
         self._write(logging.ERROR, "fault", told)
 
@@ -95,5 +91,4 @@ class Journal:
 
     def _write(self, level: int, what: str, facts: dict[str, Any]) -> None:
         if LOGGER.isEnabledFor(level):
-            now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            LOGGER.log(level, "%s", json.dumps({"at": now, "event": what, **facts}))
+            LOGGER.log(level, "%s", events.line(what, level, facts))

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from gputsne.base import events
 from gputsne.cli.maps import (
     Scores,
     check_map_key,
@@ -83,15 +84,18 @@ def metrics(ctx: click.Context, /, data: Path, map_: Path, **given: Any) -> None
     X = points.table.X
     Y = read_map_of(map_, given["map_key"], points, data)
     asked = {"metric": given["metric"]} if given["metric"] else {}
-    evidence: dict[str, Any] = gputsne.metrics.evaluate(
-        X, Y, points.table.labels, k=given["k"], sample=given["sample"] or "auto",
-        random_state=given["seed"], **asked,
-    )  # fmt: skip
-    if given["symptoms"]:
-        found = gputsne.inspect.symptoms(
-            X, Y, metadata=points.hover or None, perplexity=given["perplexity"],
+    events.learn(seed=given["seed"])
+    with events.stage("measure"):
+        evidence: dict[str, Any] = gputsne.metrics.evaluate(
+            X, Y, points.table.labels, k=given["k"], sample=given["sample"] or "auto",
             random_state=given["seed"], **asked,
         )  # fmt: skip
+    if given["symptoms"]:
+        with events.stage("symptoms"):
+            found = gputsne.inspect.symptoms(
+                X, Y, metadata=points.hover or None, perplexity=given["perplexity"],
+                random_state=given["seed"], **asked,
+            )  # fmt: skip
         evidence = evidence | found.evidence
     facts = {"data": shown(data), "map": shown(map_), "points": len(Y), "evidence": evidence}
     shell.result(_as_text(evidence), facts)

@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
+from gputsne.base import events
 from gputsne.cli.errors import Exit
+from gputsne.cli.log import log_option
 from gputsne.cli.maps import check_map_key, measure_options, read_data, read_map_of
 from gputsne.cli.options import (
     PATH,
@@ -106,6 +108,7 @@ The exit code is that of gputsne check: 0 if every gate is passed, on evidence; 
     option(
         "-v", "--verbose", is_flag=True, help="Log progress off a terminal too, and tracebacks."
     ),
+    log_option,
 )
 @click.pass_context
 def report(ctx: click.Context, /, data: Path, map_: Path, **given: Any) -> None:
@@ -128,15 +131,17 @@ def report(ctx: click.Context, /, data: Path, map_: Path, **given: Any) -> None:
     points = read_data(data, given, shell)
     Y = read_map_of(map_, given["map_key"], points, data)
     asked = {"metric": given["metric"]} if given["metric"] else {}
-    made = gputsne.report(
-        points.table.X, Y, points.table.labels, _records(points), path=given["output"],
-        profile=given["profile"], rules=given["rules"], acks=given["acks"],
-        evidence=evidence | more, space=given["space"], run=run, critical=given["critical"],
-        metadata=points.hover or None, perplexity=given["perplexity"], k=given["k"],
-        sample=given["sample"] or "auto", random_state=given["seed"],
-        title=given["title"] or f"Report on {shown(data.name)}",
-        command=shlex.join(["gputsne", *map(shown, ctx.meta["gputsne.arguments"])]), **asked,
-    )  # fmt: skip
+    events.learn(seed=given["seed"])
+    with events.stage("report"):
+        made = gputsne.report(
+            points.table.X, Y, points.table.labels, _records(points), path=given["output"],
+            profile=given["profile"], rules=given["rules"], acks=given["acks"],
+            evidence=evidence | more, space=given["space"], run=run, critical=given["critical"],
+            metadata=points.hover or None, perplexity=given["perplexity"], k=given["k"],
+            sample=given["sample"] or "auto", random_state=given["seed"],
+            title=given["title"] or f"Report on {shown(data.name)}",
+            command=shlex.join(["gputsne", *map(shown, ctx.meta["gputsne.arguments"])]), **asked,
+        )  # fmt: skip
     if given["junit"] is not None:
         made.checklist.to_junit(given["junit"])
     if printed:

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from gputsne.base import events
 from gputsne.base.files import replacing
 from gputsne.cli.config import config_option
 from gputsne.cli.options import (
@@ -108,10 +109,13 @@ def sample(ctx: click.Context, /, sources: tuple[Path, ...], output: Path, **giv
         wanted = Wanted(
             given["size"], method, given["by"], given["weights"], given["ids"], given["seed"]
         )
-        found = draw(opened_sources, want, wanted)
+        with events.stage("sample"):
+            found = draw(opened_sources, want, wanted)
         for said in found.notes:
             shell.note(said)
-        found.write(output)
+        with events.stage("write"):
+            found.write(output)
+    events.learn(rows=found.of, sample_sha256=found.sha256, seed=wanted.seed)
     facts = _facts(found, wanted, [shown(p) for p in sources], shown(output))
     if record is not None:
         more = {"row_numbers": found.rows, "ids": found.ids, "weights": found.weights}

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import click
 
+from gputsne.cli.log import end, log_option
 from gputsne.cli.options import (
     ABOVE_0,
     FOLDER,
@@ -101,7 +102,11 @@ the server once requests in flight are answered; exit code 0.
         help="Of what is made on demand. [gputsne/serve in the user's cache]",
     ),
 )
-@options("What is printed", option("-q", "--quiet", is_flag=True, help="Log no requests."))
+@options(
+    "What is printed",
+    option("-q", "--quiet", is_flag=True, help="Log no requests."),
+    log_option,
+)
 def serve(store: str | None, **given: Any) -> None:
     """Serve the runs of STORE, or the maps of DIR, until it is told to end."""
     for package in ("starlette", "uvicorn", "prometheus_client", "jinja2"):
@@ -121,6 +126,7 @@ def serve(store: str | None, **given: Any) -> None:
             store, settings=settings, tokens=tokens, ready=lambda address: say(f"serving {address}")
         )
     if busy:  # a thread that computes can't be ended otherwise
+        end(click.get_current_context())
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gputsne.base import events
 from gputsne.base.errors import BadInput
 from gputsne.base.sizes import size_text
 from gputsne.cli.config import config_option
@@ -96,12 +97,15 @@ def tiles(ctx: click.Context, /, source: str, output: Path, **given: Any) -> Non
         found = _found(stack, source, given, shell)
         for said in found.notes:
             shell.note(said)
-        made = gputsne.tiles(
-            found, output, hash_ids=salt, min_cell=given["min_cell"],
-            palette=None if given["palette"] is None else palette_of(given["palette"]),
-            title=given["title"], caption=given["caption"], random_state=given["seed"],
-            memory_limit=given["memory_limit"],
-        )  # fmt: skip
+        events.learn(seed=given["seed"])
+        with events.stage("tiles"):
+            made = gputsne.tiles(
+                found, output, hash_ids=salt, min_cell=given["min_cell"],
+                palette=None if given["palette"] is None else palette_of(given["palette"]),
+                title=given["title"], caption=given["caption"], random_state=given["seed"],
+                memory_limit=given["memory_limit"],
+            )  # fmt: skip
+    events.learn(rows=made.rows)
     took = time.perf_counter() - began
     shell.result(
         f"written       {shown(output)}\n"

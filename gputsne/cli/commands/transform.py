@@ -14,8 +14,10 @@ from typing import Any
 
 import click
 
+from gputsne.base import events
 from gputsne.cli.checks import check_threads
 from gputsne.cli.config import config_option
+from gputsne.cli.log import saw
 from gputsne.cli.options import (
     DEVICES,
     MAP_FORMATS,
@@ -126,7 +128,9 @@ def transform(
         name = " and ".join(source.name for source in inputs)
         check_width(points.table.X.shape[1], fitted, name)
         imputed = fitted.impute is not None
-        with nonfinite_as_bad_input(name, points.table, imputed=imputed, remedy=REMEDY):
+        saw(points.table.X, device=fitted.device_)
+        finite = nonfinite_as_bad_input(name, points.table, imputed=imputed, remedy=REMEDY)
+        with events.stage("transform"), finite:
             Y = fitted.transform(as_fitted(points.table.X, names))
         for said in write_points(output, Y, points, given["output_format"], source=inputs[0]):
             shell.note(said)

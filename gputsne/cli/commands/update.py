@@ -10,9 +10,11 @@ from typing import Any
 
 import click
 
+from gputsne.base import events
 from gputsne.cli.checks import check_threads
 from gputsne.cli.commands.transform import as_fitted, check_width, columns_of_fit, load_model
 from gputsne.cli.config import config_option
+from gputsne.cli.log import saw
 from gputsne.cli.options import (
     PATH,
     Command,
@@ -100,7 +102,9 @@ def update(
         name = " and ".join(source.name for source in inputs)
         check_width(points.table.X.shape[1], earlier, name)
         imputed = earlier.impute is not None
-        with nonfinite_as_bad_input(name, points.table, imputed=imputed, remedy=REMEDY):
+        saw(points.table.X, seed=earlier.random_state, device=earlier.device_)
+        finite = nonfinite_as_bad_input(name, points.table, imputed=imputed, remedy=REMEDY)
+        with events.stage("update"), finite:
             found = _updated(earlier, as_fitted(points.table.X, names), points.table.ids, given)
         for said in write_points(
             output, found.map, points, given["output_format"], source=inputs[0]
