@@ -8,7 +8,16 @@ from typing import Any
 import click
 
 from gputsne.cli.errors import Exit
-from gputsne.cli.options import FOLDER, PATH, Command, Group, option, options, print_options
+from gputsne.cli.options import (
+    FOLDER,
+    PATH,
+    Command,
+    Group,
+    count_of,
+    option,
+    options,
+    print_options,
+)
 from gputsne.cli.output import output_of
 from gputsne.cli.stores import store_of, store_option
 from gputsne.provenance.outcome import FAILED, Outcome
@@ -23,18 +32,22 @@ docs/operate.md tells what the files are and how to use them.
 """
 OF_INIT = """\
 Examples:
-  gputsne ops init ops
+  gputsne ops init ops --rows 2e6 --features 128
   promtool test rules ops/prometheus/alerts_test.yml
 
 DIR gets ops.toml, which is yours to change, and what is made from it, from the rules of gputsne
-check and from the table of metrics: files for Prometheus, Alertmanager, Grafana and Datadog, and
-RUNBOOK.md. Called again it writes what has become stale.
+check, from the table of metrics and from gputsne plan: files for Prometheus, Alertmanager, Grafana
+and Datadog, manifests for Kubernetes, and RUNBOOK.md. Called again it writes what has become stale.
 """
 OF_CHECK = """\
 Examples:
   gputsne ops check ops
+  gputsne ops check ops --manifests deploy
 
-The exit code is 0 if every file of DIR is what gputsne ops init would write, else 1.
+The exit code is 0 if every file of DIR is what gputsne ops init would write, and no manifest in
+DIR/kubernetes or of --manifests is unsafe; else 1. Unsafe is a container without requests and
+limits, as root, with a root that it may write to, with privileges or of no pinned image, a pod with
+a token or with parts of its node, and what has no labels model, team, cost-center and owner.
 """
 OF_METRICS = """\
 Examples:
@@ -53,7 +66,10 @@ def ops() -> None:
 @ops.command(cls=Command, examples=OF_INIT)
 @click.argument("folder", metavar="DIR", type=FOLDER)
 @options(
-    "Options", option("--dry-run", is_flag=True, help="Write nothing, tell what would be written.")
+    "Options",
+    option("--rows", type=count_of, metavar="N", help="Of the nightly map, for a new ops.toml."),
+    option("--features", type=count_of, metavar="D", help="Likewise."),
+    option("--dry-run", is_flag=True, help="Write nothing, tell what would be written."),
 )
 @print_options
 @click.pass_context
@@ -62,7 +78,8 @@ def init(ctx: click.Context, /, folder: Path, **given: Any) -> None:
     from gputsne.telemetry.operations import write
 
     shell = output_of(ctx, given)
-    written = write(folder, dry_run=given["dry_run"])
+    names = ("dry_run", "rows", "features")
+    written = write(folder, **{name: given[name] for name in names})
     what = "would be written" if given["dry_run"] else "written"
     said = "\n".join(f"{what}   {folder / name}" for name in written)
     shell.result(said or f"{folder} is fresh: nothing was written", {"written": written})
@@ -70,23 +87,37 @@ def init(ctx: click.Context, /, folder: Path, **given: Any) -> None:
 
 @ops.command("check", cls=Command, examples=OF_CHECK)
 @click.argument("folder", metavar="DIR", type=FOLDER)
-@options("Options", option("--diff", is_flag=True, help="Print how the files differ, too."))
+@options(
+    "Options",
+    option("--diff", is_flag=True, help="Print how the files differ, too."),
+    option(
+        "--manifests",
+        type=click.Path(path_type=Path, exists=True),
+        multiple=True,
+        metavar="FILE",
+        help="Manifests of your own, a file or a folder; repeatable.",
+    ),
+)
 @print_options
 @click.pass_context
 def check_folder(ctx: click.Context, /, folder: Path, **given: Any) -> None:
-    """Tell which operating files of DIR are stale or missing."""
-    from gputsne.telemetry.operations import differences, stale
+    """Tell which operating files of DIR are stale or missing, and which manifests are unsafe."""
+    from gputsne.telemetry.operations import differences, stale, unsafe
 
     shell = output_of(ctx, given)
-    found = stale(folder)
-    said = "\n".join(f"{what:<8} {folder / name}" for name, what in found.items())
+    found, faults = stale(folder), unsafe(folder, given["manifests"])
+    said = [f"{what:<8} {folder / name}" for name, what in found.items()]
+    said += [f"unsafe   {path}: {fault}" for path, told in faults.items() for fault in told]
     if found and given["diff"]:
-        said += f"\n{differences(folder)}"
-    shell.result(said or f"{folder} is fresh", {"files": found})
+        said.append(differences(folder))
+    text = "\n".join(said) or f"{folder} is fresh"
+    shell.result(text, {"files": found, "manifests": faults})
     if found:
         raise Exit(
             Outcome(FAILED, f"{len(found)} files: write them with gputsne ops init {folder}")
         )
+    if faults:
+        raise Exit(Outcome(FAILED, f"{len(faults)} files with unsafe manifests: see above"))
 
 
 @ops.command("metrics", cls=Command, examples=OF_METRICS)

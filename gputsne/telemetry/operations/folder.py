@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import unified_diff
 from pathlib import Path
 from typing import Any, Final
@@ -12,13 +12,14 @@ from gputsne.base.errors import BadInput
 from gputsne.base.files import replacing
 from gputsne.data import require
 from gputsne.judging.rules import Rule, read_rules
-from gputsne.telemetry.operations import alertmanager, datadog, grafana, prometheus
+from gputsne.telemetry.operations import alertmanager, datadog, grafana, kubernetes, prometheus
 from gputsne.telemetry.operations.runbook import runbook
-from gputsne.telemetry.operations.settings import FILE, TEMPLATE, Settings
+from gputsne.telemetry.operations.settings import FILE, Settings, template
 
-__all__ = ["MADE_BY", "differences", "files_of", "stale", "write"]
+__all__ = ["MADE_BY", "differences", "files_of", "stale", "unsafe", "write"]
 
 MADE_BY: Final = "gputsne ops init"
+YAML: Final = (".yaml", ".yml")
 HEAD: Final = f"# Made by {MADE_BY} from {FILE}; changes here are lost with the next.\n"
 
 
@@ -50,6 +51,9 @@ def files_of(settings: Settings, rules: Mapping[str, Rule] | None = None) -> dic
         f"grafana/{name}.json": _json(grafana.dashboard(name, settings))
         for name in grafana.DASHBOARDS
     }
+    manifests = {
+        name: _yaml(*made) for name, made in kubernetes.manifests_of(settings.cluster).items()
+    }
     monitors = {"made_by": MADE_BY, "monitors": datadog.monitors(rules, settings)}
     return {
         "prometheus/prometheus.yml": _yaml(prometheus.scraping(settings)),
@@ -61,10 +65,13 @@ def files_of(settings: Settings, rules: Mapping[str, Rule] | None = None) -> dic
         "datadog/openmetrics.d/conf.yaml": _yaml(datadog.scraping(settings)),
         "datadog/monitors.json": _json(monitors),
         "RUNBOOK.md": runbook(rules, settings),
+        **manifests,
     }
 
 
-def write(folder: Path, *, dry_run: bool = False) -> list[str]:
+def write(
+    folder: Path, *, dry_run: bool = False, rows: int | None = None, features: int | None = None
+) -> list[str]:
     """Write the files that are missing or stale, and ``ops.toml`` where there is none.
 
     Parameters
@@ -73,6 +80,8 @@ def write(folder: Path, *, dry_run: bool = False) -> list[str]:
         Made where it isn't there.
     dry_run : bool
         Whether to write nothing, and only tell.
+    rows, features : int or None
+        Of the nightly map, for an ``ops.toml`` that is written now.
 
     Returns
     -------
@@ -82,20 +91,23 @@ def write(folder: Path, *, dry_run: bool = False) -> list[str]:
     Raises
     ------
     BadInput
-        ``ops.toml`` or the rules make no sense, or a file of that name was not made by gputsne:
-        nothing is written.
+        ``ops.toml`` or the rules make no sense; rows or features where there is an ``ops.toml``;
+        or a file of that name was not made by gputsne: nothing is written.
     OSError
         The folder can't be written to.
     """
     own = folder / FILE
-    settings = Settings.read(own) if own.exists() else Settings.read_text(TEMPLATE)
+    if own.exists() and (rows, features) != (None, None):
+        raise BadInput(f"{own} is there: change rows and features of [cluster] in it")
+    new = template(rows=rows, features=features)
+    settings = Settings.read(own) if own.exists() else Settings.read_text(new)
     wanted = files_of(settings, _rules(folder, settings))
     told = {name: _text(folder / name) for name in wanted}
     for name, text in told.items():
         if text is not None and MADE_BY not in text:
             raise BadInput(f"{folder / name} was not made by {MADE_BY}: move it away first")
     if not own.exists():
-        wanted = {FILE: TEMPLATE, **wanted}
+        wanted = {FILE: new, **wanted}
     written = [name for name, text in wanted.items() if told.get(name) != text]
     for name in [] if dry_run else written:
         path = folder / name
@@ -158,6 +170,37 @@ def differences(folder: Path) -> str:
     return "\n".join(lines)
 
 
+def unsafe(folder: Path, others: Iterable[Path] = ()) -> dict[str, list[str]]:
+    """Return what is unsafe in the manifests of a folder, and in others.
+
+    Parameters
+    ----------
+    folder : Path
+        Whose ``kubernetes`` holds manifests, gputsne's and whatever was put beside them.
+    others : iterable of Path
+        Files, and folders of them.
+
+    Returns
+    -------
+    dict of str to list of str
+        Faults by file; files without any are left out.
+
+    Raises
+    ------
+    OSError
+        One of the others can't be read.
+    """
+    found = {}
+    for place in (folder / "kubernetes", *others):
+        paths = sorted(p for p in place.rglob("*") if p.suffix in YAML) if place.is_dir() else []
+        if place in others and not paths:
+            paths = [place]
+        for path in paths:
+            if faults := kubernetes.faults_of(path.read_text(encoding="utf-8", errors="replace")):
+                found[str(path)] = faults
+    return found
+
+
 def _rules(folder: Path, settings: Settings) -> dict[str, Rule]:
     more = None if settings.rules is None else folder / settings.rules
     return {rule.id: rule for rule in read_rules(more)}
@@ -172,7 +215,7 @@ def _text(path: Path) -> str | None:
         return ""
 
 
-def _yaml(content: Any) -> str:
+def _yaml(*documents: Any) -> str:
     import yaml
 
     class Plain(yaml.SafeDumper):  # type: ignore[misc]
@@ -181,7 +224,7 @@ def _yaml(content: Any) -> str:
         def ignore_aliases(self, data: Any) -> bool:
             return True
 
-    text = yaml.dump(content, Dumper=Plain, sort_keys=False, width=100, allow_unicode=True)
+    text = yaml.dump_all(documents, Dumper=Plain, sort_keys=False, width=100, allow_unicode=True)
     return HEAD + str(text)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from gputsne.base.errors import BadInput
+from gputsne.telemetry.operations.cluster import CLUSTER_TEMPLATE, Cluster
+from gputsne.telemetry.operations.entries import FILE, check_known
 
-__all__ = ["FILE", "TEMPLATE", "Settings"]
+__all__ = ["FILE", "TEMPLATE", "Settings", "template"]
 
-FILE: Final = "ops.toml"
-TEMPLATE: Final = """\
+TEMPLATE: Final = (
+    """\
 # What is this site's own of the operating files. gputsne ops init DIR makes the others from this
 # file, from the rules of gputsne check and from the table of metrics. docs/operate.md explains it.
 
@@ -40,6 +42,33 @@ default = "http://localhost:9099/alerts"
 [mute]                # when tickets wait; pages never do
 weekdays = ["saturday", "sunday"]
 """
+    + CLUSTER_TEMPLATE
+)
+
+
+def template(**cluster: int | None) -> str:
+    """Return the text of a new ``ops.toml``.
+
+    Parameters
+    ----------
+    **cluster : int or None
+        Numbers of ``[cluster]`` by name, in place of those of the template; None for those.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    BadInput
+        One of them makes no sense.
+    """
+    text = TEMPLATE
+    for name, value in cluster.items():
+        if value is not None:
+            text = re.sub(rf"(?m)^{name} = \d+", f"{name} = {value}", text)
+    Settings.read_text(text)
+    return text
 
 
 @dataclass(frozen=True)
@@ -62,6 +91,8 @@ class Settings:
         Webhook by the tag ``owner`` of a run, and ``default``.
     mute : mapping
         ``weekdays`` on which tickets wait.
+    cluster : Cluster
+        Of the manifests for Kubernetes.
     """
 
     period_hours: float = 24
@@ -74,6 +105,7 @@ class Settings:
     targets: Mapping[str, list[str]] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)
     mute: Mapping[str, Any] = field(default_factory=dict)
+    cluster: Cluster = field(default_factory=Cluster)
 
     def __post_init__(self) -> None:
         if not isinstance(self.period_hours, int | float) or not 0 < self.period_hours <= 744:
@@ -131,10 +163,7 @@ class Settings:
             told = tomllib.loads(text)
         except ValueError as error:
             raise BadInput(f"{path} is no TOML: {error}") from error
-        known = [f.name for f in fields(cls)]
-        for name in told:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, 1)
-                hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-                raise BadInput(f"{path}: unknown entry {name!r}; {hint}")
+        check_known(told, [f.name for f in fields(cls)], path)
+        if "cluster" in told:
+            told["cluster"] = Cluster.read(told["cluster"], path)
         return cls(**told)

@@ -1,0 +1,142 @@
+"""Hardening: what a manifest lacks of limits, of being nobody special, of labels for the bill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+__all__ = ["LABELS", "faults_of"]
+
+LABELS: Final = ("model", "team", "cost-center", "owner")
+PODS: Final = {  # where each kind has the spec of its pods
+    "Pod": ("spec",),
+    "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
+    **dict.fromkeys(
+        ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job"),
+        ("spec", "template", "spec"),
+    ),
+}
+SHARED: Final = ("hostNetwork", "hostPID", "hostIPC")
+NEEDED: Final = ("cpu", "memory")
+ALLOWED: Final = {"NET_BIND_SERVICE"}  # what Kubernetes' profile "restricted" allows
+
+
+def faults_of(text: str) -> list[str]:
+    r"""Return what is unsafe in the manifests of a YAML text.
+
+    Parameters
+    ----------
+    text : str
+        Manifests, several after ``---``, or in a List.
+
+    Returns
+    -------
+    list of str
+        ``kind/name: what is wrong``; empty where nothing is.
+
+    Raises
+    ------
+    DependencyMissing
+        PyYAML isn't installed.
+
+    Examples
+    --------
+    >>> faults_of("kind: Service\nmetadata: {name: maps}")[0]
+    'Service/maps: no label model, team, cost-center, owner'
+    """
+    from gputsne.data import require
+
+    require("yaml", "reading manifests")
+    import yaml
+
+    try:
+        read = list(yaml.safe_load_all(text))
+    except yaml.YAMLError as error:
+        return [f"no YAML: {' '.join(str(error).split())}"]
+    found = []
+    for manifest in _unlisted(read):
+        if "kind" not in manifest:
+            found.append("an entry without a kind is no manifest")
+            continue
+        name = f"{manifest['kind']}/{_at(manifest, 'metadata').get('name', '?')}"
+        found += [f"{name}: {fault}" for fault in _faults(manifest)]
+    return found
+
+
+def _unlisted(read: list[Any]) -> Iterator[Mapping[str, Any]]:
+    for one in read:
+        if isinstance(one, Mapping) and one.get("kind") == "List":
+            yield from _unlisted(list(one.get("items") or []))
+        elif isinstance(one, Mapping):
+            yield one
+        elif one is not None:
+            yield {}
+
+
+def _faults(manifest: Mapping[str, Any]) -> Iterator[str]:
+    given = _at(manifest, "metadata", "labels")
+    if missing := [name for name in LABELS if not given.get(name)]:
+        yield f"no label {', '.join(missing)}"
+    path = PODS.get(str(manifest["kind"]))
+    if path is None:
+        return
+    spec = _at(manifest, *path)
+    if not _listed(spec, "containers"):
+        yield "no containers"
+    yield from _pod_faults(spec)
+    for kind in ("initContainers", "containers", "ephemeralContainers"):
+        for container in _listed(spec, kind):
+            name = f"container {container.get('name', '?')}"
+            yield from (f"{name}: {fault}" for fault in _container_faults(container, spec))
+
+
+def _pod_faults(spec: Mapping[str, Any]) -> Iterator[str]:
+    if spec.get("automountServiceAccountToken") is not False:
+        yield "automountServiceAccountToken is not false"
+    for name in SHARED:
+        if spec.get(name):
+            yield f"{name} shares the node's own"
+    for volume in _listed(spec, "volumes"):
+        if "hostPath" in volume:
+            yield f"volume {volume.get('name', '?')} is a path of the node"
+
+
+def _container_faults(container: Mapping[str, Any], spec: Mapping[str, Any]) -> Iterator[str]:
+    own, of_pod = _at(container, "securityContext"), _at(spec, "securityContext")
+    image = str(container.get("image", ""))
+    tag = image.rpartition("/")[2].partition(":")[2]
+    if "@sha256:" not in image and tag in ("", "latest"):
+        yield f"image {image!r} has neither a tag other than latest nor a digest"
+    for what in ("requests", "limits"):
+        given = _at(container, "resources", what)
+        for name in NEEDED:
+            if not given.get(name):
+                yield f"no resources.{what}.{name}"
+    if own.get("runAsNonRoot", of_pod.get("runAsNonRoot")) is not True:
+        yield "runAsNonRoot is not true"
+    if own.get("runAsUser", of_pod.get("runAsUser")) == 0:
+        yield "runAsUser is 0, root"
+    if own.get("readOnlyRootFilesystem") is not True:
+        yield "readOnlyRootFilesystem is not true"
+    if own.get("allowPrivilegeEscalation") is not False or own.get("privileged"):
+        yield "it may gain privileges: allowPrivilegeEscalation is not false, or it is privileged"
+    capabilities = _at(own, "capabilities")
+    if "ALL" not in (capabilities.get("drop") or []) or not ALLOWED.issuperset(
+        capabilities.get("add") or []
+    ):
+        yield "it keeps capabilities: drop ALL"
+    profile = _at(own, "seccompProfile") or _at(of_pod, "seccompProfile")
+    if profile.get("type") not in ("RuntimeDefault", "Localhost"):
+        yield "seccompProfile is not RuntimeDefault"
+
+
+def _at(value: Any, *path: str) -> Mapping[str, Any]:
+    """Return the mapping at a path, an empty one where there is none."""
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
+
+
+def _listed(spec: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    value = spec.get(name)
+    return [x for x in value if isinstance(x, Mapping)] if isinstance(value, list) else []

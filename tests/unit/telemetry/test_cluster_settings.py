@@ -1,0 +1,83 @@
+"""Settings of the cluster: what is refused, what makes manifests stale, what a new file holds."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from croniter import croniter
+from manifests import invoke
+
+from gputsne.base.errors import BadInput
+from gputsne.telemetry.operations import Settings, write
+from gputsne.telemetry.operations.cluster import Cluster
+from gputsne.telemetry.operations.kubernetes import manifests_of
+from gputsne.telemetry.operations.settings import TEMPLATE
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("rows = 3", "cluster.rows = 3 must be a whole number from 10"),
+        ("rows = true", "cluster.rows = True must"),
+        ("row = 3", "[cluster]: unknown entry 'row'; did you mean 'rows'"),
+        ("image = 'gputsne'", "cluster.image = 'gputsne' must be an image with a tag"),
+        ("image = 'gputsne:latest'", "other than latest"),
+        ("image = 3", "cluster.image = 3 must"),
+        ("namespace = 'default'", "a namespace of its own"),
+        ("namespace = 'Maps'", "a namespace of its own"),
+        ("schedule = 'daily'", "five fields as cron has them"),
+        ("team = 'R & D'", "as a label of Kubernetes is"),
+        ("owner = ''", "as a label of Kubernetes is"),
+        ("input = '../points.csv'", "a file's name in the volume"),
+        ("storage = '50'", "an amount of storage"),
+        ("gpu = 1", "cluster.gpu = 1 must be true or false"),
+        ("arguments = 'a'", "cluster.arguments = 'a' must be a list of texts"),
+        ("egress = ['bucket']", "CIDR:port"),
+        ("access = 'Many'", "'ReadWriteMany' or 'ReadWriteOnce'"),
+        ("perplexity = 0", "cluster.perplexity = 0 must"),
+        ("pushgateway = 'gateway'", "an address with its port"),
+    ],
+)
+def test_settings_that_make_no_sense(tmp_path: Path, text: str, said: str):
+    (tmp_path / "ops.toml").write_text(f"[cluster]\n{text}\n")
+    with pytest.raises(BadInput, match=re.escape(said)):
+        write(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["ops.toml"]
+
+
+def test_cluster_must_be_a_table():
+    with pytest.raises(BadInput, match=r"cluster = 3 must be a \[table\]"):
+        Settings.read_text("cluster = 3")
+
+
+def test_settings_of_the_cluster_make_manifests_stale(tmp_path: Path):
+    assert invoke("init", tmp_path, "--rows", "2e6", "--features", 128).exit_code == 0
+    own = tmp_path / "ops.toml"
+    assert Settings.read(own).cluster == Cluster(rows=2_000_000, features=128)
+    assert invoke("check", tmp_path).exit_code == 0
+    own.write_text(own.read_text().replace('team = "none"', 'team = "search"'))
+    stale = json.loads(invoke("check", tmp_path, "--json").stdout)["files"]
+    assert set(stale) == set(manifests_of(Cluster()))
+    done = invoke("init", tmp_path, "--rows", 100)
+    assert done.exit_code == 3
+    assert "change rows and features of [cluster] in it" in done.stderr
+    assert invoke("init", tmp_path / "new", "--rows", 5).exit_code == 3
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_schedule_is_one_and_as_long_as_the_period():
+    told = Settings.read_text(TEMPLATE)
+    times = croniter(told.cluster.schedule, datetime(2026, 3, 1, tzinfo=UTC))
+    first, second = (times.get_next(datetime) for _ in range(2))
+    assert second - first == timedelta(hours=told.period_hours)
+
+
+@pytest.mark.parametrize(
+    "schedule", ["*/15 * * * *", "0 1,13 * * *", "5 4 1-7 * mon", "0 0 1 jan *"]
+)
+def test_schedules_that_cron_knows_are_taken(schedule: str):
+    assert croniter.is_valid(Cluster(schedule=schedule).schedule)
