@@ -619,6 +619,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         if fit is None or not fit.about:
             raise AttributeError("run_ needs fit, or a model saved since fits have had records")
         facts = describe(self) | dict(fit.about)
+        if fit.prepared.preparation is not None:
+            facts["pca_variance_ratio"] = fit.prepared.preparation.variance_ratio
         if fit.result is not None:
             facts["map_sha256"] = map_sha256(fit.result.state.Y)
         made = Run(**facts)

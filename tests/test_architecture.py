@@ -27,7 +27,7 @@ LEVELS: list[set[str]] = [
     {"model"},
     {"estimator"},
     {"plotting", "runs", "judging"},
-    {"tiling"},
+    {"tiling", "accounts"},
     {"reporting", "telemetry", "sweeps", "callbacks", "updating", "gates", "large"},
     {"serve", "notebook"},
     {"__init__"},

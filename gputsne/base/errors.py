@@ -7,6 +7,7 @@
         ├── Damaged              (ValueError)    a store holds other bytes than were written
         ├── DeadlineExceeded     (RuntimeError)  the time that was set for a run is over
         ├── DependencyMissing    (ImportError)   an optional package is not installed
+        ├── OverBudget           (RuntimeError)  a run would cost more than it may
         ├── OverMemory           (MemoryError)   the plan needs more memory than is allowed
         ├── PromotionRefused     (RuntimeError)  a run did not pass what promoting it asks for
         ├── Refused              (RuntimeError)  a request that isn't answered, with its HTTP status
@@ -32,6 +33,7 @@ __all__ = [
     "DependencyMissing",
     "FitInterrupted",
     "GputsneError",
+    "OverBudget",
     "OverMemory",
     "PromotionRefused",
     "Refused",
@@ -74,6 +76,20 @@ class DeadlineExceeded(GputsneError, RuntimeError):
 
 class DependencyMissing(GputsneError, ImportError):
     """An optional package is missing; the message names the extra that brings it."""
+
+
+class OverBudget(GputsneError, RuntimeError):
+    """A run would cost more than it may; the message says how much, and what would fit.
+
+    Attributes
+    ----------
+    spending : dict
+        What was expected, as ``Run.spending``.
+    """
+
+    def __init__(self, message: str, spending: Any = None) -> None:
+        self.spending = dict(spending or {})
+        super().__init__(message)
 
 
 class OverMemory(GputsneError, MemoryError):

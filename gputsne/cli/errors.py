@@ -29,7 +29,7 @@ from gputsne.cli.wording import in_shell
 from gputsne.provenance.outcome import FAILED, INTERRUPTED, Outcome, Terminated, outcome_of
 
 EXIT_CODES: Final = (
-    "Exit codes: 0 done, 1 failed, 2 usage, 3 bad input, 4 over memory,\n"
+    "Exit codes: 0 done, 1 failed, 2 usage, 3 bad input, 4 over memory or budget,\n"
     "            5 deadline passed, 130 interrupted, 143 or 129 ended by SIGTERM or SIGHUP."
 )
 _SIGNALS: Final = tuple(

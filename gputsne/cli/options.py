@@ -253,18 +253,6 @@ record_options: Final = (
         callback=tags,
         help="What the run is found and paid by, say owner=maps; repeatable.",
     ),
-    option(
-        "--price-per-hour",
-        type=Number(0),
-        metavar="P",
-        help="Price of the machine, for the run's cost.",
-    ),
-    option(
-        "--replicas",
-        type=WholeNumber(1, MOST_REPLICAS),
-        metavar="M",
-        help="Machines that do the same at once, for the run's cost. [1]",
-    ),
 )
 
 

@@ -259,15 +259,18 @@ def _with_pca(
             else:
                 found = axes_of(sums.gram(learned.fill, mean, learned.scale, learned.factor))
             axes = positive_sign(found[1][:, :pca])
-            return replace(learned, pca_mean=centre, components=np.ascontiguousarray(axes.T))
+            ratio = float(found[0][:pca].sum() / found[0].sum())
+            components = np.ascontiguousarray(axes.T)
+            return replace(learned, pca_mean=centre, components=components, variance_ratio=ratio)
 
         from sklearn.decomposition import PCA
 
         model = PCA(pca, random_state=draw_seed(random_state)).fit(flat.transform_table(table))
     offset = model.mean_.astype(np.float64) / learned.factor
     return replace(
-        learned, pca_mean=centre + offset, components=model.components_.astype(np.float64)
-    )
+        learned, pca_mean=centre + offset, components=model.components_.astype(np.float64),
+        variance_ratio=float(model.explained_variance_ratio_.sum()),
+    )  # fmt: skip
 
 
 def _warn_if_blurred(table: Table, far: Array, varies: Array) -> None:
@@ -322,9 +325,12 @@ def _fit_sparse(
     X.data *= learned.factor
     with threads.limit(1), np.errstate(invalid="ignore", divide="ignore"):
         if pca == d:  # TruncatedSVD's sketch must be narrower than X; the identity keeps all
-            return replace(learned, components=np.eye(d))
+            return replace(learned, components=np.eye(d), variance_ratio=1.0)
         model = TruncatedSVD(int(pca), random_state=draw_seed(random_state)).fit(X)
-    return replace(learned, components=model.components_.astype(np.float64))
+    return replace(
+        learned, components=model.components_.astype(np.float64),
+        variance_ratio=float(model.explained_variance_ratio_.sum()),
+    )  # fmt: skip
 
 
 def _columns(table: Table, learned: Preparation) -> Columns:

@@ -54,6 +54,9 @@ class Preparation:
         Whether rows of main memory were sent to a device to be prepared: new ones are, too, so that
         a fitted row that comes back is the same to the bit. Not stored: a file may be read where
         there is no device, and there they are the same but for rounding.
+    variance_ratio : float or None
+        Share of the variance of X that ``components`` keep; NaN for rows that are all the same.
+        Not stored.
     """
 
     n_features_in: int
@@ -65,6 +68,7 @@ class Preparation:
     components: Array | None = None
     factor: float = 1.0
     sent: bool = False
+    variance_ratio: float | None = None
 
     @property
     def n_features_out(self) -> int:

@@ -25,8 +25,8 @@ __all__ = ["assemble", "circumstances", "describe", "describe_input", "map_sha25
 # What the record of a fit knows, and that of the whole run takes over.
 OF_FIT: Final = (
     "id", "columns", "parameters", "seed", "device", "device_reason", "timings", "n_iter",
-    "learning_rate", "kl_divergence", "kl_history", "neighbors_recall", "mesh", "map", "map_sha256",
-    "peak_device_bytes", "previous", "warnings",
+    "learning_rate", "kl_divergence", "kl_history", "neighbors_recall",
+    "pca_variance_ratio", "mesh", "map", "map_sha256", "peak_device_bytes", "previous", "warnings",
 )  # fmt: skip
 
 

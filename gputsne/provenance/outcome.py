@@ -14,10 +14,14 @@ from gputsne.base.errors import (
     BackendUnavailable,
     DeadlineExceeded,
     DependencyMissing,
+    OverBudget,
     PromotionRefused,
 )
 
-__all__ = ["DONE_OUTCOME", "STATUS", "Outcome", "Terminated", "described", "outcome_of", "shown"]
+__all__ = [
+    "DONE_OUTCOME", "STATUS", "STATUSES", "Outcome", "Terminated", "described", "outcome_of",
+    "shown",
+]  # fmt: skip
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -36,6 +40,9 @@ STATUS: Final = {
     DEADLINE: "deadline",
     INTERRUPTED: "interrupted",
 }
+OVER_BUDGET: Final = "over budget"  # of exit code 4, too
+TERMINATED: Final = "terminated"
+STATUSES: Final = (*STATUS.values(), OVER_BUDGET, TERMINATED)
 
 
 class Terminated(KeyboardInterrupt):
@@ -59,18 +66,22 @@ class Outcome:
     Attributes
     ----------
     exit_code : int
-        0 done, 1 failed, 2 usage, 3 bad input, 4 over memory, 5 deadline, 128 + n for signal n.
+        0 done, 1 failed, 2 usage, 3 bad input, 4 over memory or budget, 5 deadline, 128 + n for
+        signal n.
     message : str
         One line; empty when done.
+    word : str
+        The status, where the exit code has several.
     """
 
     exit_code: int
     message: str = ""
+    word: str = ""
 
     @property
     def status(self) -> str:
         """The exit code in a word; a signal other than Ctrl-C says "terminated"."""
-        return STATUS.get(self.exit_code, "terminated")
+        return self.word or STATUS.get(self.exit_code, TERMINATED)
 
 
 DONE_OUTCOME: Final = Outcome(DONE)
@@ -101,6 +112,8 @@ def outcome_of(error: BaseException) -> Outcome | None:
         return Outcome(DEADLINE, said or "the deadline passed")
     if isinstance(error, MemoryError):
         return Outcome(OVER_MEMORY, said or "out of memory; see gputsne plan")
+    if isinstance(error, OverBudget):
+        return Outcome(OVER_MEMORY, said, OVER_BUDGET)
     if isinstance(error, DependencyMissing | BackendUnavailable):
         return Outcome(USAGE, said)
     if isinstance(error, PromotionRefused):

@@ -33,11 +33,12 @@ HOUR: Final = 3600.0  # seconds
 _NEXT: Final[ContextVar[list[str]]] = ContextVar("ids of fits to come")
 TABLES: Final = (
     "input", "sample", "output", "parameters", "timings", "mesh", "metrics", "versions", "machine",
-    "more",
+    "spending", "more",
 )  # fmt: skip
 ROWS: Final = ("further_inputs", "columns", "kl_history", "map", "warnings")
 NUMBERS: Final = (
-    "seconds", "kl_divergence", "neighbors_recall", "peak_memory_bytes", "peak_device_bytes",
+    "seconds", "kl_divergence", "neighbors_recall", "pca_variance_ratio",
+    "peak_memory_bytes", "peak_device_bytes",
     "price_per_hour", "n_iter", "learning_rate",
 )  # fmt: skip
 TEXTS: Final = ("error", "started", "ended", "device", "device_reason", "map_sha256", "host")
@@ -108,8 +109,8 @@ class Run:
     id : str
         Start in UTC and eight random digits, as in "20261127T063518Z-3f2a9c1b"; sorts by start.
     status : str
-        "done", "failed", "usage", "bad input", "over memory", "deadline", "interrupted" or
-        "terminated".
+        "done", "failed", "usage", "bad input", "over memory", "over budget", "deadline",
+        "interrupted" or "terminated".
     exit_code : int
         0 when done; else as the command line would end.
     error : str or None
@@ -149,6 +150,8 @@ class Run:
         Pairs of iteration and KL; the last is the map's.
     neighbors_recall : float or None
         Measured share of the true neighbours that were found.
+    pca_variance_ratio : float or None
+        Share of the variance that ``pca`` kept.
     mesh : dict or None
         As ``TSNE.mesh_``.
     map : tuple or None
@@ -173,6 +176,10 @@ class Run:
         Of one such machine, in any currency.
     replicas : int
         Machines that did the same at once and are paid for.
+    spending : dict
+        What was known of the cost beforehand: ``currency`` and ``machine`` of the price;
+        ``predicted_seconds``, ``predicted_low``, ``predicted_high``, ``predicted_cost`` and
+        ``predicted_by``; ``max_cost``; ``budget_ignored``, the reason.
     tags : dict of str to str
         Whatever the run is to be found and paid by: owner, team, model.
     previous : str or None
@@ -203,6 +210,7 @@ class Run:
     kl_divergence: float | None = None
     kl_history: tuple[tuple[int, float | None], ...] = ()
     neighbors_recall: float | None = None
+    pca_variance_ratio: float | None = None
     mesh: Mapping[str, Any] | None = None
     map: tuple[int, int] | None = None
     map_sha256: str | None = None
@@ -215,6 +223,7 @@ class Run:
     peak_device_bytes: int | None = None
     price_per_hour: float | None = None
     replicas: int = 1
+    spending: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     previous: str | None = None
     more: Mapping[str, Any] = field(default_factory=dict)

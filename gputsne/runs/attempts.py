@@ -21,6 +21,7 @@ from gputsne.runs.storage import Storage
 __all__ = ["Attempt", "Attempts"]
 
 FOLDER: Final = "started"
+EXPECTED: Final = "expected"  # what a run that has begun is expected to cost
 KILLED, RUNNING, UNKNOWN = "killed", "running", "unfinished"
 
 
@@ -40,7 +41,8 @@ class Attempt:
     pid : int
         Its process.
     run : dict
-        What was known of it when it began: ``input``, ``parameters``, ``tags``, ``started``.
+        What was known of it when it began: ``input``, ``parameters``, ``tags``, ``started``; and
+        ``spending``, with what it was expected to cost once its input was read.
     """
 
     id: str
@@ -73,17 +75,28 @@ class Attempts:
         }
         self.storage.add(f"{FOLDER}/{note['id']}.json", seal(note))
 
+    def expect(self, id: str, spending: Mapping[str, Any]) -> None:
+        """Note what a run that has begun is expected to cost."""
+        note = {"id": check_id(id), "spending": dict(spending)}
+        self.storage.add(f"{EXPECTED}/{id}.json", seal(note))
+
     def end(self, id: str) -> None:
-        """Take the note of a run away, where there is one."""
+        """Take the notes of a run away, where there are some."""
         self.storage.remove(f"{FOLDER}/{id}.json")
+        self.storage.remove(f"{EXPECTED}/{id}.json")
 
     def all(self) -> tuple[Attempt, ...]:
         """Return the runs that have begun and not ended, oldest first."""
         found = []
+        told = {entry.name for entry in self.storage.entries(EXPECTED)}
         for entry in self.storage.entries(FOLDER):
             name = f"{FOLDER}/{entry.name}"
             with suppress(FileNotFoundError, Damaged):  # ended since
                 note, _ = unseal(self.storage.read(name), name)
+                if entry.name in told:
+                    place = f"{EXPECTED}/{entry.name}"
+                    more, _ = unseal(self.storage.read(place), place)
+                    note["run"]["spending"] = more["spending"]
                 found.append(_attempt(note))
         return tuple(found)
 

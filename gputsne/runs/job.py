@@ -87,6 +87,10 @@ class Request:
         Of the machine, for the run's cost.
     replicas : int
         Machines that do the same at once, for the run's cost.
+    spending : mapping
+        What is known of the cost beforehand, as ``Run.spending``.
+    approve : callable or None
+        Called with the job once its input is read; returns ``spending``, or raises what ends it.
     seconds : float or None
         Deadline, from the start of the job.
     score : bool
@@ -117,6 +121,8 @@ class Request:
     tags: Mapping[str, str] = field(default_factory=dict)
     price_per_hour: float | None = None
     replicas: int = 1
+    spending: Mapping[str, Any] = field(default_factory=dict)
+    approve: Callable[[Job], Mapping[str, Any]] | None = None
     seconds: float | None = None
     score: bool = False
     keeping: Keeping | None = None
@@ -175,6 +181,7 @@ class Job:
         self.written: list[str] = []
         self.sending = False  # the map, to a pipe or device
         self.scores: dict[str, float] = {}
+        self.spending: Mapping[str, Any] = request.spending
 
     @property
     def map(self) -> Any:
@@ -257,6 +264,8 @@ class Job:
                     check_copy(source.path, self.points.table.X.shape[0], source.name)
                 for view in request.views:
                     view.check(self.points)
+                if request.approve is not None:
+                    self.spending = request.approve(self)
                 self._fit()
                 if request.score:
                     self._score(failures)
@@ -415,6 +424,7 @@ class Job:
             tags=request.tags,
             price_per_hour=request.price_per_hour,
             replicas=request.replicas,
+            spending=self.spending,
         )
 
 

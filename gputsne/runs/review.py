@@ -9,7 +9,9 @@ from typing import Any, Final
 from gputsne.provenance import Run
 from gputsne.runs.attempts import KILLED, Attempt
 
-__all__ = ["KEYS", "cost_by", "difference", "drift_of", "killed_before", "spark", "summary"]
+__all__ = [
+    "KEYS", "cost_by", "difference", "drift_of", "killed_before", "spark", "summary", "value_of",
+]  # fmt: skip
 
 NUMBERS: Final = (
     "kl_divergence",
@@ -201,7 +203,7 @@ def cost_by(runs: Sequence[Run], key: str) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for run in runs:
         line = found.setdefault(
-            _value(run, key), {"runs": 0, "seconds": 0.0, "cost": 0.0, "without_price": 0}
+            value_of(run, key), {"runs": 0, "seconds": 0.0, "cost": 0.0, "without_price": 0}
         )
         line["runs"] += 1
         line["seconds"] += run.seconds or 0.0
@@ -210,12 +212,27 @@ def cost_by(runs: Sequence[Run], key: str) -> dict[str, dict[str, float]]:
     return dict(sorted(found.items()))
 
 
-def _value(run: Run, key: str) -> str:
+def value_of(run: Run, key: str, none: str = "-") -> str:
+    """Return a run's value of a key.
+
+    Parameters
+    ----------
+    run : Run
+        Any.
+    key : str
+        As in `cost_by`; day and month are those of its start, in UTC.
+    none : str, default "-"
+        What stands for no value.
+
+    Returns
+    -------
+    str
+    """
     if key.startswith("tag."):
-        return run.tags.get(key.removeprefix("tag."), "-")
+        return run.tags.get(key.removeprefix("tag."), none)
     if key in ("day", "month"):
         return f"{run.id[:4]}-{run.id[4:6]}" + (f"-{run.id[6:8]}" if key == "day" else "")
-    return str(getattr(run, key) or "-")
+    return str(getattr(run, key) or none)
 
 
 def spark(values: Sequence[float | None], width: int = 60) -> str:

@@ -541,6 +541,23 @@ class Store:
         """
         self._attempts.begin(_record_of(run))
 
+    def expect(self, id: str, spending: Mapping[str, Any]) -> None:
+        """Note what a run that `begin` noted is expected to cost, so that others count it.
+
+        Parameters
+        ----------
+        id : str
+            Of the run as it was noted.
+        spending : mapping
+            As ``Run.spending``.
+
+        Raises
+        ------
+        ValueError
+            It is no id.
+        """
+        self._attempts.expect(id, spending)
+
     def end(self, id: str) -> None:
         """Take back what `begin` noted: a run has ended that is not stored under that id.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from gputsne.provenance.outcome import STATUS
+from gputsne.provenance.outcome import STATUSES
 
 __all__ = ["METRICS", "METRIC_BY_NAME", "VALUES", "Metric", "labels_of"]
 
@@ -33,7 +33,7 @@ VALUES: Final = {
     "quality": QUALITY,
     "drift": DRIFT,
     "disparity": DISPARITIES,
-    "status": (*sorted(set(STATUS.values())), "terminated", "other"),
+    "status": (*sorted(STATUSES), "other"),
 }
 # Upper bounds of the histogram of durations, in seconds. 60 and 300 are the limits of the rules
 # ci_seconds and run_seconds, so that a quantile beside one of them is no interpolation.
@@ -119,6 +119,8 @@ METRICS: Final = (
            source="Progress"),
     Metric("gputsne_neighbors_recall_ratio", "gauge", "Share of the true neighbours found.",
            unit="percentunit", source="Run.neighbors_recall"),
+    Metric("gputsne_pca_variance_ratio", "gauge", "Share of the variance that pca kept.",
+           unit="percentunit", source="Run.pca_variance_ratio"),
     Metric("gputsne_peak_memory_bytes", "gauge", "Most main memory of the latest run.",
            unit="bytes", source="Run.peak_memory_bytes", evidence="peak_memory_bytes"),
     Metric("gputsne_peak_device_memory_bytes", "gauge", "Most memory of the GPU, latest run.",
@@ -127,6 +129,11 @@ METRICS: Final = (
            source="Run.input"),
     Metric("gputsne_run_cost", "gauge", "Cost of the latest run, in the currency of its price.",
            source="Run.cost", evidence="cost"),
+    Metric("gputsne_run_cost_predicted", "gauge",
+           "Cost that the latest run was expected to have, before it was computed.",
+           source="Run.spending"),
+    Metric("gputsne_run_cost_max", "gauge", "Cost that the latest run was to keep below.",
+           source="Run.spending"),
     Metric("gputsne_cost_total", "counter", "Cost of all runs, in the currency of their price.",
            source="Run.cost"),
     Metric("gputsne_quality", "gauge", "Measures of the latest map, and of its check.",
@@ -135,6 +142,10 @@ METRICS: Final = (
            ("drift",), source="Run.metrics, checks in the store"),
     Metric("gputsne_disparity", "gauge", "Procrustes disparity of maps of the same rows.",
            ("disparity",), source="Run.metrics, checks in the store"),
+    Metric("gputsne_seed_disparity", "gauge",
+           "Procrustes disparity of maps of the latest run's rows and parameters, by their seeds.",
+           ("a", "b"), source="maps in the store, of at most 6 seeds: gputsne ops metrics --seeds",
+           pushed=False),
     Metric("gputsne_check_failed", "gauge", "Whether a gate failed in the latest check, by rule.",
            ("profile", "rule"), source="checks in the store"),
 )  # fmt: skip

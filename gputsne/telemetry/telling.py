@@ -11,6 +11,7 @@ from gputsne.provenance import Run
 from gputsne.runs.attempts import KILLED, RUNNING, Attempt
 from gputsne.runs.review import drift_of
 from gputsne.telemetry.board import Board, Service
+from gputsne.telemetry.seeds import seed_disparities
 from gputsne.telemetry.table import CHECKPOINTS, DISPARITIES, QUALITY, VALUES
 
 if TYPE_CHECKING:
@@ -129,6 +130,9 @@ def _numbers(board: Board, service: Service, run: Run) -> None:
         ("gputsne_peak_device_memory_bytes", run.peak_device_bytes),
         ("gputsne_input_rows", shape[0]),
         ("gputsne_run_cost", run.cost),
+        ("gputsne_run_cost_predicted", run.spending.get("predicted_cost")),
+        ("gputsne_run_cost_max", run.spending.get("max_cost")),
+        ("gputsne_pca_variance_ratio", run.pca_variance_ratio),
     ):
         board.set(name, service, _number(value))
     known = [value for _, value in run.kl_history or () if value is not None]
@@ -200,13 +204,15 @@ def _service(board: Board, attempt: Attempt) -> Service:
     return board.service(attempt.run.get("tags") or {})
 
 
-def board_of_store(store: Store) -> Board:
+def board_of_store(store: Store, *, seeds: bool = False) -> Board:
     """Return the metrics of all runs of a store.
 
     Parameters
     ----------
     store : Store
         Read, and not changed.
+    seeds : bool, default False
+        Whether to compare maps of other seeds, which reads maps of up to six runs of each service.
 
     Returns
     -------
@@ -219,6 +225,10 @@ def board_of_store(store: Store) -> Board:
     for run in runs:
         is_latest = latest[board.service(run.tags)] == run.id
         finish(board, run, store.checks(run.id) if is_latest else ())
+    if seeds:
+        for service, id in latest.items():
+            for (a, b), value in seed_disparities(store, runs, id).items():
+                board.set("gputsne_seed_disparity", service, value, a=a, b=b)
     attempts = store.unfinished()
     count_killed(board, attempts)
     for attempt in attempts:

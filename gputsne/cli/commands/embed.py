@@ -31,6 +31,7 @@ from gputsne.cli.options import (
 from gputsne.cli.output import output_of, summary
 from gputsne.cli.parameters import elsewhere, parameter_options, tsne_parameters
 from gputsne.cli.plots import fixed_in, plot_options, style_of, views
+from gputsne.cli.spending import approval, embed_options, overspent, sooner, terms_of
 from gputsne.cli.storing import keep_options, keeping_of, replay_of, with_store
 from gputsne.cli.targets import (
     check_inputs,
@@ -120,6 +121,7 @@ removed once all outputs are written; so a job may be called with --resume from 
     ),
 )
 @options("Record", *record_options)
+@options("Cost", *embed_options)
 @options("Store", *keep_options)
 @options("Metrics", *monitor_options)
 @options("Plots", *plot_options)
@@ -159,6 +161,7 @@ def embed(ctx: click.Context, /, sources: tuple[Path, ...], output: Path, **give
     keeping = keeping_of(given, style)
     if keeping is not None:
         style = fixed_in(keeping.store, style)
+    terms = terms_of(given, None if keeping is None else keeping.store)
     monitor = monitor_of(given, shell.note, None if keeping is None else keeping.store)
     job = Job(
         Request(
@@ -174,9 +177,11 @@ def embed(ctx: click.Context, /, sources: tuple[Path, ...], output: Path, **give
             model=model,
             run_record=run_record,
             tags=given["tags"],
-            price_per_hour=given["price_per_hour"],
-            replicas=given["replicas"] or 1,
-            seconds=given["deadline"],
+            price_per_hour=terms.price_per_hour,
+            replicas=terms.replicas,
+            spending=terms.known,
+            approve=approval(terms),
+            seconds=sooner(given["deadline"], terms),
             score=given["score"],
             keeping=keeping,
             checkpoint=given["checkpoint"],
@@ -189,6 +194,8 @@ def embed(ctx: click.Context, /, sources: tuple[Path, ...], output: Path, **give
     with watched(monitor, job) as ended:
         report = job.run()
         ended(report.run)
+    if (remark := overspent(terms, report.run.cost)) is not None:
+        shell.note(remark)
     if report.written:
         said = f"written       {', '.join(report.written)}\n{summary(report.facts)}"
         shell.result(*with_store(said, report.facts, report.run, keeping, again))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import platform
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,9 +26,16 @@ from gputsne.cli.options import (
     options,
 )
 from gputsne.cli.output import Output, seconds
+from gputsne.cli.spending import checked, foreseen, price_options, terms_of
+from gputsne.cli.stores import store_of
 from gputsne.cli.wording import in_shell
 from gputsne.provenance.machine import versions
 
+if TYPE_CHECKING:
+    from gputsne.accounts.terms import Terms
+
+COST = ("price_per_hour", "replicas", "machine", "prices", "max_cost")
+SCHEDULE_NAMES = ("classic", "short")  # of gputsne/engine/schedule.py
 MODELS = ("h100", "h200")  # GPUs that gputsne/planning/roofline.py has a model of
 OPTIONAL = {"plot": ("matplotlib", "plotly"), "io": ("pyarrow", "h5py"), "report": ("jinja2",)}
 json_option = option("--json", "as_json", is_flag=True, help="Print it as JSON.")
@@ -122,18 +129,24 @@ Examples:
         type=click.Choice(AFFINITY_DTYPES),
         help="How a GPU keeps P. [float32]",
     ),
+    option("--schedule", type=click.Choice(list(SCHEDULE_NAMES)), help="As in embed. [classic]"),
     option("--memory-limit", type=bytes_of, metavar="SIZE", help="Exit with 4 if more is needed."),
+    option("--store", metavar="URI", help="Scale seconds by runs of this machine in a store."),
+    *price_options,
     json_option,
 )
 def plan(
     n: int | None, d: int | None, memory_limit: int | None, as_json: bool, **given: Any
 ) -> None:
-    """Show the memory that a map of N rows x D features takes."""
+    """Show the memory that a map of N rows x D features takes, and with a price its cost."""
+    asked = {name: given.pop(name) for name in (*COST, "store", "schedule")}
     import gputsne
     from gputsne.planning.costs import MACHINES
 
     if given["device"] in MODELS and n is None:
-        for flag, value in (("--memory-limit", memory_limit), ("--pca", given["pca"])):
+        given_too = {f"--{name.replace('_', '-')}": value for name, value in asked.items()}
+        alone = {"--memory-limit": memory_limit, "--pca": given["pca"], **given_too}
+        for flag, value in alone.items():
             if value is not None:
                 raise click.BadParameter("has no effect without N and D", param_hint=flag)
         _model(as_json, **given)
@@ -141,6 +154,7 @@ def plan(
     if n is None or d is None:
         raise click.UsageError(f"Missing argument {'N' if n is None else 'D'!r}.")
     given["n_components"] = given.pop("components")
+    terms, chosen = _terms(asked)
     try:
         planned = gputsne.plan(n, d, **{k: v for k, v in given.items() if v is not None})
     except ValueError as error:  # all it was given is the command line's
@@ -169,9 +183,32 @@ def plan(
         ]
         whole = sum(planned.stage_seconds.values())
         lines.append(f"{seconds(whole):>10}  a warm fit, modelled, not measured")
+    if terms is not None:
+        parameters = {k: v for k, v in {**given, **chosen}.items() if v is not None}
+        said, told = foreseen(terms, (n, d), parameters)
+        lines, facts = [*lines, *said], {**facts, "spending": told}
     Output(as_json, needed=True).result("\n".join(lines), facts)
     if memory_limit is not None:
         planned.check(memory_limit)
+    if terms is not None:
+        checked(terms, (n, d), parameters)
+
+
+def _terms(asked: dict[str, Any]) -> tuple[Terms | None, dict[str, Any]]:
+    """Return what a run may cost, None where no price is given, and what else tells its time."""
+    store = None if asked["store"] is None else store_of(asked)
+    if asked["price_per_hour"] is None and asked["machine"] is None and asked["max_cost"] is None:
+        for name in ("store", "schedule", "replicas", "prices"):
+            if asked[name] is not None and not _by_variable(name):
+                said = "has no effect without a price: --price-per-hour, or --machine"
+                raise click.BadParameter(said, param_hint=f"--{name}")
+        return None, {}
+    return terms_of(asked, store), {"schedule": asked["schedule"]}
+
+
+def _by_variable(name: str) -> bool:
+    source = click.get_current_context().get_parameter_source(name)
+    return source == click.core.ParameterSource.ENVIRONMENT
 
 
 def _model(

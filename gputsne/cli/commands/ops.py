@@ -125,6 +125,7 @@ def check_folder(ctx: click.Context, /, folder: Path, **given: Any) -> None:
     "Options",
     store_option,
     option("--textfile", type=PATH, metavar="FILE", help="Write FILE. [print]"),
+    option("--seeds", is_flag=True, help="Compare maps that differ in their seed, too."),
     option("--openmetrics", is_flag=True, help="Print OpenMetrics, with runs as exemplars."),
 )
 @print_options
@@ -137,7 +138,7 @@ def metrics_of_store(ctx: click.Context, /, **given: Any) -> None:
 
     shell = output_of(ctx, given)
     require("prometheus_client", "telling metrics")
-    board = board_of_store(store_of(given))
+    board = board_of_store(store_of(given), seeds=given["seeds"])
     text = board.text(openmetrics=given["openmetrics"])
     path = given["textfile"]
     if path is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +41,7 @@ from gputsne.cli.options import (
 )
 from gputsne.cli.output import output_of, seconds
 from gputsne.cli.parameters import FLAGS, elsewhere, options_of, tsne_parameters
+from gputsne.cli.spending import checked, price_options, terms_of
 from gputsne.cli.targets import (
     check_inputs,
     check_map,
@@ -120,6 +121,7 @@ maps lie side by side.
     option("--model", type=PATH, metavar="FILE", help="Keep the model of the best map."),
     option("--plot", type=PATH, metavar="FILE", help="All maps side by side: png, svg or pdf."),
 )
+@options("Cost", *price_options)
 @input_options("colours the plot, metrics of labels compare them")
 @options_of(lambda name: name not in ("perplexity", "random_state"))
 @config_option
@@ -150,6 +152,7 @@ def sweep(ctx: click.Context, /, source: Path, **given: Any) -> None:
     perplexity, seeds = given["perplexity"] or (5.0, 30.0, 50.0), given["seeds"] or (0,)
     grid = dict(_axis(text, ctx) for text in given["grid"])
     _check(parameters, grid, perplexity)
+    terms = terms_of(given)
 
     import gputsne
 
@@ -161,6 +164,8 @@ def sweep(ctx: click.Context, /, source: Path, **given: Any) -> None:
         for said in points.notes:
             shell.note(said)
         table = points.table
+        tried = list(_combinations(parameters, grid, perplexity)) * len(seeds)
+        checked(terms, table.X.shape, *tried)
         with nonfinite_as_bad_input(
             opened_source.name,
             table,
@@ -237,10 +242,17 @@ def _check(
         if name in parameters:
             said = f"{FLAGS[name]} is given twice: in --grid and alone"
             raise click.BadParameter(said, param_hint="--grid")
-    for p, *values in itertools.product(perplexity, *grid.values()):
-        chosen = {**parameters, **dict(zip(grid, values, strict=True)), "perplexity": p}
+    for chosen in _combinations(parameters, grid, perplexity):
         check_parameters(chosen)
         check_device(chosen)
+
+
+def _combinations(
+    parameters: Mapping[str, Any], grid: Mapping[str, list[Any]], perplexity: tuple[float, ...]
+) -> Iterator[dict[str, Any]]:
+    """Yield the parameters of each map for one seed."""
+    for p, *values in itertools.product(perplexity, *grid.values()):
+        yield {**parameters, **dict(zip(grid, values, strict=True)), "perplexity": p}
 
 
 def _as_text(found: Any, best: Any, metric: str, written: list[str]) -> str:

@@ -30,6 +30,7 @@ from gputsne.cli.options import (
     selection_of,
 )
 from gputsne.cli.output import Output, output_of, seconds
+from gputsne.cli.spending import check_placement, cost_told, price_options, terms_of
 from gputsne.cli.targets import check_inputs, check_map, check_targets, label_file, no_dash
 from gputsne.data import BadInput, Selection, require
 from gputsne.data.named import with_names
@@ -88,6 +89,7 @@ leaves a part that is whole as it is. The machine's copies of IN and MODEL must 
         help="Place the I-th of N stretches of the rows, I from 0, as a part in the folder OUT.",
     ),
 )
+@options("Cost", *price_options)
 @input_options("kept beside the map")
 @options(
     "Computation",
@@ -112,6 +114,7 @@ def transform(
     also_read = [model, label_file(given["labels"]), given["join"], ctx.meta.get("gputsne.config")]
     check_targets([output], [*sources, *also_read])
     check_threads(given["n_jobs"])
+    terms = terms_of(given)
     began = time.perf_counter()
     fitted = load_model(model, given["device"], given["n_jobs"])
     names = getattr(fitted, "feature_names_in_", None)
@@ -127,6 +130,7 @@ def transform(
             check_copy(inputs[0].path, len(points.table.X), inputs[0].name)
         name = " and ".join(source.name for source in inputs)
         check_width(points.table.X.shape[1], fitted, name)
+        check_placement(terms, len(points.table.X), fitted)
         imputed = fitted.impute is not None
         saw(points.table.X, device=fitted.device_)
         finite = nonfinite_as_bad_input(name, points.table, imputed=imputed, remedy=REMEDY)
@@ -136,10 +140,14 @@ def transform(
             shell.note(said)
     took = time.perf_counter() - began
     where = "standard output" if output == STANDARD else shown(output)
+    paid, cost = cost_told(terms, took)
     shell.result(
-        f"written       {where}\nmap           {counted(len(Y), 'point')}, {seconds(took)}",
-        {"output": where, "map": list(Y.shape), "seconds": took, "device": fitted.device_},
-    )
+        f"written       {where}\nmap           {counted(len(Y), 'point')}, {seconds(took)}{paid}",
+        {
+            "output": where, "map": list(Y.shape), "seconds": took, "device": fitted.device_,
+            **cost,
+        },
+    )  # fmt: skip
 
 
 def one_shard(
@@ -166,6 +174,7 @@ def one_shard(
     if suffix == ".parquet":
         require("pyarrow", "writing parts in parquet (--output-format npy or csv needs nothing)")
     check_threads(given["n_jobs"])
+    terms = terms_of(given)
     began = time.perf_counter()
     files = [file for path in sources for file in files_in(path)]
     fitted = load_model(model, given["device"], given["n_jobs"])
@@ -180,6 +189,7 @@ def one_shard(
     folder.mkdir(parents=True, exist_ok=True)
     timer = StageTimer(int(shell.progress))
     start, stop = shard.rows(inputs.n)
+    check_placement(terms, stop - start, fitted)
     with timer.stage("transform", stop - start) as report:
         placed = place_shard(
             fitted, sha256_file(model), inputs, folder, shard, suffix=suffix, report=report
@@ -189,14 +199,15 @@ def one_shard(
     beside = inputs.chosen.ids or inputs.chosen.labels or inputs.chosen.kept
     if suffix == ".npy" and beside:
         shell.note("npy holds places alone; ids, labels and kept columns are not in the part")
+    paid, cost = cost_told(terms, took)
     shell.result(
         f"written       {shown(placed.path)}{there}\n"
         f"map           {counted(stop - start, 'point')}, rows {start:,} to {stop - 1:,} of "
-        f"{inputs.n:,}, {seconds(took)}",
+        f"{inputs.n:,}, {seconds(took)}{paid}",
         {
             "output": shown(placed.path), "rows": [start, stop], "n": inputs.n,
             "shard": shard.index, "of": shard.of, "seconds": took, "device": placed.manifest.device,
-            "again": placed.again,
+            "again": placed.again, **cost,
         },
     )  # fmt: skip
 

@@ -27,6 +27,7 @@ from gputsne.cli.options import (
     selection_of,
 )
 from gputsne.cli.output import output_of, seconds
+from gputsne.cli.spending import checked, cost_told, price_options, terms_of
 from gputsne.cli.targets import (
     check_inputs,
     check_map,
@@ -65,6 +66,7 @@ transform would put them; then all are refined. OUT is turned and shifted onto t
     *output_options,
     option("--model", "kept_model", type=PATH, metavar="FILE", help="Keep the new model."),
 )
+@options("Cost", *price_options)
 @input_options("kept beside the map")
 @options(
     "Computation",
@@ -87,6 +89,7 @@ def update(
     also_read = [model, label_file(given["labels"]), ctx.meta.get("gputsne.config")]
     check_targets([output, kept_model], [*sources, *also_read])
     check_threads(given["n_jobs"])
+    terms = terms_of(given)
     began = time.perf_counter()
     earlier = load_model(model, None, given["n_jobs"])
     names = getattr(earlier, "feature_names_in_", None)
@@ -101,6 +104,8 @@ def update(
             shell.note(said)
         name = " and ".join(source.name for source in inputs)
         check_width(points.table.X.shape[1], earlier, name)
+        refined = {**earlier.get_params(), "max_iter": max(1, _refine(given))}
+        checked(terms, points.table.X.shape, refined)
         imputed = earlier.impute is not None
         saw(points.table.X, seed=earlier.random_state, device=earlier.device_)
         finite = nonfinite_as_bad_input(name, points.table, imputed=imputed, remedy=REMEDY)
@@ -113,11 +118,17 @@ def update(
     if kept_model is not None:
         found.model.save(kept_model)
     took = time.perf_counter() - began
-    _tell(shell, found, output, took)
+    _tell(shell, found, output, took, cost_told(terms, took))
+
+
+def _refine(given: dict[str, Any]) -> int:
+    from gputsne.updating import REFINE
+
+    return REFINE if given["refine"] is None else int(given["refine"])
 
 
 def _updated(earlier: Any, X: Any, ids: Any, given: dict[str, Any]) -> Any:
-    from gputsne.updating import REFINE, update
+    from gputsne.updating import update
 
     known = vars(earlier).get("ids_")
     if known is not None and ids is None:
@@ -127,13 +138,14 @@ def _updated(earlier: Any, X: Any, ids: Any, given: dict[str, Any]) -> Any:
             "MODEL keeps no ids, since it was made without --id: make it again with --id, or leave "
             "--id out where IN has the same rows in the same order"
         )
-    refine = REFINE if given["refine"] is None else given["refine"]
     # A batch job is repeatable: as embed's own seed.
     seed = 0 if earlier.random_state is None else earlier.random_state
-    return update(earlier, X, ids=ids, previous_ids=known, refine=refine, random_state=seed)
+    return update(earlier, X, ids=ids, previous_ids=known, refine=_refine(given), random_state=seed)
 
 
-def _tell(shell: Any, found: Any, output: Path, took: float) -> None:
+def _tell(
+    shell: Any, found: Any, output: Path, took: float, paid: tuple[str, dict[str, Any]]
+) -> None:
     import numpy as np
 
     moved = float(np.median(found.moved)) if len(found.moved) else None
@@ -148,11 +160,12 @@ def _tell(shell: Any, found: Any, output: Path, took: float) -> None:
         f"map           {counted(len(found.map), 'point')}, {seconds(took)}\n"
         f"rows          {len(found.new_rows)} as before, {len(found.added)} new, "
         f"{len(found.removed)} gone\n"
-        f"moved         {how_far}",
+        f"moved         {how_far}{paid[0]}",
         {
             "output": where, "map": list(found.map.shape), "seconds": took,
             "shared": len(found.new_rows), "added": len(found.added),
             "removed": len(found.removed), "moved": moved,
             "kl_divergence": found.model.kl_divergence_, "device": found.model.device_,
+            **paid[1],
         },
     )  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from string import Template
 from typing import Final
 
-from gputsne.base.errors import BadInput
+from gputsne.judging.limits import Limit, limit_in
 from gputsne.judging.rules import Rule
 from gputsne.telemetry.operations.settings import Settings
 from gputsne.telemetry.table import METRICS, SERVICE, VALUES
@@ -26,26 +26,6 @@ LOAD_SECONDS: Final = 2  # S1, indicator M6: a dashboard is there within 2 s
 CLEAR: Final = 0.8  # of the limit: where an alert that fires is cleared again
 # A limit's multiples, for tests: one above, just above, just below, below the level of clearing.
 TIMES: Final = {"high": 2, "over": 1.1, "under": 0.9, "low": 0.5}
-NEGATED: Final = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "==": "!=", "!=": "=="}
-
-
-@dataclass(frozen=True)
-class Limit:
-    """When a number fails a rule: ``sign value``.
-
-    Attributes
-    ----------
-    sign : str
-        Of the failure.
-    value : float
-        The number.
-    """
-
-    sign: str
-    value: float
-
-    def __str__(self) -> str:
-        return f"{self.sign} {self.value:g}"
 
 
 @dataclass(frozen=True)
@@ -130,19 +110,7 @@ def limit_of(rules: Mapping[str, Rule], alert: Alert) -> Limit:
     BadInput
         There is no such rule, or it does not hold the evidence against a number.
     """
-    rule = rules.get(alert.rule)
-    condition = None if rule is None else rule.passes or rule.fault
-    if rule is None or condition is None:
-        raise BadInput(f"rules: [{alert.rule}] is missing; the alert {alert.name} has its limit")
-    for group in condition.groups:
-        for part in group:
-            if part.left == alert.evidence and not part.other:
-                sign = NEGATED[part.sign] if rule.passes is not None else part.sign
-                return Limit(sign, part.shift)
-    raise BadInput(
-        f"rules: [{alert.rule}] holds {alert.evidence} against no number; the alert {alert.name} "
-        "needs one"
-    )
+    return limit_in(rules, alert.rule, alert.evidence, f"the alert {alert.name}")
 
 
 def series_of(evidence: str) -> str:

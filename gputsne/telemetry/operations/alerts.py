@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from gputsne.accounts.levels import LEFT
 from gputsne.telemetry.operations.alert import Alert, Case
 
 __all__ = ["ALERTS", "RECORDS"]
@@ -72,6 +73,9 @@ FAILED: Final = of_service("gputsne_run_success")
 SUCCEEDED: Final = of_service("gputsne_run_last_success_timestamp_seconds")
 KILLS: Final = of_service("gputsne_runs_killed_total")
 COST: Final = of_service("gputsne_run_cost")
+MAX_COST: Final = of_service("gputsne_run_cost_max")
+DONE_RUNS: Final = of_service("gputsne_runs_total", 'status="done"')
+FAILED_RUNS: Final = of_service("gputsne_runs_total", 'status="failed"')
 RUNNING: Final = of_service("gputsne_runs_in_progress")
 STARTED: Final = of_service("gputsne_run_started_timestamp_seconds")
 CHECKED: Final = of_service("gputsne_check_failed", 'profile="prod", rule="drift_map"')
@@ -163,6 +167,33 @@ ALERTS: Final = (
         ),
         "Compare with the run before: gputsne runs diff; gputsne runs cost --by tag.team says who "
         "spends.", "run_cost",
+    ),
+    Alert(
+        "GputsneOverMaxCost", "A run has cost more than it was to",
+        "max by ($by) (gputsne_run_cost) > on ($by) max by ($by) (gputsne_run_cost_max)",
+        "ticket", "S1, cost overruns",
+        (
+            Case("twice --max-cost", {COST: "4x5", MAX_COST: "2x5"}, "15m", True),
+            Case("half of it", {COST: "1x5", MAX_COST: "2x5"}, "15m", False),
+            Case("no limit", {COST: "9x5"}, "15m", False),
+        ),
+        "gputsne runs show RUN has what was expected beside what it took; --stop-at-cost ends a "
+        "run in time.", "run_cost",
+    ),
+    Alert(
+        "GputsneErrorBudget", "The error budget of 30 days is spent",
+        f"min by ($by, level) ({LEFT}) < 0",
+        "ticket", "S1, service levels: error budgets",
+        (
+            Case("every second run fails", {
+                DONE_RUNS: "0+1x40", FAILED_RUNS: "0+1x40", KILLS: "0x40"}, "3h", True),
+            Case("every run ends well", {
+                DONE_RUNS: "0+1x40", FAILED_RUNS: "0x40", KILLS: "0x40"}, "3h", False),
+            Case("one run of 400 is killed", {
+                DONE_RUNS: "0+10x40", FAILED_RUNS: "0x40", KILLS: "0x20 1x20"}, "3h", False),
+        ),
+        "gputsne runs summary --every month says which runs failed. No changes but repairs until "
+        "the budget is back; or agree on another target in [levels] of ops.toml.",
     ),
     Alert(
         "GputsneLatency", "Runs take too long, 95th percentile",

@@ -57,7 +57,7 @@ def files_of(settings: Settings, rules: Mapping[str, Rule] | None = None) -> dic
     monitors = {"made_by": MADE_BY, "monitors": datadog.monitors(rules, settings)}
     return {
         "prometheus/prometheus.yml": _yaml(prometheus.scraping(settings)),
-        "prometheus/recording.yml": _yaml(prometheus.recording(settings)),
+        "prometheus/recording.yml": _yaml(prometheus.recording(rules, settings)),
         "prometheus/alerts.yml": _yaml(prometheus.alerting(rules, settings)),
         "prometheus/alerts_test.yml": _yaml(prometheus.tests(rules, settings)),
         "alertmanager/alertmanager.yml": _yaml(alertmanager.routing(settings)),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gputsne.accounts.levels import KEPT, LEFT
 from gputsne.telemetry.operations.settings import Settings
 
 __all__ = ["DASHBOARDS", "Panel", "dashboard"]
@@ -16,6 +17,10 @@ SERVER: Final = 'job="gputsne-serve"'
 POD: Final = 'container="gputsne"'
 WIDTH, HEIGHT, COLUMNS = 12, 8, 24  # of a panel and of Grafana's grid
 SCHEMA: Final = 38  # of dashboards, Grafana 10
+LINK: Final = {
+    "type": "link", "asDropdown": False, "icon": "doc", "targetBlank": True, "tags": [],
+    "tooltip": "", "includeVars": False, "keepTime": False,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,10 @@ class Panel:
         As Grafana calls it.
     text : str
         Of a panel of text: Markdown or HTML.
+    matrix : (str, str) or None
+        Of a table: the labels whose values are its rows and columns; cells are coloured.
+    logs : bool
+        Whether it has a link to the logs.
     """
 
     title: str
@@ -41,6 +50,8 @@ class Panel:
     exprs: tuple[tuple[str, str], ...] = ()
     unit: str = "short"
     text: str = ""
+    matrix: tuple[str, str] | None = None
+    logs: bool = False
 
 
 def _of(name: str, more: str = "") -> str:
@@ -65,10 +76,15 @@ DASHBOARDS: Final[dict[str, tuple[str, tuple[Panel, ...]]]] = {
                ("gputsne:run_duration_seconds:p95", f"{LEGEND} p95")), "s"),
         Panel("Runs that ended well, 7 days", "timeseries",
               (("gputsne:runs_done:ratio7d", LEGEND),), "percentunit"),
+        Panel("Error budgets left, 30 days", "timeseries",
+              ((LEFT, "{{level}} {{model}}"),), "percentunit"),
+        Panel("Service levels kept, 30 days", "stat",
+              ((KEPT, "{{level}} {{model}}"),), "percentunit"),
     )),
     "on-call": ("gputsne: on call", (
         Panel("Recent failures", "table",
-              ((f"max by (model, pipeline, owner) ({_of('gputsne_run_success')}) == 0", LEGEND),)),
+              ((f"max by (model, pipeline, owner) ({_of('gputsne_run_success')}) == 0", LEGEND),),
+              logs=True),
         Panel("Runs by how they ended", "timeseries",
               ((f"sum by (status) (increase({_of('gputsne_runs_total')}[1d]))", "{{status}}"),
                (f"sum(increase({_of('gputsne_runs_killed_total')}[1d]))", "killed"))),
@@ -97,8 +113,13 @@ DASHBOARDS: Final[dict[str, tuple[str, tuple[Panel, ...]]]] = {
         Panel("Perplexity, seed, parameters and hashes", "table", ((INFO, LEGEND),)),
         Panel("Embedding by label", "text", text='<img alt="Map of the latest run" '
               'width="400" src="{thumbnail}">'),
-        Panel("Reproducibility across seeds", "heatmap",
-              ((_of("gputsne_disparity"), "{{disparity}}"),)),
+        Panel("Share of the variance that PCA keeps", "timeseries",
+              ((_of("gputsne_pca_variance_ratio"), LEGEND),), "percentunit"),
+        Panel("Reproducibility across seeds", "table",
+              ((f"max by (a, b) ({_of('gputsne_seed_disparity')})", "{{a}} {{b}}"),),
+              matrix=("a", "b")),
+        Panel("Disparity of seeds and of replays", "timeseries",
+              ((_of("gputsne_disparity"), f"{LEGEND} {{{{disparity}}}}"),)),
         Panel("Seconds by stage", "timeseries",
               (("sum by (stage) (increase("
                 f"{_of('gputsne_run_duration_seconds_sum')}[1d]))", "{{stage}}"),), "s"),
@@ -118,7 +139,8 @@ DASHBOARDS: Final[dict[str, tuple[str, tuple[Panel, ...]]]] = {
                (_of("gputsne_peak_device_memory_bytes"), f"{LEGEND} GPU")), "bytes"),
         Panel("Rows and cost of a run", "timeseries",
               ((_of("gputsne_input_rows"), f"{LEGEND} rows"),
-               (_of("gputsne_run_cost"), f"{LEGEND} cost"))),
+               (_of("gputsne_run_cost"), f"{LEGEND} cost"),
+               (_of("gputsne_run_cost_predicted"), f"{LEGEND} cost as expected"))),
         Panel("Gates that failed", "table", ((f"{_of('gputsne_check_failed')} == 1", LEGEND),)),
         Panel("Server: 95th percentile of answers", "timeseries",
               (("histogram_quantile(0.95, sum by (le, route) (rate("
@@ -147,7 +169,6 @@ def dashboard(name: str, settings: Settings) -> dict[str, Any]:
     dict
     """
     title, panels = DASHBOARDS[name]
-    link = {"type": "link", "asDropdown": False, "icon": "doc", "targetBlank": True, "tags": []}
     report = settings.report_url.replace("{run}", "${run}")
     return {
         "uid": f"gputsne-{name}",
@@ -160,8 +181,9 @@ def dashboard(name: str, settings: Settings) -> dict[str, Any]:
         "time": {"from": "now-30d" if name == "executive" else "now-24h", "to": "now"},
         "templating": {"list": _variables()},
         "links": [
-            {**link, "title": "Report of the run, with its parameters", "url": report},
-            {**link, "title": "Runbook", "url": settings.runbook_url},
+            {**LINK, "title": "Report of the run, with its parameters", "url": report},
+            {**LINK, "title": "Runbook", "url": settings.runbook_url},
+            {**LINK, "title": "Logs", "url": settings.logs_url},
         ],
         "panels": _placed(panels, settings),
     }  # fmt: skip
@@ -180,6 +202,21 @@ def _variables() -> list[dict[str, Any]]:
             "query": query, "definition": query, "includeAll": several, "multi": several, **every,
         })  # fmt: skip
     return shown
+
+
+def _matrix(rows: str, columns: str, *, unit: str) -> dict[str, Any]:
+    """Return what makes a table of series a matrix with coloured cells."""
+    options = {"rowField": rows, "columnField": columns, "valueField": "Value"}
+    return {
+        "transformations": [{"id": "groupingToMatrix", "options": options}],
+        "fieldConfig": {
+            "defaults": {
+                "unit": unit, "min": 0, "max": 1, "color": {"mode": "continuous-GrYlRd"},
+                "custom": {"cellOptions": {"type": "color-background", "mode": "basic"}},
+            },
+            "overrides": [],
+        },
+    }  # fmt: skip
 
 
 def _placed(panels: Sequence[Panel], settings: Settings) -> list[dict[str, Any]]:
@@ -208,5 +245,9 @@ def _placed(panels: Sequence[Panel], settings: Settings) -> list[dict[str, Any]]
                 }
                 for j, (expr, legend) in enumerate(panel.exprs)
             ]  # fmt: skip
+        if panel.matrix is not None:
+            told |= _matrix(*panel.matrix, unit=panel.unit)
+        if panel.logs:
+            told["links"] = [{**LINK, "title": "Logs", "url": settings.logs_url}]
         found.append(told)
     return found

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from string import Template
 from typing import Any, Final
 
+from gputsne.accounts.levels import DAYS, KEPT, LEFT, LEVELS, Level, limit_of_level
+from gputsne.base.errors import BadInput
 from gputsne.judging.rules import Rule
 from gputsne.telemetry.operations.alert import BY, Alert, action_of, filled
 from gputsne.telemetry.operations.alerts import ALERTS, RECORDS
 from gputsne.telemetry.operations.settings import Settings
-from gputsne.telemetry.table import SERVICE
+from gputsne.telemetry.table import SECONDS, SERVICE
 
 __all__ = ["alerting", "context", "recording", "scraping", "tests"]
 
@@ -46,11 +48,37 @@ def scraping(settings: Settings) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def recording(settings: Settings) -> dict[str, Any]:
-    """Return the content of ``recording.yml``."""
+def recording(rules: Mapping[str, Rule], settings: Settings) -> dict[str, Any]:
+    """Return the content of ``recording.yml``: what alerts and dashboards read, service levels."""
     told = {"by": BY, "three": f"{3 * settings.minutes}m"}
-    rows = [{"record": name, "expr": Template(expr).substitute(told)} for name, expr, _ in RECORDS]
+    rows: list[dict[str, Any]] = [
+        {"record": name, "expr": Template(expr).substitute(told)} for name, expr, _ in RECORDS
+    ]
+    for level in LEVELS:
+        target, labels = settings.levels[level.name], {"level": level.name}
+        held = f'{KEPT}{{level="{level.name}"}}'
+        rows += [
+            {"record": KEPT, "expr": _kept(level, rules), "labels": labels},
+            {"record": LEFT, "expr": f"1 - (1 - {held}) / (1 - {target!r})", "labels": labels},
+        ]
     return {"groups": [{"name": f"{GROUP}-recording", "rules": rows}]}
+
+
+def _kept(level: Level, rules: Mapping[str, Rule]) -> str:
+    """Return the share of runs that kept a level, in PromQL."""
+    told: dict[str, object] = {"by": BY, "window": f"{DAYS}d"}
+    limit = limit_of_level(level, rules)
+    if limit is not None:
+        told["keeps"] = f"{'<=' if limit.sign == '>' else '<'} bool {limit.value:g}"
+    if limit is not None and "$le" in level.kept:
+        bounds = [bound for bound in SECONDS if bound <= limit.value]
+        if not bounds:
+            raise BadInput(
+                f"rules: [{level.rule}] allows {limit.value:g} s, and no bucket of run durations "
+                f"is below that: at least {SECONDS[0]:g}"
+            )
+        told["le"] = str(bounds[-1])
+    return Template(level.kept).substitute(told)
 
 
 def alerting(rules: Mapping[str, Rule], settings: Settings) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
+from gputsne.accounts.levels import checked_targets
+from gputsne.accounts.prices import Prices
 from gputsne.base.errors import BadInput
 from gputsne.telemetry.operations.cluster import CLUSTER_TEMPLATE, Cluster
 from gputsne.telemetry.operations.entries import FILE, check_known
@@ -23,6 +25,7 @@ TEMPLATE: Final = (
 period_hours = 24     # from one run of a pipeline to the next
 uptime = 0.99         # share of the time in which the server is to answer
 # rules = "ours.toml" # rules of your own, as gputsne check --rules reads them; beside this file
+# currency = "EUR"    # of prices and budgets
 
 # Where things are. {run} stands for the id of a run.
 report_url = "http://localhost:8000/runs/{run}/report.html"
@@ -38,6 +41,22 @@ alertmanager = ["localhost:9093"]
 
 [owners]              # who is told: a webhook by the tag owner of a run; default is for all others
 default = "http://localhost:9099/alerts"
+
+# What an hour of each machine costs: gputsne embed --prices ops.toml --machine NAME. The figures
+# are examples, of nobody's machines: write your own.
+# [machines]
+# example-small = 1.00
+# example-large = 10.00
+
+# What runs with a tag may cost in a month of the calendar, in UTC.
+# [[budgets]]
+# tag = "team=search"
+# per_month = 200
+
+[levels]              # service levels: share of the runs of 30 days that is to keep each
+availability = 0.99   # ended well
+latency = 0.95        # took no longer than the rule run_seconds allows
+drift = 0.95          # drifted no further than the rule drift_map allows
 
 [mute]                # when tickets wait; pages never do
 weekdays = ["saturday", "sunday"]
@@ -93,6 +112,10 @@ class Settings:
         ``weekdays`` on which tickets wait.
     cluster : Cluster
         Of the manifests for Kubernetes.
+    currency, machines, budgets
+        As ``Prices.from_tables`` reads them.
+    levels : mapping of str to float
+        Share of runs that is to keep each service level, above 0.5 and below 1.
     """
 
     period_hours: float = 24
@@ -106,6 +129,10 @@ class Settings:
     owners: Mapping[str, str] = field(default_factory=dict)
     mute: Mapping[str, Any] = field(default_factory=dict)
     cluster: Cluster = field(default_factory=Cluster)
+    currency: str | None = None
+    machines: Mapping[str, float] = field(default_factory=dict)
+    budgets: tuple[Mapping[str, Any], ...] | list[Mapping[str, Any]] = ()
+    levels: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not isinstance(self.period_hours, int | float) or not 0 < self.period_hours <= 744:
@@ -127,6 +154,14 @@ class Settings:
         for name, hosts in self.targets.items():
             if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts):
                 raise BadInput(f"{FILE}: targets.{name} = {hosts!r} must be a list of host:port")
+
+        object.__setattr__(self, "levels", checked_targets(self.levels, FILE))
+        _ = self.prices
+
+    @property
+    def prices(self) -> Prices:
+        """What the site pays, and its budgets."""
+        return Prices.from_tables(FILE, self.currency, self.machines, self.budgets)
 
     @property
     def minutes(self) -> int:
@@ -153,6 +188,8 @@ class Settings:
         """
         try:
             return cls.read_text(path.read_text(encoding="utf-8-sig"), str(path))
+        except UnicodeDecodeError as error:
+            raise BadInput(f"{path} is no TOML: {error}") from error
         except OSError as error:
             raise BadInput(f"{path}: {error.strerror}: write it with gputsne ops init") from error
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from gputsne.accounts.levels import KEPT, LEFT
 from gputsne.base.errors import BadInput
 from gputsne.judging.rules import read_rules
 from gputsne.telemetry import METRICS
@@ -31,7 +32,7 @@ OUTSIDE = {  # metrics that others expose: Prometheus itself, cAdvisor, kube-sta
 WORDS = {
     "and", "or", "unless", "on", "by", "sum", "max", "avg", "count", "rate", "increase", "offset",
     "histogram_quantile", "quantile_over_time", "min_over_time", "max_over_time", "avg_over_time",
-    "time",
+    "time", "min", "bool",
 }  # fmt: skip
 
 
@@ -63,7 +64,7 @@ def metrics_in(expr: str) -> set[str]:
 
 
 def known() -> set[str]:
-    found = set(OUTSIDE) | {name for name, _, _ in RECORDS}
+    found = set(OUTSIDE) | {name for name, _, _ in RECORDS} | {KEPT, LEFT}
     for metric in METRICS:
         found.add(metric.name)
         if metric.kind == "histogram":
@@ -186,14 +187,19 @@ def test_dashboards_have_the_panels_that_were_asked_for(folder: Path):
         places = [(p["gridPos"]["x"], p["gridPos"]["y"]) for p in told["panels"]]
         assert len(set(ids)) == len(ids)
         assert len(set(places)) == len(places)
-        assert "report" in told["links"][0]["title"].lower()
+        of = {link["title"]: link["url"] for link in told["links"]}
+        (report,) = (url for title, url in of.items() if "report" in title.lower())
+        assert report == "http://localhost:8000/runs/${run}/report.html"
+        assert of["Logs"] == Settings().logs_url
+        assert of["Runbook"] == "RUNBOOK.md"
         assert {v["name"] for v in told["templating"]["list"]} >= {"model", "pipeline", "run"}
     assert set(found) == {"executive", "on-call", "debug"}
     assert {"Uptime of 30 days", "Monthly cost", "Mean drift across models", "Runs per week",
-            "Mean runtime"} <= set(found["executive"])  # fmt: skip
+            "Mean runtime", "Error budgets left, 30 days"} <= set(found["executive"])  # fmt: skip
     assert {"Recent failures", "KL curves of recent runs", "Processor and memory of pods",
             "Out of memory"} <= set(found["on-call"])  # fmt: skip
     assert {"Perplexity, seed, parameters and hashes", "Embedding by label",
+            "Share of the variance that PCA keeps",
             "Reproducibility across seeds"} <= set(found["debug"])  # fmt: skip
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +16,9 @@ from gputsne.cli.output import output_of, seconds
 from gputsne.cli.stores import moment, since_option, store_of, store_option, tag_option
 from gputsne.cli.targets import check_targets, no_dash
 from gputsne.provenance.outcome import shown
+
+if TYPE_CHECKING:
+    from gputsne.accounts.billing import Bill
 
 SUMMARY_EXAMPLES = """\
 Examples:
@@ -80,6 +84,10 @@ COST_EXAMPLES = """\
 Examples:
   gputsne runs cost --by tag.team
   gputsne runs cost --by month --since 2026-01-01
+  gputsne runs cost --by tag.team --by month --csv bill.csv
+
+Days and months are those of the calendar in UTC. Amounts of different currencies are told apart. A
+run that was killed counts with what it was expected to cost. docs/runs.md has the columns of FILE.
 """
 
 
@@ -89,35 +97,58 @@ Examples:
     store_option,
     option(
         "--by",
-        default="tag.team",
+        multiple=True,
         metavar="KEY",
-        help="tag.NAME, status, device, host, day or month. [tag.team]",
+        help="tag.NAME, status, device, host, day or month; repeatable. [tag.team]",
     ),
+    option("--csv", "table", type=PATH, metavar="FILE", help="Write a line for each as CSV, too."),
     since_option,
     tag_option,
 )
 @print_options
 @click.pass_context
 def cost(ctx: click.Context, /, **given: Any) -> None:
-    """Add up what runs cost: hours times --price-per-hour of embed times replicas."""
-    shell = output_of(ctx, given, needed=True)
+    """Add up what runs cost: hours times price times machines of embed."""
+    table = given["table"]
+    shell = output_of(ctx, given, needed=table is None)
+    no_dash([("--csv", table)])
+    check_targets([table], [])
     store, tags = store_of(given), given["tags"]
+    by = given["by"] or ("tag.team",)
+    from gputsne.accounts.billing import bill
     from gputsne.runs.review import cost_by
 
     found = store.list(since=given["since"], tagged=tags)
     try:
-        told = cost_by(found, given["by"])
+        told = bill(found, attempts_of(store, given["since"], tags), by)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--by") from error
-    rows = [[given["by"], "runs", "time", "cost", ""]]
-    for value, held in told.items():
-        unpriced = _unpriced(int(held["without_price"])).removeprefix(", ")
-        rows.append(
-            [value, f"{held['runs']}", seconds(held["seconds"]), f"{held['cost']:.2f}", unpriced]
-        )
-    total = sum(held["cost"] for held in told.values())
-    rows.append(["total", f"{len(found)}", "", f"{total:.2f}", ""])
-    shell.result(in_columns(rows), {"by": given["by"], "costs": told, "total": total})
+    if table is not None:
+        with replacing(table) as part:
+            part.write_bytes(told.csv().encode("utf-8"))
+    facts = told.to_dict()
+    if len(by) == 1:
+        facts |= {"by": by[0], "costs": cost_by(found, by[0])}
+        facts["total"] = sum(held["cost"] for held in facts["costs"].values())
+    shell.result(_billed(told), facts)
+
+
+def _billed(told: Bill) -> str:
+    from gputsne.accounts.terms import cost_text
+
+    rows = [[*told.by, "runs", "machine hours", "cost", "", ""]]
+    for line in told.lines:
+        killed = f"{line.killed_runs} killed" if line.killed_runs else ""
+        unpriced = _unpriced(line.runs_without_price).removeprefix(", ")
+        rows.append([
+            *(key or "-" for key in line.keys), f"{line.runs}", f"{line.hours:,.3f}",
+            cost_text(line.total, line.currency or None), killed, unpriced,
+        ])  # fmt: skip
+    runs = sum(line.runs for line in told.lines)
+    for currency, total in (told.totals or {"": Decimal(0)}).items():
+        held = cost_text(total, currency or None)
+        rows.append(["total", *[""] * (len(told.by) - 1), f"{runs}", "", held, "", ""])
+    return in_columns(rows)
 
 
 BUNDLE_EXAMPLES = """\
