@@ -16,7 +16,9 @@ from gputsne.telemetry.operations import alertmanager, datadog, grafana, kuberne
 from gputsne.telemetry.operations.runbook import runbook
 from gputsne.telemetry.operations.settings import FILE, Settings, template
 
-__all__ = ["MADE_BY", "differences", "files_of", "stale", "unsafe", "write"]
+__all__ = [
+    "MADE_BY", "differences", "files_of", "rules_of", "stale", "unsafe", "write",
+]  # fmt: skip
 
 MADE_BY: Final = "gputsne ops init"
 YAML: Final = (".yaml", ".yml")
@@ -101,7 +103,7 @@ def write(
         raise BadInput(f"{own} is there: change rows and features of [cluster] in it")
     new = template(rows=rows, features=features)
     settings = Settings.read(own) if own.exists() else Settings.read_text(new)
-    wanted = files_of(settings, _rules(folder, settings))
+    wanted = files_of(settings, rules_of(folder, settings))
     told = {name: _text(folder / name) for name in wanted}
     for name, text in told.items():
         if text is not None and MADE_BY not in text:
@@ -137,7 +139,7 @@ def stale(folder: Path) -> dict[str, str]:
     """
     settings = Settings.read(folder / FILE)
     found = {}
-    for name, text in files_of(settings, _rules(folder, settings)).items():
+    for name, text in files_of(settings, rules_of(folder, settings)).items():
         there = _text(folder / name)
         if there != text:
             found[name] = "missing" if there is None else "stale"
@@ -164,7 +166,7 @@ def differences(folder: Path) -> str:
     """
     settings = Settings.read(folder / FILE)
     lines: list[str] = []
-    for name, text in files_of(settings, _rules(folder, settings)).items():
+    for name, text in files_of(settings, rules_of(folder, settings)).items():
         there = (_text(folder / name) or "").splitlines()
         lines += unified_diff(there, text.splitlines(), name, name, n=1, lineterm="")
     return "\n".join(lines)
@@ -201,7 +203,8 @@ def unsafe(folder: Path, others: Iterable[Path] = ()) -> dict[str, list[str]]:
     return found
 
 
-def _rules(folder: Path, settings: Settings) -> dict[str, Rule]:
+def rules_of(folder: Path, settings: Settings) -> dict[str, Rule]:
+    """Return the rules of a site by id: the package's, with those beside its ``ops.toml``."""
     more = None if settings.rules is None else folder / settings.rules
     return {rule.id: rule for rule in read_rules(more)}
 

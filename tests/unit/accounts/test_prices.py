@@ -72,7 +72,8 @@ def test_the_template_of_a_site_names_no_price():
 
     assert Settings.read_text(TEMPLATE).prices == Prices()
     told = TEMPLATE
-    for line in ('currency = "EUR"    # of prices and budgets', "[machines]", "example-small = 1.00", "[[budgets]]", 'tag = "team=search"',
+    for line in ('currency = "EUR"    # of prices and budgets', "[machines]",
+                 "example-small = 1.00", "[[budgets]]", 'tag = "team=search"',
                  "per_month = 200"):  # fmt: skip
         told = told.replace(f"# {line}\n", f"{line}\n")
     prices = Settings.read_text(told).prices  # the examples are sound

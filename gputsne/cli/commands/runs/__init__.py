@@ -6,7 +6,8 @@ import click
 
 from gputsne.cli.commands.runs.change import promote, prune, rollback
 from gputsne.cli.commands.runs.look import diff, ls, show, verify
-from gputsne.cli.commands.runs.review import bundle, cost, summary
+from gputsne.cli.commands.runs.review import bundle, cost
+from gputsne.cli.commands.runs.summary import summary
 from gputsne.cli.options import Group
 
 EXAMPLES = """\
@@ -19,7 +20,8 @@ Examples:
   gputsne runs promote canary --ref production
   gputsne runs rollback --reason "the colours are wrong"
   gputsne runs prune --older-than 90d --dry-run
-  gputsne runs cost --by tag.team --since 30d
+  gputsne runs summary --every week
+  gputsne runs cost --by tag.team --by month --csv bill.csv
   gputsne runs bundle production -o post-mortem.zip
 
 A store is a local folder, or s3://, gs:// or abfs:// with the extra io. RUN is an id or the name of

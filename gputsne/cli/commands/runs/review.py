@@ -1,4 +1,4 @@
-"""``gputsne runs summary``, ``cost`` and ``bundle``: a review of a time, and a post-mortem."""
+"""``gputsne runs cost`` and ``bundle``: who spent what, and a post-mortem."""
 
 from __future__ import annotations
 
@@ -10,75 +10,16 @@ import click
 
 from gputsne.base.files import replacing
 from gputsne.cli.commands.runs.look import attempts_of
+from gputsne.cli.commands.runs.summary import unpriced
 from gputsne.cli.maps import in_columns
 from gputsne.cli.options import PATH, Command, option, options, print_options
-from gputsne.cli.output import output_of, seconds
-from gputsne.cli.stores import moment, since_option, store_of, store_option, tag_option
+from gputsne.cli.output import output_of
+from gputsne.cli.stores import since_option, store_of, store_option, tag_option
 from gputsne.cli.targets import check_targets, no_dash
 from gputsne.provenance.outcome import shown
 
 if TYPE_CHECKING:
     from gputsne.accounts.billing import Bill
-
-SUMMARY_EXAMPLES = """\
-Examples:
-  gputsne runs summary --since 7d
-  gputsne runs summary --since 90d --tag team=search --json
-"""
-
-
-@click.command(cls=Command, examples=SUMMARY_EXAMPLES)
-@options(
-    "Options",
-    store_option,
-    option(
-        "--since",
-        default="30d",
-        metavar="WHEN",
-        callback=lambda ctx, param, value: moment(value, "--since"),
-        help="An age such as 7d, 30d or 90d, or a date. [30d]",
-    ),
-    tag_option,
-)
-@print_options
-@click.pass_context
-def summary(ctx: click.Context, /, **given: Any) -> None:
-    """Review a time: success rate, drift, cost, and the versions that were in use."""
-    shell = output_of(ctx, given, needed=True)
-    store, tags = store_of(given), given["tags"]
-    from gputsne.runs import review
-
-    found = store.list(since=given["since"], tagged=tags)
-    attempts = attempts_of(store, given["since"], tags)
-    drifts = {run.id: review.drift_of(run, store.checks(run.id)) for run in found}
-    told = review.summary(found, attempts, drifts)
-    shell.result(_summarised(told), {"since": given["since"].isoformat(), **told})
-
-
-def _summarised(told: dict[str, Any]) -> str:
-    rate = told["success_rate"]
-    status = ", ".join(f"{n} {word}" for word, n in told["status"].items()) or "none"
-    killed = f", {told['killed']} killed" if told["killed"] else ""
-    names = [*told["drift"], *told["versions"]]
-    w = max([12, *map(len, names)]) + 2  # of the column of names
-    lines = [
-        f"{'runs':<{w}}{status}{killed}",
-        f"{'success':<{w}}{'n/a' if rate is None else f'{rate:.1%}'}",
-        f"{'time':<{w}}{seconds(told['seconds'])}",
-        f"{'cost':<{w}}{told['cost']:.2f}{_unpriced(told['without_price'])}",
-    ]
-    for name, held in told["drift"].items():
-        worst = f"most {held['max']:.3g} in {held['worst']}"
-        lines.append(f"{name:<{w}}{held['mean']:.3g} on average of {held['runs']}, {worst}")
-    for name, held in told["versions"].items():
-        seen = ", ".join(f"{version} ({n})" for version, n in held.items())
-        lines.append(f"{name:<{w}}{seen}")
-    return "\n".join(lines)
-
-
-def _unpriced(n: int) -> str:
-    return f", {n} without a price" if n else ""
-
 
 COST_EXAMPLES = """\
 Examples:
@@ -139,10 +80,10 @@ def _billed(told: Bill) -> str:
     rows = [[*told.by, "runs", "machine hours", "cost", "", ""]]
     for line in told.lines:
         killed = f"{line.killed_runs} killed" if line.killed_runs else ""
-        unpriced = _unpriced(line.runs_without_price).removeprefix(", ")
+        free = unpriced(line.runs_without_price).removeprefix(", ")
         rows.append([
             *(key or "-" for key in line.keys), f"{line.runs}", f"{line.hours:,.3f}",
-            cost_text(line.total, line.currency or None), killed, unpriced,
+            cost_text(line.total, line.currency or None), killed, free,
         ])  # fmt: skip
     runs = sum(line.runs for line in told.lines)
     for currency, total in (told.totals or {"": Decimal(0)}).items():
