@@ -20,7 +20,7 @@ SITES = {
         image=f"registry.example:5000/maps/gputsne@sha256:{'0' * 64}", shards=3, parallel=8,
         arguments=("--labels", "kind"), cost_center="4711", team="search", model="events",
     ),
-    "small": Cluster(rows=2000, features=5, perplexity=15, new_rows=100, shards=1, cpus=1),
+    "small": Cluster(rows=2000, features=5, perplexity=15, new_rows=100, shards=2, cpus=1),
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import kubernetes_validate
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -32,8 +33,8 @@ from gputsne.telemetry.operations.cluster import Cluster
 from gputsne.telemetry.operations.kubernetes import DECISIONS, sizes
 
 ROOT = Path(__file__).resolve().parents[3]
-# From the first version that has backoffLimitPerIndex on by default.
-VERSIONS = [v for v in kubernetes_validate.utils.all_versions() if v.split(".")[1] >= "29"]
+# From the first that has backoffLimitPerIndex on by default to the newest with schemas here.
+VERSIONS = ["1.29", "1.33", kubernetes_validate.utils.latest_version()]
 CUSTOM = "monitoring.coreos.com/v1"  # of the operator's own kinds there are no schemas
 
 
@@ -126,7 +127,7 @@ def test_a_pod_is_given_what_the_plan_predicts(site: str):
 
 def test_more_rows_need_more_memory_everywhere():
     few, many = Cluster(rows=10**5, new_rows=10**6), Cluster(rows=10**6, new_rows=10**8)
-    for component in pods(few):
+    for component in ("nightly", "shards", "serve"):  # merge holds a million rows at most
         sizes_of = [
             mib(main_of(c, component)["resources"]["requests"]["memory"]) for c in (few, many)
         ]
@@ -146,7 +147,7 @@ def test_the_server_is_planned_for_what_it_does_by_default():
 
 def test_three_models_and_their_transforms_fit_the_server(tmp_path: Path):
     """Loaded and asked as the server does it, in a process of its own; its peak is measured."""
-    n, d = 20_000, 20
+    n, d = 6000, 20
     code = f"""
 import resource, sys
 import numpy as np
@@ -192,43 +193,69 @@ def test_the_commands_of_pods_exist_with_these_options(site: str):
     shard = main_of(cluster, "shards")["args"]
     assert option(shard, "--shard") == f"$(JOB_COMPLETION_INDEX)/{cluster.shards}"
     assert option(shard, "--output") == main_of(cluster, "merge")["args"][1]
+    assert parsed([part.replace("$(JOB_COMPLETION_INDEX)", "0") for part in shard])
+    assert parsed(main_of(cluster, "merge")["args"])
 
 
-def test_the_nightly_pods_work_within_their_limits(tmp_path: Path):
-    """What the CronJob runs, first container and second, with the volume in a folder."""
-    cluster = SITES["small"]
-    rows = np.random.default_rng(0).normal(size=(cluster.rows, cluster.features))
-    gputsne.data.write(tmp_path / cluster.input, np.ascontiguousarray(rows[:, :2]))
-    (tidy,) = pods(cluster)["nightly"]["initContainers"]
-    (tmp_path / "checkpoints").mkdir()
-    for name, days in (("old", 8), ("young", 6)):
-        path = tmp_path / "checkpoints" / name
-        path.touch()
-        before = (datetime.now(UTC) - timedelta(days=days)).timestamp()
-        os.utime(path, (before, before))
-    found = main_of(cluster, "nightly")
-    names = {"$(JOB_NAME)": "gputsne-nightly-1", "0.0.0.0:9464": "0", "/data": str(tmp_path)}
+@pytest.fixture(scope="module")
+def volume(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that stands for the volume, with tables in it."""
+    path = tmp_path_factory.mktemp("volume")
+    rng, small = np.random.default_rng(0), SITES["small"]
+    for name, rows in ((small.input, small.rows), (small.new_input, small.new_rows)):
+        frame = pd.DataFrame(rng.normal(size=(rows, small.features)))
+        frame.add_prefix("p").to_parquet(path / name)
+    return path
 
-    def here(arguments: list[str]) -> list[str]:
-        for before, after in names.items():
-            arguments = [part.replace(before, after) for part in arguments]
-        return arguments
 
-    subprocess.run(here([*tidy["command"], *tidy["args"]]), check=True)
-    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["young"]
-    line = [sys.executable, "-m", "gputsne", *here(found["args"]), "--max-iter", "260"]
-    env = dict(os.environ) | {e["name"]: e["value"] for e in found["env"] if "value" in e}
-    env |= {"TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
-    process = subprocess.Popen(line, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    with process:
+def done_by(container: dict[str, Any], volume: Path, *more: str, index: int = 0) -> int:
+    """Run a container's command, the volume in a folder; return the KiB that it took at most."""
+    names = {
+        "/data": str(volume), "0.0.0.0:9464": "0",
+        "$(JOB_NAME)": "gputsne-nightly-1", "$(JOB_COMPLETION_INDEX)": str(index),
+    }  # fmt: skip
+    line = [*container.get("command", [sys.executable, "-m", "gputsne"]), *container["args"], *more]
+    for before, after in names.items():
+        line = [part.replace(before, after) for part in line]
+    told = {e["name"]: e["value"] for e in container["env"] if "value" in e}
+    env = os.environ | told | {"TMPDIR": str(volume), "HOME": str(volume)}
+    with subprocess.Popen(line, env=env, stderr=subprocess.PIPE, text=True) as process:
         said = process.stderr.read()
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, said
-    assert used.ru_maxrss <= 1024 * mib(found["resources"]["limits"]["memory"])
-    (run,) = gputsne.Store(tmp_path / "store").list()
+    return used.ru_maxrss
+
+
+def test_the_nightly_pods_work_within_their_limits(volume: Path):
+    """What the CronJob runs, first container and second; then the shards and what joins them."""
+    small = SITES["small"]
+    (tidy,) = pods(small)["nightly"]["initContainers"]
+    (volume / "checkpoints").mkdir()
+    for name, days in (("old", 8), ("young", 6)):
+        path = volume / "checkpoints" / name
+        path.touch()
+        before = (datetime.now(UTC) - timedelta(days=days)).timestamp()
+        os.utime(path, (before, before))
+    done_by(tidy, volume)
+    assert [path.name for path in (volume / "checkpoints").iterdir()] == ["young"]
+    nightly = main_of(small, "nightly")
+    most = done_by(nightly, volume, "--max-iter", "260")
+    assert most <= 1024 * mib(nightly["resources"]["limits"]["memory"])
+    (run,) = gputsne.Store(volume / "store").list()
     assert run.tags["cost-center"] == "none"
-    assert {"map.parquet", "model.npz", "store"} <= {path.name for path in tmp_path.iterdir()}
+    assert [path.name for path in (volume / "checkpoints").iterdir()] == ["young"]
+
+    shard, merge = main_of(small, "shards"), main_of(small, "merge")
+    for index in (0, 1, 0):  # a part is written again where its pod is tried again
+        most = done_by(shard, volume, index=index)
+        assert most <= 1024 * mib(shard["resources"]["limits"]["memory"])
+    most = done_by(merge, volume)
+    assert most <= 1024 * mib(merge["resources"]["limits"]["memory"])
+    model = gputsne.load(volume / small.model_file)
+    new = pd.read_parquet(volume / small.new_input)
+    placed = pd.read_parquet(volume / "new-map.parquet")[["x", "y"]].to_numpy()
+    np.testing.assert_array_equal(placed, model.transform(new))
 
 
 @pytest.mark.parametrize("site", SITES)

@@ -57,6 +57,7 @@ def nightly(cluster: Cluster) -> list[dict[str, Any]]:
         "--checkpoint", f"{checkpoints}/$(JOB_NAME)", "--resume",
         "--deadline", str(seconds), "--memory-limit", f"{size.planned_mib}MiB",
         "--perplexity", f"{cluster.perplexity:g}", "--metrics-port", f"0.0.0.0:{METRICS_PORT}",
+        "--log-json",
     ]  # fmt: skip
     if cluster.pca is not None:
         arguments += ["--pca", str(cluster.pca)]
@@ -125,8 +126,8 @@ def shards(cluster: Cluster) -> list[dict[str, Any]]:
     size = of_shard(cluster)
     arguments = [
         "transform", f"{DATA}/{cluster.model_file}", f"{DATA}/{cluster.new_input}",
-        "--output", f"{DATA}/parts", "--shard", f"$(JOB_COMPLETION_INDEX)/{cluster.shards}",
-        "--device", "cpu",
+        "--output", _parts(cluster), "--shard", f"$(JOB_COMPLETION_INDEX)/{cluster.shards}",
+        "--device", "cpu", "--log-json",
     ]  # fmt: skip
     # Each shard has tries of its own; what is wrong with one for good is wrong with all.
     told = {"completionMode": "Indexed", "completions": cluster.shards,
@@ -147,8 +148,13 @@ def merge(cluster: Cluster) -> list[dict[str, Any]]:
     -------
     list of dict
     """
-    arguments = ["merge", f"{DATA}/parts", "--output", f"{DATA}/new-map.parquet"]
+    arguments = ["merge", _parts(cluster), "--output", f"{DATA}/new-map.parquet", "--log-json"]
     return [_job(cluster, MERGE, arguments, of_merge(cluster), {"backoffLimit": TRIES - 1})]
+
+
+def _parts(cluster: Cluster) -> str:
+    """Return the folder of the parts: each table's own, as merge refuses those of another."""
+    return f"{DATA}/parts/{cluster.new_input}"
 
 
 def _job(

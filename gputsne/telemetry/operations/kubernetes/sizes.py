@@ -21,6 +21,7 @@ SERVER_WORKERS: Final = 2  # threads of gputsne serve that compute
 MODELS, DEMAND_ROWS, DEMAND_COLUMNS, NEW_ROWS = 3, 5000, 4096, 10_000
 # A row while its file is read and it is placed: float64, and twice float32.
 READ_BYTES: Final = 16
+MERGED_ROWS: Final = 1_000_000  # that gputsne merge holds at once
 ROW_BYTES: Final = 160  # of a row of a finished map: coordinates, id and labels, in two tables
 
 
@@ -121,7 +122,8 @@ def of_merge(cluster: Cluster) -> Size:
     -------
     Size
     """
-    return Size(_base(_plan(cluster, "cpu")) + ROW_BYTES * cluster.new_rows, 1)
+    held = ROW_BYTES * min(MERGED_ROWS, cluster.new_rows)
+    return Size(_base(_plan(cluster, "cpu")) + held, 1)
 
 
 def of_server(cluster: Cluster) -> Size:
