@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gputsne._version import __version__
 
 if TYPE_CHECKING:
-    from gputsne import affinities, callbacks, initial, metrics, notebook, plotting, serve
+    from gputsne import affinities, callbacks, dask, initial, metrics, notebook, plotting, serve
     from gputsne import inspection as inspect
     from gputsne.change import align, clusters_kept, drift, reproducibility
     from gputsne.data import Source, datasets, open_source, read
@@ -41,6 +41,7 @@ __all__ = [
     "callbacks",
     "check",
     "clusters_kept",
+    "dask",
     "datasets",
     "drift",
     "errors",
@@ -99,6 +100,7 @@ _HOME = {
 _MODULES = {
     "affinities": "gputsne.affinities",
     "callbacks": "gputsne.callbacks",
+    "dask": "gputsne.dask",
     "datasets": "gputsne.data.datasets",
     "errors": "gputsne.base.errors",
     "initial": "gputsne.initial",

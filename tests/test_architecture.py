@@ -29,7 +29,7 @@ LEVELS: list[set[str]] = [
     {"plotting", "runs", "judging"},
     {"tiling", "accounts"},
     {"reporting", "telemetry", "sweeps", "callbacks", "updating", "gates", "large"},
-    {"serve", "notebook"},
+    {"serve", "notebook", "dask"},
     {"__init__"},
     {"cli"},
     {"__main__"},
@@ -247,6 +247,7 @@ def test_every_room_says_what_its_names_are(module: str):
         "gputsne.gates",
         "gputsne.reporting",
         "gputsne.data.datasets",
+        "gputsne.dask",
     ],
 )
 def test_what_users_call_is_documented_in_full(module: str):

@@ -25,9 +25,6 @@ PAIR_POINTS = 5000  # at most, whose pairs are compared: 12.5 million distances,
 # smallest cluster has a hundredth of the points and at least 10.
 CLUSTERED_POINTS = 5000
 SMALLEST_CLUSTER, SMALLEST_SHARE = 10, 0.01
-# Ranks per point up to which smaller distances are counted, 0.4 ms per rank of a million; beyond,
-# the nearer ones are sorted, up to 60 ms per point.
-COUNTED = 64
 
 
 class Context:
@@ -278,10 +275,7 @@ class Context:
         known = (space, of, k)
         if known not in self._ranks:
             near = self.neighbors(of, k)
-            parts = self.space(space).over_blocks(
-                self.rows, lambda part, D: _ranks_among(D, near[part])
-            )
-            ranks, places = np.concatenate(parts, axis=1)
+            ranks, places = self.space(space).ranks(self.rows, near)
             self._ranks[known] = ranks, places
         return self._ranks[known]
 
@@ -349,21 +343,3 @@ class Context:
         if not known.any():
             raise ValueError(f"labels are all missing: got n=0 labelled points of {self.n}")
         return self._subset(np.flatnonzero(known), self.sample), self.codes[known]
-
-
-def _ranks_among(D: F64, near: I64) -> I64:
-    """Return ranks and places of the columns ``near`` in each row of D, stacked."""
-    ranks, places = np.empty((2, *near.shape), np.int64)
-    for i, (row, columns) in enumerate(zip(D, near, strict=True)):
-        own = row[columns]
-        if len(own) <= COUNTED:
-            below = np.array([np.count_nonzero(row < value) for value in own])
-            equal = np.array([np.count_nonzero(row == value) for value in own])
-        else:
-            inside = np.sort(row[row <= own.max()])
-            below = np.searchsorted(inside, own, side="left")
-            equal = np.searchsorted(inside, own, side="right") - below
-        ranks[i] = places[i] = below + 1
-        for c in np.flatnonzero(equal > 1):
-            places[i, c] += np.count_nonzero(row[: columns[c]] == own[c])
-    return np.stack([ranks, places])

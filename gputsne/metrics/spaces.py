@@ -21,7 +21,10 @@ from gputsne.neighbors import distance_matrix, exact_neighbors, metric_for
 from gputsne.neighbors.metric import Cosine, Euclidean, InnerProduct, Metric, SquaredEuclidean
 from gputsne.neighbors.search.ranking import smallest
 
-__all__ = ["EuclideanSpace", "MatrixSpace", "PairSpace", "Space", "read_space"]
+__all__ = [
+    "TILE", "EuclideanSpace", "MatrixSpace", "PairSpace", "Space", "compared", "factors_of",
+    "multiplied", "ranks_among", "read_space", "work_is_direct",
+]  # fmt: skip
 
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
@@ -32,6 +35,12 @@ BLOCK_DISTANCES = 16_000_000
 # Coordinates compared directly, |x - y|^2 added up, about 5 s of two cores; above, by products,
 # whose rounding of 1e-16 |x|^2 can swap neighbours that are equally far to so many digits.
 DIRECT_WORK = 2e10
+# Rows and columns of one product. BLAS may add in another order for another shape or at an edge: of
+# products of one shape a pair's distance is the same among few points and among many.
+TILE = (16, 4096)
+# Ranks per point up to which smaller distances are counted, 0.4 ms per rank of a million; beyond,
+# the nearer ones are sorted, up to 60 ms per point.
+COUNTED = 64
 
 
 class Space(ABC):
@@ -144,6 +153,25 @@ class Space(ABC):
         with threads.limit(1), ThreadPoolExecutor(max(1, min(jobs, len(parts)))) as pool:
             return list(pool.map(one, parts))
 
+    def ranks(self, rows: I64, near: I64) -> I64:
+        """Return which nearest some others are to some points, among all points.
+
+        Parameters
+        ----------
+        rows : array, shape (q,), int64
+            Which points.
+        near : array, shape (q, k), int64
+            Which others of each.
+
+        Returns
+        -------
+        array, shape (2, q, k), int64
+            Ranks, 1 for the nearest, equal distances sharing the lowest; then places, of which no
+            two are equal: of equal distances the lower index comes first.
+        """
+        parts = self.over_blocks(rows, lambda part, D: ranks_among(D, near[part]))
+        return np.concatenate(parts, axis=1)
+
     def direct(self, q: int) -> bool:
         """Tell whether points are few enough to be compared with all coordinate by coordinate.
 
@@ -190,32 +218,18 @@ class EuclideanSpace(Space):
 
     def direct(self, q: int) -> bool:
         """Tell whether q points may be compared with all coordinate by coordinate."""
-        if q * float(self._vectors.size) <= DIRECT_WORK or self._vectors.shape[1] <= 3:
+        if work_is_direct(q, *self._vectors.shape):
             return True
         if self._products is None:
-            centred = (self._vectors - self._centre) * self._unit
-            norms, ones = np.einsum("ij,ij->i", centred, centred), np.ones(self.n)
-            # (-2 x, |x|^2, 1) times (y, 1, |y|^2) is |x - y|^2, in one product.
-            self._products = (
-                np.column_stack([-2.0 * centred, norms, ones]),
-                np.column_stack([centred, ones, norms]),
-            )
+            self._products = factors_of(self._vectors, self._centre, self._unit)
         return False
 
     def block(self, rows: I64, *, direct: bool = True) -> F64:
         """Return squared distances of some points to all, shape (len(rows), n)."""
         if direct or self._products is None:
-            return self._between(self._vectors[rows], self._vectors)
+            return compared(self._vectors[rows], self._vectors, self._unit)
         asked, all_points = self._products
-        D = asked[rows] @ all_points.T
-        return np.maximum(D, 0.0, out=D)
-
-    def _between(self, A: F64, B: F64) -> F64:
-        from scipy.spatial.distance import cdist
-
-        far = self._unit < 1e-100 or self._unit > 1e100  # squares would overflow or vanish
-        scaled = (A * self._unit, B * self._unit) if far else (A, B)
-        return np.asarray(cdist(*scaled, "sqeuclidean"))
+        return multiplied(asked[rows], all_points)
 
     def lengths(self, rows: I64) -> F64:
         """Return distances of all pairs of some points, condensed."""
@@ -231,6 +245,83 @@ class EuclideanSpace(Space):
     def subset(self, rows: I64) -> Space:
         """Return the space of some of the points."""
         return EuclideanSpace(self._points[rows], self._vectors[rows], squared=self._squared)
+
+
+def work_is_direct(q: int, n: int, d: int) -> bool:
+    """Tell whether q of n points may be compared with all coordinate by coordinate."""
+    return q * float(n * d) <= DIRECT_WORK or d <= 3
+
+
+def compared(A: F64, B: F64, unit: float) -> F64:
+    """Return squared distances, coordinate by coordinate.
+
+    Parameters
+    ----------
+    A, B : array, shape (q, d) and (n, d), float64
+        Points.
+    unit : float
+        What they are multiplied with where squares would overflow or vanish.
+
+    Returns
+    -------
+    array, shape (q, n), float64
+    """
+    from scipy.spatial.distance import cdist
+
+    far = unit < 1e-100 or unit > 1e100
+    scaled = (A * unit, B * unit) if far else (A, B)
+    return np.asarray(cdist(*scaled, "sqeuclidean"))
+
+
+def factors_of(points: F64, centre: F64, unit: float) -> tuple[F64, F64]:
+    r"""Return the two factors whose product, by ``multiplied``, has the points' squared distances.
+
+    (-2 x, \|x\|^2, 1) times (y, 1, \|y\|^2) is \|x - y\|^2.
+
+    Parameters
+    ----------
+    points : array, shape (n, d), float64
+        Points.
+    centre : array, shape (d,), float64
+        Taken off: far from 0 the terms would cancel.
+    unit : float
+        A power of two.
+
+    Returns
+    -------
+    asked, every : array, shape (n, d + 2), float64
+    """
+    centred = (points - centre) * unit
+    norms, ones = np.einsum("ij,ij->i", centred, centred), np.ones(len(points))
+    return np.column_stack([-2.0 * centred, norms, ones]), np.column_stack([centred, ones, norms])
+
+
+def multiplied(asked: F64, every: F64) -> F64:
+    """Return squared distances by products of one shape, ``TILE``.
+
+    Parameters
+    ----------
+    asked, every : array, shape (q, d + 2) and (n, d + 2), float64
+        Of ``factors_of``.
+
+    Returns
+    -------
+    array, shape (q, n), float64
+        At least 0.
+    """
+    (rows, columns), width = TILE, every.shape[1]
+    D = np.empty((len(asked), len(every)))
+    for j in range(0, len(every), columns):
+        some = every[j : j + columns]
+        if len(some) < columns:
+            some = np.concatenate([some, np.zeros((columns - len(some), width))])
+        for i in range(0, len(asked), rows):
+            few = asked[i : i + rows]
+            if len(few) < rows:
+                few = np.concatenate([few, np.zeros((rows - len(few), width))])
+            out = D[i : i + rows, j : j + columns]
+            np.maximum((few @ some.T)[: out.shape[0], : out.shape[1]], 0.0, out=out)
+    return D
 
 
 class PairSpace(Space):
@@ -321,6 +412,37 @@ class MatrixSpace(Space):
         return MatrixSpace(self._D[np.ix_(rows, rows)])
 
 
+def ranks_among(D: F64, near: I64) -> I64:
+    """Return ranks and places of some columns in each row of distances.
+
+    Parameters
+    ----------
+    D : array, shape (q, n), float64
+        Distances.
+    near : array, shape (q, k), int64
+        Columns.
+
+    Returns
+    -------
+    array, shape (2, q, k), int64
+        As ``Space.ranks``.
+    """
+    ranks, places = np.empty((2, *near.shape), np.int64)
+    for i, (row, columns) in enumerate(zip(D, near, strict=True)):
+        own = row[columns]
+        if len(own) <= COUNTED:
+            below = np.array([np.count_nonzero(row < value) for value in own])
+            equal = np.array([np.count_nonzero(row == value) for value in own])
+        else:
+            inside = np.sort(row[row <= own.max()])
+            below = np.searchsorted(inside, own, side="left")
+            equal = np.searchsorted(inside, own, side="right") - below
+        ranks[i] = places[i] = below + 1
+        for c in np.flatnonzero(equal > 1):
+            places[i, c] += np.count_nonzero(row[: columns[c]] == own[c])
+    return np.stack([ranks, places])
+
+
 def read_space(
     name: str, points: Any, n: int | None = None, metric: Any = "euclidean", params: Any = None
 ) -> Space:
@@ -360,6 +482,10 @@ def read_space(
         if (D < 0).any():
             raise ValueError(f"{name} holds negative values: distances must be 0 or more")
         return MatrixSpace(D)
+    if isinstance(points, Space):  # of rows that lie elsewhere
+        if n is not None and points.n != n:
+            raise ValueError(f"{name} has {points.n} rows, expected {n}: one for each row of X")
+        return points
     known = metric_for(metric, params)
     array = finite_points(name, points, n)
     if isinstance(known, SquaredEuclidean):

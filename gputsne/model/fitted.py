@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from gputsne.planning.memory import mesh_nodes
 from gputsne.preparation import Preparation
 from gputsne.provenance.card import card
 
-__all__ = ["FittedMap", "frozen_of", "max_nodes", "rechoose"]
+__all__ = ["FittedMap", "Placing", "frozen_of", "max_nodes", "rechoose"]
 
 
 _OUT_OF_REACH: list[object] = []  # what lies on a GPU of a parent: to free it would be a call, too
@@ -57,6 +57,22 @@ class _Lazy:
                     _OUT_OF_REACH.append((self.choices, self.reference))
                     self.choices, self.reference = {}, None
             yield
+
+
+class Placing(NamedTuple):
+    """How new rows are placed, checked.
+
+    Attributes
+    ----------
+    perplexity, exaggeration : float
+    max_iter, n_neighbors : int
+        As in ``TSNE.transform``; the neighbours are a number here.
+    """
+
+    perplexity: float
+    exaggeration: float
+    max_iter: int
+    n_neighbors: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,20 +181,12 @@ class FittedMap:
         TypeError, ValueError
             For a parameter out of its range, or rows that can't be placed.
         """
-        n = len(self.rows)
-        perplexity = _number("perplexity", perplexity, 1.0)
-        exaggeration = _number("exaggeration", exaggeration, 0.0)
-        max_iter = _whole("max_iter", max_iter, 0)
-        if n_neighbors is None:
-            k = min(n, max(1, affinities.n_neighbors_for(perplexity, n + 1)))
-        else:
-            k = _whole("n_neighbors", n_neighbors, 1)
-            if k > n:
-                raise ValueError(f"n_neighbors={k} is more than the {n} fitted rows; lower it")
+        how = self.checked(perplexity, exaggeration, max_iter, n_neighbors)
+        k = how.n_neighbors
         ops = self.backend(n_jobs).ops
         with self._alone(ops), ops.guard(), threads.limit(ops.n_jobs):
             rows = self.preparation.apply(X, ops)
-            lower = affinities.clip_perplexity(perplexity, k, "fitted neighbours")
+            lower = affinities.clip_perplexity(how.perplexity, k, "fitted neighbours")
             places = [np.empty((0, self.Y.shape[1]), np.float32)]
             index, reference = self._index(k, ops), self._reference(ops)
             for indices, distances in index.found(
@@ -191,11 +199,27 @@ class FittedMap:
                         distances,
                         ops,
                         perplexity=lower,
-                        exaggeration=exaggeration,
-                        max_iter=max_iter,
+                        exaggeration=how.exaggeration,
+                        max_iter=how.max_iter,
                     )
                 )
             return np.concatenate(places)
+
+    def checked(
+        self, perplexity: float, exaggeration: float, max_iter: int, n_neighbors: int | None
+    ) -> Placing:
+        """Return how rows are placed, or raise for what is out of range; see ``transform``."""
+        n = len(self.rows)
+        perplexity = _number("perplexity", perplexity, 1.0)
+        exaggeration = _number("exaggeration", exaggeration, 0.0)
+        max_iter = _whole("max_iter", max_iter, 0)
+        if n_neighbors is None:
+            k = min(n, max(1, affinities.n_neighbors_for(perplexity, n + 1)))
+        else:
+            k = _whole("n_neighbors", n_neighbors, 1)
+            if k > n:
+                raise ValueError(f"n_neighbors={k} is more than the {n} fitted rows; lower it")
+        return Placing(perplexity, exaggeration, max_iter, k)
 
     def backend(self, n_jobs: int | None = None) -> Choice:
         """Return the backend that places rows with so many threads, and why it is that one."""

@@ -27,7 +27,10 @@ from gputsne.neighbors.search.device_rows import DeviceRows
 from gputsne.neighbors.search.pairwise import Pairwise
 from gputsne.neighbors.search.ranking import others
 
-__all__ = ["knn", "on_device", "on_host"]
+__all__ = [
+    "VectorSearch", "check_reach", "checked_k", "judged", "knn", "on_device", "on_host",
+    "recall_of",
+]  # fmt: skip
 
 
 def knn(
@@ -114,7 +117,7 @@ def knn(
         raise ValueError(f"metric_params={metric_params!r} has no effect with metric={metric!r}")
     wish.checked(Metric("precomputed"))
     D = distance_matrix(X)
-    return from_sparse_distances(D, _checked_k(k, D.shape[0]))
+    return from_sparse_distances(D, checked_k(k, D.shape[0]))
 
 
 def on_host(
@@ -181,7 +184,7 @@ def _knn(
     jobs = threads.resolve_n_jobs(n_jobs)
     held = hasattr(X, "there")  # prepared rows that a device keeps
     rows = Rows(X) if held else read_rows(X, metric)
-    k = _checked_k(k, len(rows.values))
+    k = checked_k(k, len(rows.values))
     wish = wish._replace(seed=draw_seed(random_state))
     if device is not None and isinstance(metric, VectorMetric) and rows.wide is None:
         counter = _Counter(len(rows.values), progress)
@@ -194,20 +197,42 @@ def _knn(
     if not isinstance(metric, VectorMetric):
         return _by_pairs(rows.values, k, metric, jobs, counter)
 
-    if isinstance(metric, SquaredEuclidean) and metric.safe_factor(rows.values) is None:
-        raise _too_far(rows)
+    check_reach(rows, metric)
     import faiss  # noqa: F401  before the limit, which caps only what is loaded
 
     with threads.limit(jobs):
         found = _by_vectors(rows, k, metric, wish, counter, device)
-        _check_range(rows, found, metric, wish.seed)
-        recall = recall_of_rounded(rows.wide, metric, found, wish.seed)
+        recall = recall_of(rows, found, metric, wish)
         if recall < wish.min_recall and not metric.origin_matters:
             rows = recentred(rows)
             found = _by_vectors(rows, k, metric, wish, _Counter(counter.total, None), device)
-            recall = recall_of_rounded(rows.wide, metric, found, wish.seed)
+            recall = recall_of(rows, found, metric, wish)
     give_back()  # the lists that were searched in
-    return found if recall == 1.0 else _judged(rows, found, recall, wish)
+    return found if recall == 1.0 else judged(rows, found, recall, wish)
+
+
+def recall_of(rows: Rows, graph: KNNGraph, metric: VectorMetric, wish: Wish) -> float:
+    """Return the graph's recall in the user's own numbers; ValueError where they are out of reach.
+
+    Parameters
+    ----------
+    rows : Rows
+        That were searched.
+    graph : KNNGraph
+        What was found.
+    metric : VectorMetric
+        Not yet learned from the rows.
+    wish : Wish
+        With the seed of the rows that are looked at.
+    """
+    _check_range(rows, graph, metric, wish.seed)
+    return recall_of_rounded(rows.wide, metric, graph, wish.seed)
+
+
+def check_reach(rows: Rows, metric: VectorMetric) -> None:
+    """Raise ValueError where one value lies so far out that all others are alike beside it."""
+    if isinstance(metric, SquaredEuclidean) and metric.safe_factor(rows.values) is None:
+        raise _too_far(rows)
 
 
 def _whole_k(k: Any) -> int:
@@ -216,7 +241,8 @@ def _whole_k(k: Any) -> int:
     return int(k)
 
 
-def _checked_k(given: Any, n: int) -> int:
+def checked_k(given: Any, n: int) -> int:
+    """Return k, or raise for what is no whole number from 1 to n - 1."""
     k = _whole_k(given)
     if not 1 <= k <= n - 1:
         remedy = f"use k from 1 to {n - 1}" if n > 1 else "one row has no neighbours"
@@ -249,64 +275,130 @@ def _by_pairs(X: Array, k: int, metric: Metric, jobs: int, counter: _Counter) ->
     return KNNGraph(ids, lengths, source="sklearn", metric=metric.name)
 
 
+class VectorSearch:
+    """Rows that are ready to be searched for among themselves, in any number of parts.
+
+    It pickles, so that processes can share the work: each row's neighbours depend on nothing but
+    what is held here.
+
+    Parameters
+    ----------
+    rows : Rows
+        To search.
+    k : int
+        Neighbours of each.
+    metric : VectorMetric
+        Not yet learned from the rows.
+    wish : Wish
+        What is asked.
+    device : (Ops, str) or None
+        As in ``on_device``.
+
+    Attributes
+    ----------
+    n : int
+        Rows.
+    answered : array, shape (a,), int64
+        Rows of more than k copies, whose neighbours need no search.
+    asked : array, shape (n - a,), int64
+        The others, in the order in which a search is quickest.
+    plain : bool
+        Whether float32 holds the rows as they are, so that nothing is compared with them later.
+    """
+
+    def __init__(
+        self, rows: Rows, k: int, metric: VectorMetric, wish: Wish,
+        device: tuple[Any, str] | None = None,
+    ) -> None:  # fmt: skip
+        X, self.n, self.k = rows.values, len(rows.values), k
+        self.metric = metric = metric.learn(X)
+        self._Z = Z = metric.to_vectors(X)
+        self._X = None if metric.queries_are_vectors else X
+        ids = np.empty((self.n, k), np.int32)
+        self.searching, kept = _answer_duplicates(Z, k, metric, ids)
+        self.answered = np.flatnonzero(~self.searching)
+        self.copies = ids[self.answered]
+        self.whole = bool(kept.all())
+        # row of the database -> row of X
+        self.number = np.arange(self.n) if self.whole else np.flatnonzero(kept)
+        database = Z if self.whole else Z[self.number]
+        self._place = np.cumsum(kept) - 1  # row of X -> row of the database
+        self.search: Any = None
+        self.recall, self.source = 1.0, "faiss-flat"
+        self.plain = rows.wide is None and getattr(metric, "factor", 1.0) == 1.0
+        if not self.searching.any():
+            self.asked = np.empty(0, np.int64)
+            return
+
+        def sample() -> Sample:
+            taken = sample_of(np.flatnonzero(self.searching), wish.seed)
+            return Sample(self._vectors(taken), self._place[taken])
+
+        chosen = None
+        if device is not None:
+            chosen = choose_device_search(database, k, metric, wish, sample, *device)
+        self.search, self.recall, _ = chosen or choose_search(database, k, wish, sample)
+        self.source = self.search.source
+        asked = self.number[self.search.order()]
+        self.asked = asked[self.searching[asked]]
+
+    def _vectors(self, block: Array) -> Array:
+        return self._Z[block] if self._X is None else self.metric.query_vectors(self._X[block])
+
+    def found(self, block: Array) -> tuple[Array, Array]:
+        """Return the neighbours of some of the rows asked.
+
+        Parameters
+        ----------
+        block : array, shape (m,), int64
+            Of ``asked``.
+
+        Returns
+        -------
+        ids : array, shape (m, k), int
+            Rows of X, nearest first.
+        lengths : array, shape (m, k), float32
+            In the metric's unit.
+        """
+        squared, near = others(self.search, self._vectors(block), self.k, self._place[block])
+        return (near if self.whole else self.number[near]), self.metric.to_distances(squared)
+
+
 def _by_vectors(
     rows: Rows, k: int, metric: VectorMetric, wish: Wish, counter: _Counter,
     device: tuple[Any, str] | None,
 ) -> KNNGraph:  # fmt: skip
-    X, n = rows.values, len(rows.values)
-    metric = metric.learn(X)
-    Z = metric.to_vectors(X)
+    ready = VectorSearch(rows, k, metric, wish, device)
+    metric, n, number = ready.metric, ready.n, ready.number
     ids, lengths = np.empty((n, k), np.int32), np.zeros((n, k), np.float32)
-    searching, kept = _answer_duplicates(Z, k, metric, ids)
-    counter(int(n - searching.sum()))
-    whole = bool(kept.all())
-    number = np.arange(n) if whole else np.flatnonzero(kept)  # row of the database -> row of X
-    database = Z if whole else Z[number]
-    place = np.cumsum(kept) - 1  # row of X -> row of the database
-
-    def vectors(block: Array) -> Array:
-        return Z[block] if metric.queries_are_vectors else metric.query_vectors(X[block])
-
-    def sample() -> Sample:
-        taken = sample_of(np.flatnonzero(searching), wish.seed)
-        return Sample(vectors(taken), place[taken])
-
-    if not searching.any():
-        return KNNGraph(ids, lengths, 1.0, "faiss-flat", metric.name)
-    chosen = None
-    if device is not None:
-        chosen = choose_device_search(database, k, metric, wish, sample, *device)
-    search, recall, _ = chosen or choose_search(database, k, wish, sample)
-
-    def put(block: Array, squared: Array, near: Array) -> None:
-        ids[block] = near if whole else number[near]
-        lengths[block] = metric.to_distances(squared)
-        counter(block.size)
-
+    ids[ready.answered] = ready.copies
+    counter(len(ready.answered))
+    told = (ready.recall, ready.source, metric.name)
+    search = ready.search
     if isinstance(search, DeviceRows) and metric.queries_are_vectors and search.rows >= search.n:
         stage = search.stage
         squared, near = search.nearest(None, k)
-        mine = searching[number]
-        if whole and mine.all():  # without a copy of n k numbers
+        mine = ready.searching[number]
+        if ready.whole and mine.all():  # without a copy of n k numbers
             counter(n)
-            told = (recall, search.source, metric.name)
-            # In the user's own numbers nothing is compared with the graph later.
-            plain = rows.wide is None and metric.factor == 1.0
-            if plain and stage.all_near(squared, near, np.inf):
+            if ready.plain and stage.all_near(squared, near, np.inf):
                 lengths = stage.own_unit(squared, metric.unit, 1.0)
                 there: KNNGraph = stage.graph(near, lengths, *told)
                 return there
             distances = metric.to_distances(stage.host(squared))
             return KNNGraph(stage.host(near), distances, *told)
         squared, near = map(stage.host, (squared, near))
-        put(number[mine], squared[mine], near[mine])
-        return KNNGraph(ids, lengths, recall, search.source, metric.name)
-    asked = number[search.order()]
-    asked = asked[searching[asked]]
-    for start in range(0, len(asked), search.rows):
-        block = asked[start : start + search.rows]
-        put(block, *others(search, vectors(block), k, place[block]))
-    return KNNGraph(ids, lengths, recall, search.source, metric.name)
+        block, near = number[mine], near[mine]
+        ids[block] = near if ready.whole else number[near]
+        lengths[block] = metric.to_distances(squared[mine])
+        counter(block.size)
+        return KNNGraph(ids, lengths, *told)
+    step = 1 if search is None else search.rows
+    for start in range(0, len(ready.asked), step):
+        block = ready.asked[start : start + step]
+        ids[block], lengths[block] = ready.found(block)
+        counter(block.size)
+    return KNNGraph(ids, lengths, *told)
 
 
 def _answer_duplicates(Z: Array, k: int, metric: VectorMetric, ids: Array) -> tuple[Array, Array]:
@@ -345,7 +437,7 @@ def _too_far(rows: Rows) -> ValueError:
     )
 
 
-def _judged(rows: Rows, graph: KNNGraph, recall: float, wish: Wish) -> KNNGraph:
+def judged(rows: Rows, graph: KNNGraph, recall: float, wish: Wish) -> KNNGraph:
     """Return the graph with its recall in the user's numbers; warn where float32 lost too many."""
     if recall < wish.min_recall:
         row, column, value = farthest_value(rows)

@@ -14,7 +14,7 @@ from gputsne.base import threads
 from gputsne.base.types import Array
 from gputsne.neighbors.search.ranking import nearest_first
 
-__all__ = ["exact_neighbors"]
+__all__ = ["exact_neighbors", "nearest_among"]
 
 # Candidates besides the k + 1 asked for. They absorb float32 rounding in FAISS's distances
 # (|x|^2 - 2 x.y + |y|^2, so an error of about 1e-6 |x|^2) and ties at the k-th place.
@@ -47,26 +47,75 @@ def exact_neighbors(points: Array, rows: Array, k: int) -> npt.NDArray[np.int64]
     >>> exact_neighbors(np.array([[0.0], [1.0], [3.0]]), np.arange(3), 1).ravel().tolist()
     [1, 0, 1]
     """
-    n, d = points.shape
-    width = min(k + 1 + SPARE, n)
     centred = points - points.mean(axis=0)
-    top = np.abs(centred).max()
     # A power of two, which rounds nothing: squares neither overflow nor vanish.
-    unit = 2.0 ** -float(np.frexp(top)[1])
-    centred *= unit
-    propose = _tree(centred) if d <= TREE_DIMENSIONS else _flat(centred)
+    unit = 2.0 ** -float(np.frexp(np.abs(centred).max())[1])
+    propose = _proposer(centred * unit)
     found = np.empty((len(rows), k), dtype=np.int64)
+    width = min(k + 1 + SPARE, len(points))
     for start in range(0, len(rows), BLOCK):
         asked = rows[start : start + BLOCK]
-        near = propose(asked, width)
-        # Of the points as they are: the centre's rounding would break ties.
-        squared = np.square((points[near] - points[asked, None]) * unit).sum(axis=2)
+        near = propose(centred[asked] * unit, width)
+        squared = _squared(points, points[asked], near, unit)
         squared[near == asked[:, None]] = np.inf
         found[start : start + BLOCK] = nearest_first(squared, near, k)[1]
     return found
 
 
+def nearest_among(
+    points: Array, asked: Array, k: int, *, own: Array, first: int, centre: Array, unit: float
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Return the nearest of a part of all points to some that are asked.
+
+    Merged over all parts by ``nearest_first`` they are those of ``exact_neighbors``.
+
+    Parameters
+    ----------
+    points : array, shape (n, d), float64
+        The part.
+    asked : array, shape (q, d), float64
+        Points of any part.
+    k : int
+        How many; the part may have fewer.
+    own : array, shape (q,), int
+        Which of the part each of ``asked`` is, to be left out; any other number for none.
+    first : int
+        Number of the part's first point.
+    centre : array, shape (d,), float64
+        Middle of all points.
+    unit : float
+        A power of two that brings all points less their middle to at most 1.
+
+    Returns
+    -------
+    squared : array, shape (q, min(k + 33, n)), float64
+        Squared distances in that unit, infinite to the point itself.
+    numbers : array, shape as squared, int64
+    """
+    width = min(k + 1 + SPARE, len(points))
+    propose = _proposer((points - centre) * unit)
+    squared, numbers = np.empty((len(asked), width)), np.empty((len(asked), width), np.int64)
+    for start in range(0, len(asked), BLOCK):
+        part = slice(start, start + BLOCK)
+        near = propose((asked[part] - centre) * unit, width)
+        found = _squared(points, asked[part], near, unit)
+        found[near == own[part, None]] = np.inf
+        squared[part], numbers[part] = found, near + first
+    return squared, numbers
+
+
+def _squared(points: Array, asked: Array, near: Array, unit: float) -> Array:
+    """Return squared distances of the points as given: the centre's rounding would break ties."""
+    squared: Array = np.square((points[near] - asked[:, None]) * unit).sum(axis=2)
+    return squared
+
+
 _Propose = Callable[[Array, int], npt.NDArray[np.int64]]
+
+
+def _proposer(points: Array) -> _Propose:
+    """Return what finds candidates for some points, given as these are."""
+    return _tree(points) if points.shape[1] <= TREE_DIMENSIONS else _flat(points)
 
 
 def _tree(points: Array) -> _Propose:
@@ -74,9 +123,9 @@ def _tree(points: Array) -> _Propose:
 
     tree = cKDTree(points)
 
-    def propose(rows: Array, width: int) -> npt.NDArray[np.int64]:
-        _, near = tree.query(points[rows], width)
-        return np.asarray(near, dtype=np.int64).reshape(len(rows), width)
+    def propose(asked: Array, width: int) -> npt.NDArray[np.int64]:
+        _, near = tree.query(asked, width)
+        return np.asarray(near, dtype=np.int64).reshape(len(asked), width)
 
     return propose
 
@@ -88,9 +137,9 @@ def _flat(points: Array) -> _Propose:
     index = faiss.IndexFlatL2(single.shape[1])
     index.add(single)
 
-    def propose(rows: Array, width: int) -> npt.NDArray[np.int64]:
+    def propose(asked: Array, width: int) -> npt.NDArray[np.int64]:
         with threads.limit(threads.resolve_n_jobs(None)):
-            near: npt.NDArray[np.int64] = index.search(single[rows], width)[1]
+            near: npt.NDArray[np.int64] = index.search(asked.astype(np.float32), width)[1]
         return near
 
     return propose

@@ -18,7 +18,7 @@ from gputsne.base.rows import exact_unit, finite_points, row_blocks
 from gputsne.sampling.coverage import Coverage, coverage, rounding
 from gputsne.sampling.reservoir import Reservoir, read_weights
 
-__all__ = ["METHODS", "Sample", "allotted", "sample", "sha256_of"]
+__all__ = ["METHODS", "Sample", "allotted", "drawn", "sample", "sha256_of", "size_of"]
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
@@ -120,8 +120,46 @@ def sample(
     points = finite_points("X", X)
     points = points * exact_unit(points)
     n = len(points)
-    m = _size(size, n)
+    m = size_of(size, n)
     rng = np.random.default_rng(draw_seed(random_state))
+    rows, chances = drawn(points, m, method, strata, weights, rng)
+    stands = 1.0 / chances
+    told = np.arange(n) if ids is None else _ids(ids, n)
+    covered = coverage(points, rows, weights=stands, strata=strata)
+    return Sample(rows, told[rows], stands, method, sha256_of(method, told[rows]), covered)
+
+
+def drawn(
+    points: F64, m: int, method: str, strata: Any, weights: Any, rng: np.random.Generator
+) -> tuple[I64, F64]:
+    """Draw rows by a method.
+
+    Parameters
+    ----------
+    points : array, shape (n, d), float64
+        All rows; "random" and "stratified" look at their number alone.
+    m : int
+        How many to draw.
+    method : str
+        A name of ``METHODS``.
+    strata, weights : array_like, shape (n,), or None
+        As in ``sample``.
+    rng : Generator
+        Of the draws.
+
+    Returns
+    -------
+    rows : array, shape (m,), int64
+        Ascending.
+    chances : array, shape (m,), float64
+        That each had.
+
+    Raises
+    ------
+    ValueError
+        For strata and weights that the method doesn't take, and missing strata.
+    """
+    n = len(points)
     if weights is not None and method != "random":
         raise ValueError(f"weights belong to method='random', not to {method!r}")
     if method == "stratified" and strata is None:
@@ -135,14 +173,28 @@ def sample(
     held = None if weights is None else read_weights(weights, n)
     rows, chances = METHODS[method](points, m, rng, codes, held)
     order = np.argsort(rows)
-    rows, stands = rows[order], 1.0 / chances[order]
-    told = np.arange(n) if ids is None else _ids(ids, n)
-    covered = coverage(points, rows, weights=stands, strata=strata)
-    return Sample(rows, told[rows], stands, method, sha256_of(method, told[rows]), covered)
+    return rows[order], chances[order]
 
 
-def _size(size: Any, n: int) -> int:
-    """Return how many rows are asked for."""
+def size_of(size: Any, n: int) -> int:
+    """Return how many rows of n are asked for.
+
+    Parameters
+    ----------
+    size : int or float
+        Rows, or a share of all.
+    n : int
+        Rows of X.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is neither, and for more rows than X has.
+    """
     if isinstance(size, float | np.floating):
         if not 0 < size < 1:
             raise ValueError(f"size={size!r} must be a whole number, or a share between 0 and 1")

@@ -67,6 +67,19 @@ class InvertedLists:
         self._index: Any = index
         self.imbalance = float(index.invlists.imbalance_factor())
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the lists as bytes, for another process; FAISS keeps the vectors in them, too."""
+        import faiss
+
+        return {**vars(self), "_index": faiss.serialize_index(self._index)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over the lists."""
+        import faiss
+
+        vars(self).update(state)
+        self._index = faiss.deserialize_index(state["_index"])
+
     def rows_by_list(self) -> Array:
         """Return all row numbers, list by list: searched in this order, lists stay in the cache.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gputsne.metrics import context, coranking
+from gputsne.metrics import coranking, spaces
 
 
-@pytest.mark.parametrize("k", [1, 7, context.COUNTED, context.COUNTED + 1, 99])
+@pytest.mark.parametrize("k", [1, 7, spaces.COUNTED, spaces.COUNTED + 1, 99])
 @pytest.mark.parametrize("levels", [3, 40, None], ids=["many ties", "some ties", "no ties"])
 def test_ranks_are_those_of_a_full_sort(k, levels):
     rng = np.random.default_rng(k)
@@ -16,7 +16,7 @@ def test_ranks_are_those_of_a_full_sort(k, levels):
     D = rng.random((6, n)) if levels is None else rng.integers(levels, size=(6, n)).astype(float)
     D[rows, rows] = np.inf
     near = np.stack([rng.permutation(np.delete(np.arange(n), i))[:k] for i in rows])
-    ranks, places = context._ranks_among(D, near)
+    ranks, places = spaces.ranks_among(D, near)
     for row, columns, rank, place in zip(D, near, ranks, places, strict=True):
         order = np.lexsort((np.arange(n), row))  # of equal distances the lower index first
         assert np.array_equal(place, np.argsort(order)[columns] + 1)
