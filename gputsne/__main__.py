@@ -6,12 +6,17 @@ import sys
 
 
 def main() -> None:
-    """Run the command; one line and exit code 130 where Ctrl-C comes before it is there."""
+    """Run the command; one line where Ctrl-C comes before it is there, or a library is broken."""
     try:
         from gputsne.cli import main as command
     except KeyboardInterrupt:
         print("gputsne: interrupted", file=sys.stderr)
         sys.exit(130)
+    except ImportError as error:  # of a library that everything needs, numpy say
+        package = (error.name or "numpy").partition(".")[0]
+        said = f"gputsne: {package} can't be imported: {' '.join(str(error).split())}"
+        print(f"{said}; pip install --force-reinstall {package}", file=sys.stderr)
+        sys.exit(1)
     command(prog_name="gputsne")
 
 

@@ -12,6 +12,7 @@ from gputsne.cli.commands.advise import advise
 from gputsne.cli.commands.check import check
 from gputsne.cli.commands.compare import compare
 from gputsne.cli.commands.demo import demo
+from gputsne.cli.commands.doctor import doctor
 from gputsne.cli.commands.embed import embed
 from gputsne.cli.commands.info import info, plan
 from gputsne.cli.commands.merge import merge
@@ -49,6 +50,7 @@ Examples:
   gputsne advise 1000000 50 --goal explore
   gputsne runs ls --store nightly
   gputsne ops init ops
+  gputsne doctor --store nightly
   gputsne tiles map.parquet -o tiles --labels kind
   gputsne serve nightly
 
@@ -74,7 +76,7 @@ def main() -> None:
 
 COMMANDS = (
     demo, embed, transform, merge, update, plot, sample, metrics, compare, sweep, check, report,
-    tiles, serve, runs, info, plan, advise, ops,
+    tiles, serve, runs, info, plan, advise, ops, doctor,
 )  # fmt: skip
 for command in COMMANDS:
     main.add_command(command)

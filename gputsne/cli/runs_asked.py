@@ -63,7 +63,7 @@ def evidence_given(names: Sequence[str], given: Mapping[str, Any]) -> Asked:
     from gputsne.judging import evidence_of
 
     store = store_of(given) if given.get("store") else None
-    flat: dict[str, Any] = {}
+    flat = _around(given)
     runs: list[Any] = []
     for name in names:
         if not Path(name).is_file() and store is not None and not name.endswith(".json"):
@@ -90,9 +90,31 @@ def _of_run(run: Any, flat: dict[str, Any], given: Mapping[str, Any], store: Any
     kept = store is not None and (not isinstance(run, Run) or _holds(store, id))
     evidence = run_evidence(
         store.get(id) if kept else run, given["baseline"] or None, repeats=given["repeats"],
-        store=store, input=given["input"], published=given["published"],
+        store=store, input=given["input"], published=_published(given),
     )  # fmt: skip
     return Asked(evidence | flat, store, id if kept else None)
+
+
+def _around(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the evidence of addresses and files around the job, where they are named."""
+    if given["scrape"] is None and not given["manifests"] and given["operations"] is None:
+        return {}
+    from gputsne.telemetry.readiness import readiness
+
+    return dict(
+        readiness(
+            scrape=given["scrape"], manifests=given["manifests"], operations=given["operations"]
+        )
+    )
+
+
+def _published(given: Mapping[str, Any]) -> list[Any]:
+    """Return the places of runbook and dashboards: those named, else those of the folder."""
+    if given["published"] or given["operations"] is None:
+        return list(given["published"])
+    from gputsne.telemetry.readiness import published_by
+
+    return list(published_by(given["operations"]))
 
 
 def _holds(store: Any, id: str) -> bool:

@@ -47,7 +47,8 @@ class Rule:
     bands : tuple of (Condition, str)
         What a value means; the first that holds.
     ask : str
-        The question of a row that a person answers, or "".
+        The question of a row that a person answers, or "". With ``passes`` evidence answers it, and
+        a person only where there is none.
     symptom, cause, why, action, source : str
         Words, in which ``{name}`` stands for evidence.
     bring : str
@@ -187,8 +188,6 @@ def _rule(name: str, row: Mapping[str, Any], where: str) -> Rule:
         raise BadInput(f"{place} needs = {needs!r} must be a list of names of evidence")
     if "pass" in row and "fault" in row:
         raise BadInput(f"{place} has both pass and fault: a rule has one of them")
-    if "ask" in row and "pass" in row:
-        raise BadInput(f"{place} has both ask and pass: what a person answers has no pass")
     metric = row.get("metric", "")
     if not ({"pass", "fault", "ask"} & set(row)) and not (severity == "note" and metric):
         raise BadInput(f'{place} needs pass, fault or ask; or severity = "note" and a metric')

@@ -140,17 +140,18 @@ def _pair(text: str) -> tuple[str, str]:
 def _row(rule: Rule, evidence: Evidence, words: dict[str, str], answer: str | None) -> Row:
     status, missing = _status(rule, evidence, answer)
     says = ""
-    if answer is not None:
+    if status == "acknowledged":
         says = f"acknowledged by {answer}"
     elif status in ("fail", "warn") and rule.symptom:
         says = rule.symptom
-    elif rule.ask:
+    elif rule.ask and status != "pass":
         says = rule.ask
     elif status != "n/a":
         band = (text for held, text in rule.bands if held.holds(evidence))
         says = next(band, rule.why if status == "note" else "")
     bad = status in ("fail", "warn")
-    action = _filled(rule.action, words) if bad else rule.bring if status == "n/a" else ""
+    waits = status in ("n/a", "needs review")
+    action = _filled(rule.action, words) if bad else rule.bring if waits else ""
     return Row(
         rule.id, rule.title, status, rule.severity, rule.required, rule.metric,
         evidence.get(rule.metric), rule.condition, _filled(says, words),
@@ -162,6 +163,9 @@ def _status(rule: Rule, evidence: Evidence, answer: str | None) -> tuple[str, tu
     """Return what a rule says of the evidence, and what is missing where it says nothing."""
     wrong = "fail" if rule.severity == "gate" else "warn"
     if rule.ask:
+        known = None if rule.passes is None else rule.passes.holds(evidence)
+        if known is not None:
+            return ("pass" if known else wrong), ()
         if answer is not None:
             return "acknowledged", ()
         flagged = rule.fault is not None and rule.fault.holds(evidence) is True

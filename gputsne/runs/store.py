@@ -40,7 +40,7 @@ from gputsne.runs.naming import (
     moment_of_id,
     since_of,
 )  # fmt: skip
-from gputsne.runs.probing import probe
+from gputsne.runs.probing import clock_skew, probe
 from gputsne.runs.pruning import Pruned, pinned, prune
 from gputsne.runs.refs import READERS, RefEntry, Refs, stack_of
 from gputsne.runs.sealing import STORE, is_torn, seal, unseal
@@ -530,6 +530,15 @@ class Store:
             What keeps it from that, in one line; "" where nothing does.
         """
         return probe(self._storage)
+
+    def clock_skew(self) -> float | None:
+        """Return how many seconds the store's clock is ahead of this machine's; None: it has none.
+
+        Returns
+        -------
+        float or None
+        """
+        return clock_skew(self._storage)
 
     def begin(self, run: Any) -> None:
         """Note that a run has begun, until `put` stores it; see `unfinished`.

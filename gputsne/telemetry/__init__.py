@@ -9,11 +9,12 @@ Prometheus. ``Exporter`` is all of it as a callback of a fit. These need the ext
 from gputsne.telemetry.board import Board
 from gputsne.telemetry.lines import JsonLines
 from gputsne.telemetry.monitor import Exporter, Monitor
+from gputsne.telemetry.readiness import readiness
 from gputsne.telemetry.sinks import Port, push, write_textfile
 from gputsne.telemetry.table import METRICS, Metric
 from gputsne.telemetry.telling import begin, board_of_store, finish
 
 __all__ = [
     "METRICS", "Board", "Exporter", "JsonLines", "Metric", "Monitor", "Port", "begin",
-    "board_of_store", "finish", "push", "write_textfile",
+    "board_of_store", "finish", "push", "readiness", "write_textfile",
 ]  # fmt: skip

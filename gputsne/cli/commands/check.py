@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from gputsne.cli.errors import Exit
-from gputsne.cli.options import PATH, Command, option, options, print_options
+from gputsne.cli.options import FOLDER, PATH, Command, option, options, print_options
 from gputsne.cli.output import output_of
 from gputsne.cli.runs_asked import evidence_given
 from gputsne.cli.stores import store_option
@@ -23,7 +23,7 @@ Examples:
   gputsne check evidence.json --set latency_ms=8 --set footprint_gb=10 --set budget_gb=16
   gputsne check run.json symptoms.json --profile diagnose
   gputsne check run.json --profile ci --baseline production.json --junit check.xml
-  gputsne check canary --profile prod --baseline production --store s3://maps/nightly
+  gputsne check canary --profile prod --baseline production --store s3://maps/nightly --ops ops
   gputsne check evidence.json --rules ours.toml --junit check.xml --html check.html \\
       --ack "visualization=ann: ten clear groups, one per service"
 
@@ -53,6 +53,18 @@ evidence or nobody's word; 2 and 3 as ever. Missing evidence is n/a, never a pas
     option(
         "--published", multiple=True, metavar="PLACE",
         help="File or address of a dashboard or runbook; repeatable.",
+    ),
+)  # fmt: skip
+@options(
+    "What lies around",
+    option("--scrape", metavar="URL", help="Scrape the job's metrics once."),
+    option(
+        "--manifest", "manifests", type=click.Path(path_type=Path), multiple=True, metavar="PATH",
+        help="Kubernetes file or folder whose containers must have limits; repeatable.",
+    ),
+    option(
+        "--ops", "operations", type=FOLDER, metavar="DIR",
+        help="What gputsne ops init wrote: alerts, manifests, runbook, dashboards.",
     ),
 )  # fmt: skip
 @options(

@@ -133,7 +133,6 @@ def test_a_users_rules_are_added_and_put_over(tmp_path):
         ("[a]\nmetric = 'm'\npass = '> 1'\n", "profiles = None must be a list"),
         ("[a]\nmetric = 'm'\npass = '> 1'\nprofiles = 'x'\n", "profiles = 'x' must be a list"),
         ("[a]\nmetric = 'm'\npass = '> 1'\nfault = '< 1'\nprofiles = []\n", "both pass and fault"),
-        ("[a]\nask = 'ok?'\npass = 'm > 1'\nprofiles = []\n", "both ask and pass"),
         ("[latency]\nseverity = 'grave'\n", "severity = 'grave' must be one of gate"),
         ("[latency]\nrequired = 'no'\n", "required = 'no' must be true or false"),
         ("[latency]\nbands = ['fast']\n", "bands must be a list of [condition, text], got 'fast'"),
@@ -165,3 +164,26 @@ def test_rules_that_are_no_file(tmp_path):
         read_rules(tmp_path / "bytes.toml")
     with pytest.raises(TypeError, match="rules=3 must be a path"):
         read_rules(3)
+
+
+def test_a_question_that_evidence_may_answer():
+    rules = {"a": {"ask": "is it there?", "metric": "m", "pass": "== 0", "profiles": ["x"],
+                   "symptom": "{m} are missing", "bring": "look"}}  # fmt: skip
+    acks = ["a=ann: I looked"]
+
+    def row(evidence, acks=()):
+        return gputsne.check(evidence, "x", rules=rules, acks=acks)["a"]
+
+    assert (row({}).status, row({}).says, row({}).action) == (
+        "needs review",
+        "is it there?",
+        "look",
+    )
+    assert (row({}, acks).status, row({}, acks).says) == (
+        "acknowledged",
+        "acknowledged by ann: I looked",
+    )
+    assert (row({"m": 0}).status, row({"m": 0}).says) == ("pass", "")
+    for answers in ((), acks):
+        found = row({"m": 2}, answers)
+        assert (found.status, found.says) == ("fail", "2 are missing")
