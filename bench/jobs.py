@@ -19,6 +19,7 @@ import numpy as np
 
 from bench import judge
 from bench.clock import Clock, peak_bytes
+from bench.large_jobs import large, shards
 from bench.peers import OURS, PEERS, Ask, Fitted
 from bench.tile_jobs import tiles
 
@@ -272,7 +273,7 @@ def recall(X: np.ndarray, indices: np.ndarray, sample: int = 1000) -> float:
 JOBS: dict[str, Callable[[Call], dict[str, Any]]] = {
     "probe": probe, "fit": fit, "optimise": optimise, "place": place, "affinities": affinities,
     "quality": quality, "evaluate": evaluate, "compare": compare, "report": report,
-    "transform": transform, "tiles": tiles,
+    "transform": transform, "tiles": tiles, "large": large, "shards": shards,
 }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gputsne.estimator import TSNE, load
     from gputsne.gates import check, run_evidence
     from gputsne.judging import advise, watch
+    from gputsne.large import fit_large
     from gputsne.neighbors import knn
     from gputsne.notebook import view
     from gputsne.planning.memory import plan
@@ -45,6 +46,7 @@ __all__ = [
     "datasets",
     "drift",
     "errors",
+    "fit_large",
     "initial",
     "inspect",
     "knn",
@@ -81,6 +83,7 @@ _HOME = {
     "check": "gputsne.gates",
     "clusters_kept": "gputsne.change",
     "drift": "gputsne.change",
+    "fit_large": "gputsne.large",
     "knn": "gputsne.neighbors",
     "load": "gputsne.estimator",
     "open_source": "gputsne.data",

@@ -37,6 +37,11 @@ CASES = {
     "million": compared("A million rows: every engine that can", 240, rows=MILLION),
     "scaling": Case("From 1,000 to 1,000,000 rows: seconds and growth", 120, "scaling"),
     "transform": Case("100,000 new rows into MNIST's map", 10, "transform"),
+    "large": Case("A map begun as one of a sample: what is kept, and saved", 4, "large"),
+    "large_million": Case("The same with a million rows", 15, "large"),
+    "shards": Case(
+        "A transform of 10^6 and 10^7 rows in shards: memory, rows per second", 6, "shards"
+    ),
     "determinism": Case("Same bytes by 1 and 2 threads, in two processes?", 2, "determinism"),
     "evaluation": Case("All quality metrics of a million rows", 2, "evaluation"),
     "maps": Case("Three engines' maps of MNIST judged by one call", 8, "maps"),

@@ -82,6 +82,21 @@ def count_of(text: str) -> int:
     raise click.BadParameter(f"{text!r} isn't a whole number from 1, such as 1000000 or 1e6")
 
 
+def size_of(text: str) -> int | float:
+    """Return how many rows are asked for: a whole number, a share below 1, or per cent."""
+    try:
+        share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        share = 0.0
+    if 0 < share < 1:
+        return share
+    try:
+        return count_of(text)
+    except click.BadParameter as error:
+        said = f"{text!r} is no number of rows, such as 1000, nor a share, such as 0.01 or 1%"
+        raise click.BadParameter(said) from error
+
+
 class Option(click.Option):
     """An option that knows under which heading the help shows it."""
 

@@ -77,6 +77,8 @@ class Request:
         Format of streams; None: what their bytes or names say, else csv.
     parameters : mapping
         Keyword arguments of TSNE.
+    make : callable or None
+        Makes the estimator from them; None: a TSNE.
     views : tuple of View
         Pictures.
     model, run_record : Path or None
@@ -115,6 +117,7 @@ class Request:
     input_format: str | None = None
     output_format: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    make: Callable[[Mapping[str, Any]], Any] | None = None
     views: tuple[View, ...] = ()
     model: Path | None = None
     run_record: Path | None = None
@@ -324,7 +327,7 @@ class Job:
             self.note(f"{shown(checkpoint.path)} isn't there: the run begins anew")
         called = [*self.request.watching, *([] if checkpoint is None else [checkpoint])]
         kept = {"callbacks": called} if called else {}
-        self.model = make_model({**parameters, **kept})
+        self.model = (self.request.make or make_model)({**parameters, **kept})
         if parameters.get("metric") == "precomputed":
             with next_is(self.id):
                 self.model.fit(table.X)

@@ -18,7 +18,9 @@ from gputsne.base.rows import exact_unit, finite_points, row_blocks
 from gputsne.sampling.coverage import Coverage, coverage, rounding
 from gputsne.sampling.reservoir import Reservoir, read_weights
 
-__all__ = ["METHODS", "Sample", "allotted", "drawn", "sample", "sha256_of", "size_of"]
+__all__ = [
+    "METHODS", "Sample", "allotted", "drawn", "sample", "sha256_of", "size_of", "systematic",
+]  # fmt: skip
 
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
@@ -238,7 +240,7 @@ def _random(
         return rng.permutation(n)[:m], np.full(m, m / n)
     if (weights > 0).sum() < m:
         raise ValueError(f"{int((weights > 0).sum())} rows have a weight above 0, size={m} asked")
-    return _systematic(weights * exact_unit(weights), m, rng)  # a sum that is finite
+    return systematic(weights * exact_unit(weights), m, rng)  # a sum that is finite
 
 
 def _stratified(
@@ -286,7 +288,7 @@ def allotted(counts: I64, m: int) -> I64:
 def _density(
     points: F64, m: int, rng: np.random.Generator, codes: I64 | None, weights: F64 | None
 ) -> tuple[I64, F64]:
-    return _systematic(1.0 / _crowd(points, rng), m, rng)
+    return systematic(1.0 / _crowd(points, rng), m, rng)
 
 
 def _crowd(points: F64, rng: np.random.Generator) -> F64:
@@ -312,8 +314,24 @@ def _crowd(points: F64, rng: np.random.Generator) -> F64:
     return scaled
 
 
-def _systematic(weights: F64, m: int, rng: np.random.Generator) -> tuple[I64, F64]:
-    """Draw m rows with chances in proportion to weights, none above 1."""
+def systematic(weights: F64, m: int, rng: np.random.Generator) -> tuple[I64, F64]:
+    """Draw m rows with chances in proportion to weights, none above 1.
+
+    Parameters
+    ----------
+    weights : array, shape (n,), float64
+        At least 0.
+    m : int
+        Rows to draw, at most as many as have a weight.
+    rng : Generator
+        Of the draw.
+
+    Returns
+    -------
+    rows : array, shape (m,), int64
+    chances : array, shape (m,), float64
+        That each had.
+    """
     chance = np.zeros(len(weights))
     sure = np.zeros(len(weights), dtype=bool)
     for _ in range(ROUNDS):

@@ -6,6 +6,7 @@ work itself is gputsne.runs.job's.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from gputsne.cli.options import (
     ABOVE_0,
     PATH,
     Command,
+    WholeNumber,
     input_options,
     option,
     options,
@@ -27,6 +29,7 @@ from gputsne.cli.options import (
     print_options,
     record_options,
     selection_of,
+    size_of,
 )
 from gputsne.cli.output import output_of, summary
 from gputsne.cli.parameters import elsewhere, parameter_options, tsne_parameters
@@ -55,6 +58,7 @@ Examples:
   gputsne embed pixels.npy --labels digits.npy --pca 50 -o map.npy --model model.npz
   gputsne embed monday.csv tuesday.csv -o map.csv --config run.toml
   zcat points.csv.gz | gputsne embed - -o - > map.csv
+  gputsne embed big.npy -o map.npy --sample 0.1 --model model.npz
   gputsne embed big.npy -o map.npy --checkpoint run.ckpt --resume
   gputsne embed big.npy -o map.npy --perplexity 30 --perplexity 300 --deadline 600 \\
       --memory-limit 8G --run-record run.json
@@ -85,12 +89,42 @@ removed once all outputs are written; so a job may be called with --resume from 
 """
 
 
+def sampled(given: dict[str, Any]) -> Callable[[Mapping[str, Any]], Any] | None:
+    """Return what makes an estimator that begins with a sample; None where none is asked for."""
+    if given["sample"] is None:
+        if given["refine"] is not None:
+            raise click.BadParameter("has no effect without --sample", param_hint="--refine")
+        return None
+
+    def make(parameters: Mapping[str, Any]) -> Any:
+        from gputsne.large import SampledTSNE
+
+        model = SampledTSNE(**parameters)
+        model.sample, model.refine = given["sample"], given["refine"] or "auto"
+        return model
+
+    return make
+
+
 @click.command(cls=Command, examples=EXAMPLES, elsewhere=elsewhere)
 @click.argument("sources", metavar="IN...", type=PATH, nargs=-1)
 @options(
     "Output",
     *output_options,
     option("--model", type=PATH, metavar="FILE", help="Keep the fitted model, for transform."),
+    option(
+        "--sample",
+        type=size_of,
+        metavar="N",
+        help="Begin with the map of so many rows, or of a share of them, chosen so that rare "
+        "groups stay; place all others on it, then refine all.",
+    ),
+    option(
+        "--refine",
+        type=WholeNumber(1),
+        metavar="N",
+        help="Iterations of all rows after --sample. [250]",
+    ),
     option(
         "--score",
         is_flag=True,
@@ -173,6 +207,7 @@ def embed(ctx: click.Context, /, sources: tuple[Path, ...], output: Path, **give
             input_format=given["input_format"],
             output_format=given["output_format"],
             parameters={"verbose": int(shell.progress), **parameters},
+            make=sampled(given),
             views=views(plots, style),
             model=model,
             run_record=run_record,

@@ -17,12 +17,12 @@ from gputsne.cli.options import (
     PATH,
     Command,
     WholeNumber,
-    count_of,
     input_options,
     option,
     options,
     print_options,
     selection_of,
+    size_of,
 )
 from gputsne.cli.output import output_of
 from gputsne.cli.targets import check_inputs, check_targets, no_dash
@@ -52,21 +52,6 @@ place for them; the record has.
 random and stratified read IN block by block, and hold only what they choose. density (rare groups
 stay) and diverse (rows far from one another) look at all features at once.
 """
-
-
-def size_of(text: str) -> int | float:
-    """Return how many rows are asked for: a whole number, a share below 1, or per cent."""
-    try:
-        share = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        share = 0.0
-    if 0 < share < 1:
-        return share
-    try:
-        return count_of(text)
-    except click.BadParameter as error:
-        said = f"{text!r} is no number of rows, such as 1000, nor a share, such as 0.01 or 1%"
-        raise click.BadParameter(said) from error
 
 
 @click.command(cls=Command, examples=EXAMPLES)
