@@ -209,7 +209,7 @@ class SampledTSNE(TSNE):
         before = {called[name]: seconds for name, seconds in taken.items()}
         own: dict[str, float] = dict(vars(self)["timings_"])
         whole = sum(before.values()) + own["total"]
-        vars(self)["timings_"] = {**before, **own, "total": whole}
+        self.__dict__.update(timings_={**before, **own, "total": whole})
         return self
 
 
