@@ -1,27 +1,55 @@
 """Writing files whole or not at all: written beside their name, then renamed; devices written to.
 
 Whatever stops the writing (an error, Ctrl-C, a full disk), the old file stands and nothing is left.
+A process that is killed leaves its hidden part; who writes that file a day later removes it.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 # Links to what this process has open: opened and written to, never replaced.
 _OPEN_ALREADY = ("/dev/fd/", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/proc/")
 
 
-def _beside(path: Path) -> Path:
+DEAD: Final = 24 * 3600.0  # seconds without a write after which a part has no writer any more
+
+
+def _beside(path: Path, suffix: str | None = None) -> Path:
     """Return an unused hidden name in the folder of `path`, with its suffix (writers look)."""
-    return path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
+    suffix = path.suffix if suffix is None else suffix
+    return path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}{suffix}")
+
+
+def remove_dead(path: Path, suffix: str | None = None) -> None:
+    """Remove parts of a file that killed processes left: by their age, as hosts share folders.
+
+    Parameters
+    ----------
+    path : Path
+        The file; nothing in its folder that is no part of it is touched.
+    suffix : str or None
+        As of `replacing`.
+    """
+    ends = re.escape(path.suffix if suffix is None else suffix)
+    part = re.compile(rf"\.+{re.escape(path.stem)}(\.\d+-[0-9a-f]{{8}})+{ends}")
+    with suppress(OSError), os.scandir(path.parent) as held:
+        found = [item for item in held if part.fullmatch(item.name)]
+        for item in found:
+            with suppress(OSError):
+                told = item.stat(follow_symlinks=False)
+                if stat.S_ISREG(told.st_mode) and time.time() - told.st_mtime > DEAD:
+                    Path(item.path).unlink()
 
 
 def path_of(path: Any, name: str = "path") -> Path:
@@ -106,7 +134,7 @@ def is_stream(path: str | Path) -> bool:
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
+def replacing(path: str | Path, suffix: str | None = None) -> Iterator[Path]:
     """Give a temporary path to write to; it takes the place of `path` when the block ends well.
 
     Parameters
@@ -115,11 +143,14 @@ def replacing(path: str | Path) -> Iterator[Path]:
         The file to make or replace; a link is followed, so that what it points to is replaced. A
         file that was there leaves its mode and, where the process may, its owner. A character
         device or FIFO stays and gets the bytes.
+    suffix : str or None
+        Of the temporary path; None for that of `path`, which many a writer goes by. Another one
+        where somebody reads every file of the folder that has it.
 
     Yields
     ------
     Path
-        In the same folder and with the same suffix, so that the rename is atomic.
+        In the same folder, so that the rename is atomic.
 
     Raises
     ------
@@ -144,7 +175,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
                     shutil.copyfileobj(written, stream)
             return
         target = resolved(path)
-        part = _beside(target)
+        part = _beside(target, suffix)
         try:
             _as_private(part, target)
             yield part
@@ -189,7 +220,10 @@ def _take_over(part: Path, target: Path) -> None:
 
 
 def check_writable(path: str | Path) -> None:
-    """Raise OSError unless a file could be made at `path` now; makes and removes one to be sure."""
+    """Raise OSError unless a file could be made at `path` now; makes and removes one to be sure.
+
+    What a killed process left of such a file goes, where it is a day old.
+    """
     if is_stream(path):
         if not os.access(path, os.W_OK):
             raise PermissionError(f"{path} can't be written to")
@@ -201,6 +235,7 @@ def check_writable(path: str | Path) -> None:
         raise OSError(f"{path} is a block device or a socket; give a file name")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"the folder {path.parent} doesn't exist")
+    remove_dead(path)
     part = _beside(path)
     try:
         part.touch(exist_ok=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,8 @@ class About:
         Entries of ``gputsne.Run`` so far.
     started : datetime
         In UTC.
+    begun : float
+        The same moment by ``time.monotonic``, as a clock may be set meanwhile.
     id : str
         Of the run; that of the job which the fit is part of, where there is one.
     """
@@ -42,6 +45,7 @@ class About:
     told: dict[str, Any] = field(default_factory=dict)
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     id: str = field(default_factory=id_of_next)
+    begun: float = field(default_factory=time.monotonic)
 
     @classmethod
     def of(cls, X: Any) -> Self:
@@ -143,7 +147,7 @@ class About:
         """Return all entries of a fit that ends now."""
         return {
             **self.told,
-            **circumstances(self.started, datetime.now(UTC)),
+            **circumstances(self.started, datetime.now(UTC), time.monotonic() - self.begun),
             "id": self.id,
             "status": outcome.status,
             "exit_code": outcome.exit_code,

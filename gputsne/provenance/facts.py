@@ -131,6 +131,7 @@ def assemble(
     id: str,
     started: datetime,
     ended: datetime,
+    seconds: float,
     inputs: list[dict[str, Any]],
     X: Any = None,
     **told: Any,
@@ -147,6 +148,8 @@ def assemble(
         Of the run where there was no fit.
     started, ended : datetime
         In UTC.
+    seconds : float
+        Between the two, by a clock that nobody sets.
     inputs : list of dict
         From `describe_input`, at least one. ``input`` tells of the first, ``further_inputs`` of the
         others.
@@ -173,7 +176,7 @@ def assemble(
     return Run(**{
         **told,
         **known,
-        **circumstances(started, ended),
+        **circumstances(started, ended, seconds),
         "status": outcome.status,
         "exit_code": outcome.exit_code,
         "error": outcome.message or None,
@@ -182,13 +185,16 @@ def assemble(
     })  # fmt: skip
 
 
-def circumstances(started: datetime, ended: datetime) -> dict[str, Any]:
+def circumstances(started: datetime, ended: datetime, seconds: float) -> dict[str, Any]:
     """Return when a run was and where: times, versions, machine and memory.
 
     Parameters
     ----------
     started, ended : datetime
         In UTC.
+    seconds : float
+        Between the two, by ``time.monotonic``: a clock that is set meanwhile, or jumps, would make
+        a run of any length of it, or one below 0.
 
     Returns
     -------
@@ -198,7 +204,7 @@ def circumstances(started: datetime, ended: datetime) -> dict[str, Any]:
     return {
         "started": stamp(started),
         "ended": stamp(ended),
-        "seconds": (ended - started).total_seconds(),
+        "seconds": seconds,
         "versions": versions(),
         "machine": machine(),
         "host": name_of_host(),

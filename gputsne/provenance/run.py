@@ -239,11 +239,12 @@ class Run:
     def cost(self) -> float | None:
         """``price_per_hour`` times hours times ``replicas``; None without a price.
 
-        None, too, for a product that no float can hold.
+        None, too, for a product that no float can hold, and for seconds below 0, which records of
+        earlier versions have of a clock that was set back.
 
         36 seconds at 10 per hour cost 0.10.
         """
-        if self.price_per_hour is None or self.seconds is None:
+        if self.price_per_hour is None or self.seconds is None or self.seconds < 0:
             return None
         cost = self.seconds / HOUR * self.price_per_hour * self.replicas
         return cost if math.isfinite(cost) else None

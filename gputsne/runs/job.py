@@ -6,6 +6,7 @@ Nothing here knows of a command line: a server may run jobs in threads of its ow
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -177,6 +178,8 @@ class Job:
         self.request, self.note = request, note
         self.started = datetime.now(UTC)
         self.ended = self.started
+        self.begun = time.monotonic()  # whatever the clock is set to meanwhile
+        self.seconds = 0.0
         self.id = events.known().get("run") or new_id(self.started)
         self.sources: tuple[Source, ...] = ()
         self.points = Points(Data(None))
@@ -207,7 +210,7 @@ class Job:
             except BaseException as raised:
                 error = raised
                 outcome = outcome_of(raised) or Outcome(FAILED, described(raised))
-            self.ended = datetime.now(UTC)
+            self.ended, self.seconds = datetime.now(UTC), time.monotonic() - self.begun
             told = self._told(outcome)
             if self.request.run_record is not None:
                 try:
@@ -413,6 +416,7 @@ class Job:
             id=self.id,
             started=self.started,
             ended=self.ended,
+            seconds=self.seconds,
             inputs=[describe_input(s.path, s.name, chosen, hashed=hashed) for s in sources],
             X=self.points.table.X,
             output={

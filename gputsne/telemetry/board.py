@@ -109,9 +109,9 @@ class Board:
             self._numbers[key] = float(value)
 
     def add(self, name: str, service: Service, value: float = 1.0, **labels: object) -> None:
-        """Add to a counter or gauge; 0 makes the series be there."""
+        """Add to a counter or gauge, nothing below 0; 0 makes the series be there."""
         key = self._key(name, service, labels)
-        if key is not None and math.isfinite(value):
+        if key is not None and 0 <= value < math.inf:
             self._numbers[key] = self._numbers.get(key, 0.0) + value
 
     def observe(
@@ -119,7 +119,7 @@ class Board:
     ) -> None:
         """Count a duration in its histogram, with the run as its exemplar."""
         key = self._key(name, service, labels)
-        if key is None or not math.isfinite(value):
+        if key is None or not 0 <= value < math.inf:  # below 0: of a clock that was set back
             return
         held = self._durations.setdefault(key, _Durations())
         i = bisect_left(SECONDS, value)
@@ -174,13 +174,8 @@ class Board:
             values.append(value)
         return name, service, tuple(values)
 
-    def collect(self, *, pushed: bool = False) -> Iterator[Family]:
+    def collect(self) -> Iterator[Family]:
         """Yield the metrics as prometheus-client has them.
-
-        Parameters
-        ----------
-        pushed : bool
-            Whether to leave out what names one run, for a Pushgateway.
 
         Yields
         ------
@@ -189,7 +184,7 @@ class Board:
         """
         for metric in METRICS:
             family = self._family(metric)
-            if family.samples and (metric.pushed or not pushed):
+            if family.samples:
                 yield family
 
     def _family(self, metric: Metric) -> Any:
@@ -213,13 +208,8 @@ class Board:
                 numbers.add_metric((*service, *labels), value)
         return numbers
 
-    def registry(self, *, pushed: bool = False) -> CollectorRegistry:
+    def registry(self) -> CollectorRegistry:
         """Return a registry of these metrics alone.
-
-        Parameters
-        ----------
-        pushed : bool
-            As in `collect`.
 
         Returns
         -------
@@ -228,7 +218,7 @@ class Board:
         from prometheus_client import CollectorRegistry
 
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Pushed(self) if pushed else self)
+        registry.register(self)
         return registry
 
     def text(self, *, openmetrics: bool = False) -> str:
@@ -316,14 +306,3 @@ def _buckets(held: _Durations) -> list[Any]:
         shown = () if run is None else (Exemplar({"run_id": run[0]}, run[1]),)
         rows.append((bound, below, *shown))
     return rows
-
-
-class _Pushed:
-    """A board as a collector that leaves out what names one run."""
-
-    def __init__(self, board: Board) -> None:
-        self.board = board
-
-    def collect(self) -> Iterator[Family]:
-        """Yield the metrics that may be pushed."""
-        return self.board.collect(pushed=True)

@@ -13,17 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from gputsne.base.files import path_of, replacing
+from gputsne.base.files import path_of, remove_dead, replacing
 from gputsne.data import require
 from gputsne.telemetry.board import Board
 
 if TYPE_CHECKING:
     from os import PathLike
 
-__all__ = ["Port", "push", "read_pushed", "write_textfile"]
+__all__ = ["Port", "push", "put_textfile", "read_pushed", "write_textfile"]
 
 SECONDS: Final = 5.0  # that a Pushgateway may take; a run does not wait longer for it
 JOB: Final = "gputsne"
+PART: Final = ".part"
 
 
 def write_textfile(path: str | PathLike[str], change: Callable[[Board], None]) -> Board:
@@ -60,10 +61,29 @@ def write_textfile(path: str | PathLike[str], change: Callable[[Board], None]) -
         except ValueError as error:
             raise ValueError(f"{path} holds no metrics, and is left as it is: {error}") from error
         change(board)
-        with replacing(path) as part:
-            part.write_text(board.text(), encoding="utf-8")
-            part.chmod(0o644)  # node-exporter is another user
+        put_textfile(path, board.text())
     return board
+
+
+def put_textfile(path: Path, text: str) -> None:
+    """Let a textfile hold a text, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    text : str
+        Metrics.
+
+    Notes
+    -----
+    What is being written does not end in ``.prom``: node-exporter reads hidden files too, and
+    refuses metrics that it sees twice, for good where a process was killed.
+    """
+    remove_dead(path, PART)
+    with replacing(path, suffix=PART) as part:
+        part.write_text(text, encoding="utf-8")
+        part.chmod(0o644)  # node-exporter is another user
 
 
 @contextmanager
@@ -78,6 +98,16 @@ def _locked(path: Path) -> Iterator[None]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
+    finally:
+        let_go(descriptor)
+
+
+def let_go(descriptor: int) -> None:
+    """Give a lock back and close its file, whether or not a forked process has it open too."""
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
     finally:
         os.close(descriptor)
 
@@ -115,8 +145,8 @@ def read_pushed(url: str) -> Board:
 def push(url: str, change: Callable[[Board], None]) -> Board:
     """Change the metrics of services in a Pushgateway.
 
-    The gateway keeps a group for ever, so a group is a service and nothing that names one run is
-    pushed.
+    The gateway keeps a group for ever, so a group is a service; a push puts a new one in the place
+    of the old. What names one run, the latest, is one series per service.
 
     Parameters
     ----------
@@ -148,9 +178,7 @@ def push(url: str, change: Callable[[Board], None]) -> Board:
         own = before.only(service)
         if own.text() != told.get(service):
             group = dict(zip(("model", "pipeline", "owner"), service, strict=True))
-            push_to_gateway(
-                url, JOB, own.registry(pushed=True), grouping_key=group, timeout=SECONDS
-            )
+            push_to_gateway(url, JOB, own.registry(), grouping_key=group, timeout=SECONDS)
     return before
 
 
@@ -192,3 +220,7 @@ class Port:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def leave(self) -> None:
+        """Close it in a forked process: no thread answers there, and it is the parent's."""
+        self._server.socket.close()

@@ -61,8 +61,6 @@ class Metric:
     evidence : str
         What rules call the same value; "" where none compares it. For a metric with a label
         "drift", "quality" or "disparity" the label's values are the names.
-    pushed : bool
-        Whether it goes to a Pushgateway, which keeps what it got for ever: not what names one run.
     """
 
     name: str
@@ -72,7 +70,6 @@ class Metric:
     unit: str = "short"
     source: str = "Run"
     evidence: str = ""
-    pushed: bool = True
 
 
 INFO: Final = (
@@ -83,7 +80,7 @@ INFO: Final = (
 METRICS: Final = (
     Metric(
         "gputsne_run_info", "gauge", "Latest run: id, seed, parameters and hashes; always 1.",
-        INFO, source="Run.id, parameters, input, sample, versions, tags", pushed=False,
+        INFO, source="Run.id, parameters, input, sample, versions, tags",
     ),
     Metric("gputsne_runs_total", "counter", "Runs that ended, by how.", ("status",),
            source="Run.status"),

@@ -185,19 +185,27 @@ def count_killed(board: Board, attempts: Iterable[Attempt]) -> None:
         board.set("gputsne_runs_killed_total", service, max(before, float(count)))
 
 
-def count_left(board: Board) -> None:
+def count_left(board: Board) -> dict[Service, float]:
     """Count as killed what is said to be in progress, where it is known that nothing is.
 
     Parameters
     ----------
     board : Board
         Changed in place.
+
+    Returns
+    -------
+    dict of tuple of str to float
+        How many by service, of those that had any.
     """
+    found = {}
     for service in board.services:
         left = board.value(RUNNING_NOW, service)
         if left:
             board.add("gputsne_runs_killed_total", service, left)
             board.set(RUNNING_NOW, service, 0)
+            found[service] = left
+    return found
 
 
 def _service(board: Board, attempt: Attempt) -> Service:

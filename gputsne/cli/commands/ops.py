@@ -132,9 +132,9 @@ def check_folder(ctx: click.Context, /, folder: Path, **given: Any) -> None:
 @click.pass_context
 def metrics_of_store(ctx: click.Context, /, **given: Any) -> None:
     """Tell the metrics of all runs of a store."""
-    from gputsne.base.files import replacing
     from gputsne.data import require
     from gputsne.telemetry import board_of_store
+    from gputsne.telemetry.sinks import put_textfile
 
     shell = output_of(ctx, given)
     require("prometheus_client", "telling metrics")
@@ -144,7 +144,5 @@ def metrics_of_store(ctx: click.Context, /, **given: Any) -> None:
     if path is None:
         shell.result(text.rstrip("\n"), {"metrics": text})
         return
-    with replacing(path) as part:
-        part.write_text(text, encoding="utf-8")
-        part.chmod(0o644)
+    put_textfile(path, text)
     shell.result(f"written   {path}", {"written": [str(path)]})

@@ -22,6 +22,7 @@ BY: Final = ", ".join(SERVICE)
 BURN: Final = 2  # times the error budget, in both windows: S1, alerting guidance
 COST_FACTOR: Final = 2  # times the median of 30 days: S1, cost spikes
 KILLED: Final = 2  # in one hour: S1, out of memory with repeated restarts
+AHEAD: Final = 300  # seconds that clocks of machines may differ: more than NTP ever leaves
 LOAD_SECONDS: Final = 2  # S1, indicator M6: a dashboard is there within 2 s
 CLEAR: Final = 0.8  # of the limit: where an alert that fires is cleared again
 # A limit's multiples, for tests: one above, just above, just below, below the level of clearing.
@@ -179,6 +180,7 @@ def filled(text: str, alert: Alert, rules: Mapping[str, Rule], settings: Setting
         "factor": COST_FACTOR,
         "killed": KILLED - 0.5,  # increase() extrapolates: 2 may read as 1.97, 1 as 1.02
         "load": LOAD_SECONDS,
+        "ahead": AHEAD,
     }
     if alert.rule and alert.evidence:
         limit = limit_of(rules, alert)

@@ -76,6 +76,7 @@ COST: Final = of_service("gputsne_run_cost")
 MAX_COST: Final = of_service("gputsne_run_cost_max")
 DONE_RUNS: Final = of_service("gputsne_runs_total", 'status="done"')
 FAILED_RUNS: Final = of_service("gputsne_runs_total", 'status="failed"')
+ENDED: Final = of_service("gputsne_run_ended_timestamp_seconds")
 RUNNING: Final = of_service("gputsne_runs_in_progress")
 STARTED: Final = of_service("gputsne_run_started_timestamp_seconds")
 CHECKED: Final = of_service("gputsne_check_failed", 'profile="prod", rule="drift_map"')
@@ -100,12 +101,14 @@ ALERTS: Final = (
     Alert(
         "GputsneJobFailed", "A pipeline's latest run failed, and none has succeeded in its period",
         "max by ($by) (gputsne_run_success) == 0 unless on ($by) "
-        "time() - max by ($by) (gputsne_run_last_success_timestamp_seconds) <= $seconds",
+        "abs(time() - max by ($by) (gputsne_run_last_success_timestamp_seconds)) <= $seconds",
         "page", "S1, alerting guidance: page where a failing job hits dashboards",
         (
             Case("failed, last success too long ago",
                  {FAILED: "0x$many", SUCCEEDED: "0x$many"}, "$late", True),
             Case("failed, never a success", {FAILED: "0x10"}, "30m", True),
+            Case("failed, and the last success was told by a clock a year ahead",
+                 {FAILED: "0x$many", SUCCEEDED: "31536000x$many"}, "$early", True),
             Case("failed, but there is a fresh map",
                  {FAILED: "0x$many", SUCCEEDED: "0x$many"}, "$early", False),
             Case("succeeded", {FAILED: "1x$many", SUCCEEDED: "0x$many"}, "$late", False),
@@ -222,18 +225,19 @@ ALERTS: Final = (
     ),
     Alert(
         "GputsneStale", "No run of a pipeline has succeeded for two periods",
-        "time() - max by ($by) (gputsne_run_last_success_timestamp_seconds) > $twice",
+        "abs(time() - max by ($by) (gputsne_run_last_success_timestamp_seconds)) > $twice",
         "ticket", "A Pushgateway and a textfile keep their last values for ever",
         (
             Case("nothing for more than two periods", {SUCCEEDED: "0x$many"}, "$late", True),
             Case("one period", {SUCCEEDED: "0x$many"}, "$period", False),
+            Case("told by a clock a year ahead", {SUCCEEDED: "31536000x6"}, "25m", True),
         ),
         "Does the scheduler start the job? Does the job reach the textfile or the Pushgateway?",
     ),
     Alert(
         "GputsneStalled", "A run has not ended within its period",
         "max by ($by) (gputsne_runs_in_progress) > 0 and on ($by) "
-        "time() - max by ($by) (gputsne_run_started_timestamp_seconds) > $seconds",
+        "abs(time() - max by ($by) (gputsne_run_started_timestamp_seconds)) > $seconds",
         "ticket", "A killed run can't tell; the next start of the pipeline would",
         (
             Case("running for more than a period",
@@ -243,6 +247,19 @@ ALERTS: Final = (
                  {RUNNING: "1x$many", STARTED: "0x$many"}, "$early", False),
         ),
         "gputsne runs ls --store URI shows runs in progress and killed ones.",
+    ),
+    Alert(
+        "GputsneClock", "Times of a run lie in the future: a machine's clock is wrong",
+        "max by ($by) (gputsne_run_started_timestamp_seconds) - time() > $ahead or "
+        "max by ($by) (gputsne_run_ended_timestamp_seconds) - time() > $ahead",
+        "ticket", "Alerts on what is late hold times of runs against this clock",
+        (
+            Case("started an hour from now", {STARTED: "3600+0x3"}, "10m", True),
+            Case("ended an hour from now", {ENDED: "3600+0x3"}, "10m", True),
+            Case("a minute ahead", {STARTED: "660+0x3", ENDED: "660+0x3"}, "10m", False),
+        ),
+        "Is the time synchronised (timedatectl, chronyc tracking) on the machine of the run, and "
+        "on Prometheus's? The next run that ends on a right clock clears it.",
     ),
     Alert(
         "GputsneCheckFailed", "A gate failed in the latest check of a run",

@@ -83,3 +83,25 @@ def test_streams_are_known(tmp_path):
     assert is_stream(tmp_path / "link")
     assert not is_stream(tmp_path)
     assert not is_stream(tmp_path / "missing")
+
+
+def test_a_part_may_have_another_suffix_and_goes_when_it_is_dead(tmp_path):
+    path = tmp_path / "maps.prom"
+    with replacing(path, suffix=".part") as part:
+        assert (part.parent, part.suffix) == (tmp_path, ".part")
+        part.write_text("new")
+    names = {
+        ".map.12-0a1b2c3d.csv": True, "..map.12-0a1b2c3d.3-00000000.csv": True,
+        ".map.12-0a1b2c3d.npy": False, ".mapx.12-0a1b2c3d.csv": False, ".map.csv": False,
+        ".map.12-0a1b2c3d.csv.bak": False, "map.12-0a1b2c3d.csv": False, ".map.csv.swp": False,
+    }  # fmt: skip
+    for name in names:
+        (tmp_path / name).write_text(name)
+        os.utime(tmp_path / name, (0, 0))
+    (tmp_path / ".map.9-ffffffff.csv").write_text("of a writer that is at it")
+    (tmp_path / ".map.8-ffffffff.csv").symlink_to(path)
+    check_writable(tmp_path / "map.csv")
+    left = {name for name, dead in names.items() if not dead}
+    assert {p.name for p in tmp_path.iterdir()} - left == {
+        "maps.prom", ".map.9-ffffffff.csv", ".map.8-ffffffff.csv"
+    }  # fmt: skip

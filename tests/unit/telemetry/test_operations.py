@@ -32,7 +32,7 @@ OUTSIDE = {  # metrics that others expose: Prometheus itself, cAdvisor, kube-sta
 WORDS = {
     "and", "or", "unless", "on", "by", "sum", "max", "avg", "count", "rate", "increase", "offset",
     "histogram_quantile", "quantile_over_time", "min_over_time", "max_over_time", "avg_over_time",
-    "time", "min", "bool",
+    "time", "min", "bool", "abs",
 }  # fmt: skip
 
 
