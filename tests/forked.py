@@ -6,6 +6,7 @@ a hundredth of the time that importing takes, so that drills may end many runs.
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import os
@@ -14,6 +15,7 @@ import signal
 import sys
 import threading
 import traceback
+from pathlib import Path
 from typing import Any
 
 IMPORTED = (
@@ -45,6 +47,14 @@ def count_files(folder: str, kill_at: int | None, told: str | None) -> None:
     sys.addaudithook(hook)
 
 
+def drop_capabilities() -> None:
+    """Be an ordinary user, root too: permissions of files count from here on; capset(2)."""
+    version_3 = 0x20080522
+    header, none = (ctypes.c_uint32 * 2)(version_3, 0), (ctypes.c_uint32 * 6)()
+    if ctypes.CDLL(None, use_errno=True).capset(header, none):
+        raise OSError(ctypes.get_errno(), "capset")
+
+
 def prepare(asked: dict[str, Any]) -> None:
     """Put in place what is to happen to the fork."""
     os.chdir(asked["folder"])
@@ -55,9 +65,11 @@ def prepare(asked: dict[str, Any]) -> None:
         if asked.get("torn"):  # the process ends in the middle of the write, as by a power cut
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-    if (user := asked.get("user")) is not None:
-        os.setgid(user)
-        os.setuid(user)
+    if (more := asked.get("more_bytes")) is not None:  # memory beside what is there already
+        held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (held + more, held + more))
+    if asked.get("plain"):
+        drop_capabilities()
     if (after := asked.get("kill_after")) is not None:
         killer = threading.Timer(after, os.kill, (os.getpid(), signal.SIGKILL))
         killer.daemon = True

@@ -6,6 +6,7 @@ A process that is killed leaves its hidden part; who writes that file a day late
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -18,10 +19,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
+from gputsne.base.errors import OverMemory
+
 # Links to what this process has open: opened and written to, never replaced.
 _OPEN_ALREADY = ("/dev/fd/", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/proc/")
 
 
+# What storage that fails for a moment and a process at its limits answer: another try may read it.
+_OF_MACHINE: Final = frozenset({
+    errno.EAGAIN, errno.EBUSY, errno.ECONNABORTED, errno.ECONNREFUSED, errno.ECONNRESET,
+    errno.EHOSTUNREACH, errno.EIO, errno.EMFILE, errno.ENETDOWN, errno.ENETUNREACH, errno.ENFILE,
+    errno.ESTALE, errno.ETIMEDOUT,
+})  # fmt: skip
 DEAD: Final = 24 * 3600.0  # seconds without a write after which a part has no writer any more
 
 
@@ -185,6 +194,28 @@ def replacing(path: str | Path, suffix: str | None = None) -> Iterator[Path]:
             part.replace(target)
         finally:
             part.unlink(missing_ok=True)
+
+
+def trouble_of(error: BaseException, path: str | Path) -> OverMemory | OSError | None:
+    """Return what to raise of a reader's error where the machine is at fault, and not the file.
+
+    Parameters
+    ----------
+    error : BaseException
+        Of whoever read the file.
+    path : str or Path
+        The file.
+
+    Returns
+    -------
+    OverMemory, OSError or None
+        None: the file can't be read, now or later.
+    """
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return OverMemory(f"{path}: not enough memory to read it: {error}")
+    if isinstance(error, OSError) and error.errno in _OF_MACHINE:
+        return OSError(error.errno, os.strerror(error.errno), str(path))
+    return None
 
 
 @contextmanager

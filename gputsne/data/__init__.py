@@ -16,7 +16,7 @@ import numpy as np
 
 from gputsne.base.errors import DependencyMissing, OverMemory
 from gputsne.base.extras import pip_install
-from gputsne.base.files import path_of
+from gputsne.base.files import path_of, trouble_of
 from gputsne.base.types import Array
 from gputsne.data.columns import find_label_file
 from gputsne.data.labels_file import read_labels
@@ -83,9 +83,9 @@ def _naming(path: Path, kind: str) -> Iterator[None]:
         yield
     except (BadInput, OverMemory, DependencyMissing):
         raise
-    except MemoryError as error:
-        raise OverMemory(f"{path}: not enough memory to read it: {error}") from error
     except Exception as error:
+        if (trouble := trouble_of(error, path)) is not None:
+            raise trouble from error
         told = str(error) or type(error).__name__
         raise BadInput(f"{path} can't be read as {kind}: {told}") from error
 

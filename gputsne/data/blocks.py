@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from gputsne.base.files import replacing
+from gputsne.base.files import replacing, trouble_of
 from gputsne.base.types import Array
 from gputsne.data.columns import column_position
 from gputsne.data.table import (
@@ -210,6 +210,8 @@ def blocks_of(path: Path, want: Selection) -> Blocks:
     except (BadInput, ImportError):
         raise
     except Exception as error:  # as gputsne.data.read does: damaged files fail in many ways
+        if (trouble := trouble_of(error, path)) is not None:
+            raise trouble from error
         raise BadInput(f"{path} can't be read as {suffix[1:]}: {error}") from error
 
 

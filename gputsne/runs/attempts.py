@@ -22,6 +22,7 @@ __all__ = ["Attempt", "Attempts"]
 
 FOLDER: Final = "started"
 EXPECTED: Final = "expected"  # what a run that has begun is expected to cost
+REMEDY: Final = "gputsne plan says what a run needs, --memory-limit refuses it in time"
 KILLED, RUNNING, UNKNOWN = "killed", "running", "unfinished"
 
 
@@ -43,6 +44,9 @@ class Attempt:
     run : dict
         What was known of it when it began: ``input``, ``parameters``, ``tags``, ``started``; and
         ``spending``, with what it was expected to cost once its input was read.
+    out_of_memory : int or None
+        Processes of its machine that the kernel has killed for want of memory since it began; None
+        where nobody can tell.
     """
 
     id: str
@@ -50,6 +54,25 @@ class Attempt:
     host: str
     pid: int
     run: Mapping[str, Any]
+    out_of_memory: int | None = None
+
+    @property
+    def cause(self) -> str:
+        """What most likely ended it, in one line; "" unless it was killed."""
+        if self.state != KILLED:
+            return ""
+        if self.out_of_memory is None:
+            return f"killed from outside, most often for want of memory: {REMEDY}"
+        if self.out_of_memory:
+            many = "process" if self.out_of_memory == 1 else "processes"
+            return (
+                f"out of memory: since it began the kernel of {self.host} has killed "
+                f"{self.out_of_memory} {many} for want of it: {REMEDY}"
+            )
+        return (
+            f"killed from outside (kill -9, a scheduler, a crash), not for want of memory: the "
+            f"kernel of {self.host} has killed no process for that since it began"
+        )
 
 
 class Attempts:
@@ -71,6 +94,7 @@ class Attempts:
             "host": platform.node(),
             "pid": os.getpid(),
             "born": _birth(os.getpid()),
+            "out_of_memory": _out_of_memory(),
             "run": dict(run),
         }
         self.storage.add(f"{FOLDER}/{note['id']}.json", seal(note))
@@ -105,7 +129,29 @@ def _attempt(note: Mapping[str, Any]) -> Attempt:
     state = UNKNOWN
     if note["host"] == platform.node() and note["born"] is not None:
         state = RUNNING if _birth(note["pid"]) == note["born"] else KILLED
-    return Attempt(note["id"], state, note["host"], note["pid"], note["run"])
+    before, now = note.get("out_of_memory"), _out_of_memory()
+    since = None
+    if state == KILLED and before is not None and now is not None and _same_boot(note["born"]):
+        since = now - before
+    return Attempt(note["id"], state, note["host"], note["pid"], note["run"], since)
+
+
+def _out_of_memory() -> int | None:
+    """Return how many processes the kernel has killed for want of memory since it started.
+
+    None where it does not say: ``oom_kill`` of /proc/vmstat, Linux from 4.13 on.
+    """
+    try:
+        text = Path("/proc/vmstat").read_text(encoding="ascii")
+    except OSError:
+        return None
+    told = [line.split()[1] for line in text.splitlines() if line.startswith("oom_kill ")]
+    return int(told[0]) if told else None
+
+
+def _same_boot(born: str) -> bool:
+    now = _birth(os.getpid())
+    return now is not None and now.partition("/")[0] == born.partition("/")[0]
 
 
 def _birth(pid: int) -> str | None:

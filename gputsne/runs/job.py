@@ -25,7 +25,15 @@ from gputsne.model.checkpoint import Checkpoint
 from gputsne.planning.memory import available_memory
 from gputsne.provenance import Run
 from gputsne.provenance.facts import assemble, describe_input
-from gputsne.provenance.outcome import DONE_OUTCOME, FAILED, Outcome, described, outcome_of, shown
+from gputsne.provenance.outcome import (
+    DONE_OUTCOME,
+    FAILED,
+    OVER_MEMORY,
+    Outcome,
+    described,
+    outcome_of,
+    shown,
+)
 from gputsne.provenance.run import new_id, next_is
 from gputsne.runs.nonfinite import nonfinite_as_bad_input
 from gputsne.runs.reading import Points, read_points
@@ -211,7 +219,6 @@ class Job:
                 error = raised
                 outcome = outcome_of(raised) or Outcome(FAILED, described(raised))
             self.ended, self.seconds = datetime.now(UTC), time.monotonic() - self.begun
-            told = self._told(outcome)
             if self.request.run_record is not None:
                 try:
                     self._record(self.request.run_record, outcome)
@@ -222,6 +229,7 @@ class Job:
                     )
             if self.request.keeping is not None and self.request.keeping.begun is not None:
                 outcome, error = self._keep(self.request.keeping, outcome, error)
+            told = self._told(outcome)  # a map whose run could not be stored is no success
             if outcome.exit_code == DONE_OUTCOME.exit_code:
                 self._remove_checkpoint()
         return Report(outcome, told, error, tuple(self.written))
@@ -229,7 +237,7 @@ class Job:
     def _record(self, path: Path, outcome: Outcome) -> None:
         """Write the record; interrupted while it hashes a large input or writes, without hashes."""
         try:
-            self._told(outcome, hashed=True).write(path)
+            self._told(outcome, hashed=_hashed(outcome)).write(path)
         except KeyboardInterrupt:
             self._told(outcome).write(path)
 
@@ -239,11 +247,12 @@ class Job:
         """Store the run, whole or not at all; return how the job ends with that."""
         try:
             with events.stage("store"):
-                keeping.keep(self._told(outcome, hashed=True), self)
+                keeping.keep(self._told(outcome, hashed=_hashed(outcome)), self)
         except BaseException as raised:
             ended = outcome_of(raised) or Outcome(FAILED, described(raised))
             said = f"the run was not stored: {ended.message}"
             if outcome.exit_code == DONE_OUTCOME.exit_code:
+                said = f"{said}; written: {', '.join(self.written)}"
                 return Outcome(ended.exit_code, said), error or raised
             return _and_failed(outcome, said), error or raised
         return outcome, error
@@ -433,6 +442,11 @@ class Job:
             replicas=request.replicas,
             spending=self.spending,
         )
+
+
+def _hashed(outcome: Outcome) -> bool:
+    """Tell whether to hash the inputs: who is refused one that is too large has not to wait."""
+    return outcome.exit_code != OVER_MEMORY
 
 
 def _and_failed(outcome: Outcome, more: str) -> Outcome:

@@ -10,10 +10,10 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import IO, Any, Final, cast
+from typing import IO, Any, Final, TypeVar, cast
 
 from gputsne.runs.storage import Content, Entry, Source, blocks_of
 from gputsne.runs.storage.retries import Retry
@@ -22,6 +22,7 @@ __all__ = ["ObjectStorage", "filesystem_at"]
 
 WHOLE: Final = ("s3", "gcs", "abfs")  # types whose objects appear when their stream is closed
 TMP: Final = "tmp"
+T = TypeVar("T")
 
 
 def filesystem_at(uri: str) -> tuple[Any, str]:
@@ -73,12 +74,23 @@ class ObjectStorage:
     def _at(self, name: str) -> str:
         return f"{self.root}/{name}" if self.root else name
 
+    def _ask(self, doing: str, work: Callable[[], T], size: int = 0) -> T:
+        """Do something, again where it fails for a moment; what fails for good names the place."""
+        try:
+            return self.retry(doing, work, size)
+        except FileNotFoundError:  # that a name is free is no fault of the storage
+            raise
+        except OSError as error:
+            if error.errno is None:
+                raise OSError(f"{self.root}: {error}") from error
+            raise OSError(error.errno, error.strerror, self.root) from error
+
     def entries(self, folder: str) -> list[Entry]:
         """Return what is in a folder, by name."""
         from pyarrow import fs
 
         wanted = fs.FileSelector(self._at(folder), allow_not_found=True)
-        found = self.retry(f"listing {folder}", lambda: self.fs.get_file_info(wanted))
+        found = self._ask(f"listing {folder}", lambda: self.fs.get_file_info(wanted))
         kinds = {fs.FileType.File: "file", fs.FileType.Directory: "folder"}
         return sorted(
             (Entry(i.base_name, kinds.get(i.type, "other"), i.size or 0, i.mtime) for i in found),
@@ -88,7 +100,7 @@ class ObjectStorage:
     def open(self, name: str) -> IO[bytes]:
         """Open a file for reading."""
         path = self._at(name)
-        found = self.retry(f"opening {name}", lambda: self.fs.open_input_file(path))
+        found = self._ask(f"opening {name}", lambda: self.fs.open_input_file(path))
         return cast(IO[bytes], found)
 
     def read(self, name: str) -> bytes:
@@ -99,7 +111,7 @@ class ObjectStorage:
             with self.fs.open_input_file(path) as file:
                 return bytes(file.read())
 
-        return self.retry(f"reading {name}", read)
+        return self._ask(f"reading {name}", read)
 
     def add(self, name: str, data: bytes) -> None:
         """Write a new file; its name, which has a part at random, is this writer's alone."""
@@ -146,7 +158,7 @@ class ObjectStorage:
             with suppress(FileNotFoundError):
                 self.fs.delete_file(path)
 
-        self.retry(f"removing {name}", remove)
+        self._ask(f"removing {name}", remove)
 
     def remove_folder(self, name: str, first: str | None = None) -> None:
         """Remove ``first``, then all the rest."""
@@ -158,7 +170,7 @@ class ObjectStorage:
             with suppress(FileNotFoundError):
                 self.fs.delete_dir(path)
 
-        self.retry(f"removing {name}", remove)
+        self._ask(f"removing {name}", remove)
 
     def leftovers(self, before: datetime) -> list[str]:
         """Return files in ``tmp`` that were written before a moment."""
@@ -173,7 +185,7 @@ class ObjectStorage:
         """Write a file; where that fails for good, nothing of it is left if that can be helped."""
         try:
             work = self._write if self.whole else self._write_and_move
-            self.retry(f"writing {name}", lambda: work(name, source, content), content.size)
+            self._ask(f"writing {name}", lambda: work(name, source, content), content.size)
         except BaseException:
             with suppress(OSError):
                 self.fs.delete_file(self._at(name))

@@ -170,7 +170,10 @@ def _show_unfinished(shell: Any, attempt: Any, killed: int) -> None:
     facts = {"id": attempt.id, "status": attempt.state, "host": attempt.host, "pid": attempt.pid}
     lines = [f"{'run':<14}{attempt.id}", f"{'status':<14}{attempt.state}"]
     lines += [f"{'host':<14}{attempt.host}, process {attempt.pid}", f"{'killed':<14}{killed}"]
-    shell.result("\n".join(lines), {**attempt.run, **facts, "killed": killed})
+    if attempt.cause:
+        lines.append(f"{'likely cause':<14}{attempt.cause}")
+    facts |= {"killed": killed, "cause": attempt.cause or None}
+    shell.result("\n".join(lines), {**attempt.run, **facts})
 
 
 DIFF_EXAMPLES = """\
