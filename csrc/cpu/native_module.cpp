@@ -15,6 +15,7 @@ void bind_fft(py::module_ &m);
 void bind_step(py::module_ &m);
 void bind_order(py::module_ &m);
 void bind_place(py::module_ &m);
+void bind_disk(py::module_ &m);
 
 } // namespace gputsne::cpu
 
@@ -45,4 +46,5 @@ PYBIND11_MODULE(_native, m) {
   gputsne::cpu::bind_order(m); // before step, for Packed
   gputsne::cpu::bind_step(m);
   gputsne::cpu::bind_place(m);
+  gputsne::cpu::bind_disk(m);
 }

@@ -133,6 +133,10 @@ class Ops(ABC):
         indices = np.ascontiguousarray(graph.indices, dtype=np.int32)
         return Affinities(*self.symmetrize(indices, p), unreached=unreached)
 
+    def put_on_disk(self, P: Affinities) -> Affinities:
+        """Return P with its edges in a file instead of memory, where the backend can; else P."""
+        return P
+
     def given_lists(self, indices: Any, distances: Any) -> Any:
         """Return lists from outside on the device (backends/cuda/lists.py); None without one."""
         return None

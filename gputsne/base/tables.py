@@ -20,7 +20,7 @@ from gputsne.base.labels import is_missing
 from gputsne.base.sparse import checked_csr
 from gputsne.base.types import Array
 
-__all__ = ["Table", "admitted", "read"]
+__all__ = ["Table", "admitted", "read", "stays_on_disk"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +37,9 @@ class Table:
         Whether ``values`` is CSR.
     """
 
+    # Of what stays on disk (gputsne.open_source) ``values`` is a source: it has shape, dtype and
+    # slices of rows, as an array has them, and nothing else of it is used.
+
     values: Any
     names: tuple[str, ...] | None
     sparse: bool
@@ -46,6 +49,11 @@ class Table:
         """Rows and columns."""
         n, d = self.values.shape
         return int(n), int(d)
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether ``values`` is a source, which gives rows by slices and is never held whole."""
+        return stays_on_disk(self.values)
 
     def column(self, j: int) -> str:
         """Return what messages call a column: its name, or its number."""
@@ -85,6 +93,8 @@ def read(X: Any, name: str = "X") -> Table:
     sparse = hasattr(X, "tocsr")
     if sparse:
         values = _from_sparse(X, name)
+    elif stays_on_disk(X):
+        values = X
     elif hasattr(X, "columns") and hasattr(X, "shape"):
         values, names = _from_frame(X, name)
     else:
@@ -96,6 +106,21 @@ def read(X: Any, name: str = "X") -> Table:
                 f"Found array with 0 {what}(s) (shape={(n, d)}) while a minimum of 1 is required."
             )
     return Table(values, names if isinstance(names, tuple) and len(names) == d else None, sparse)
+
+
+def stays_on_disk(X: Any) -> bool:
+    """Tell whether X is a source (``gputsne.open_source``), whose rows are read by blocks.
+
+    Parameters
+    ----------
+    X : object
+        What a caller passed.
+
+    Returns
+    -------
+    bool
+    """
+    return getattr(X, "read_by_blocks", False) is True
 
 
 def admitted(X: Any, name: str = "X") -> Any:
@@ -128,7 +153,7 @@ def admitted(X: Any, name: str = "X") -> Any:
     if isinstance(X, str | bytes | PathLike):
         raise TypeError(
             f"{name}={reprlib.repr(X)} is text and no table: to read a file, pass "
-            "gputsne.read(path).X"
+            "gputsne.read(path).X, or gputsne.open_source(path) for what doesn't fit in memory"
         )
     if isinstance(X, Mapping) and not hasattr(X, "tocsr"):  # as scipy's dok_matrix is
         raise TypeError(

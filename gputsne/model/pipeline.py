@@ -21,6 +21,7 @@ from gputsne.engine.schedule import Schedule
 from gputsne.model.about import About
 from gputsne.model.fingerprint import data_hash
 from gputsne.model.fitted import max_nodes, rechoose
+from gputsne.model.input import from_disk
 from gputsne.model.keeping import Further, Keeping
 from gputsne.model.parameters import Parameters
 from gputsne.model.progress import StageTimer
@@ -39,6 +40,8 @@ def run(X: Any, params: Parameters, keep: Callable[[Fit], None]) -> None:
     choice = backend_of(choose(params.device, params.n_jobs), params)
     timer = StageTimer(params.verbose)
     fit = Fit(params.snapshot(), choice.device, choice.reason)
+    if not params.has_no_rows:
+        X = from_disk(X, mapped=choice.ops.device is None)
     about = About.of(X)
     stages = Stages(params, choice.ops, timer, fit, about=about)
     with about.kept(stages.so_far, keep):
@@ -65,6 +68,7 @@ def search(X: Any, params: Parameters) -> KNNGraph:
     choice = backend_of(choose(params.device, params.n_jobs), params)
     timer = StageTimer(params.verbose)
     stages = Stages(params, choice.ops, timer, Fit(params.snapshot(), choice.device, choice.reason))
+    X = from_disk(X, mapped=choice.ops.device is None)
     with stages.at_work(device_index(X)):
         return graph_of(X, stages, Seeds.of(params.random_state))
 
@@ -87,6 +91,8 @@ def _run(X: Any, stages: Stages, kept: Keeping) -> None:
     params, timer = stages.params, stages.timer
     seeds = Seeds.of(params.random_state)
     P = given(X, stages, seeds) if params.p_given else searched(X, stages, seeds)
+    if stages.way.P_on_disk:
+        P = stages.ops.put_on_disk(P)
     stages.update(P=read_only(P))
     with timer.stage("initial"):
         Y0 = initial.initial(

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gputsne import affinities, neighbors, preparation
+from gputsne.base.memory import available_memory
 from gputsne.base.random import Seeds
+from gputsne.base.scratch import scratch_array
+from gputsne.base.sizes import size_text
+from gputsne.base.tables import stays_on_disk
 from gputsne.base.types import Affinities, FloatArray, KNNGraph
 from gputsne.model.stages import Stages
 from gputsne.planning import memory as planning
+from gputsne.planning.ways import IN_MEMORY
 
 __all__ = ["given", "graph_of", "searched"]
+
+log = logging.getLogger("gputsne")
 
 
 def _prepare(X: Any, stages: Stages, seeds: Seeds) -> FloatArray:
@@ -32,12 +40,13 @@ def _prepare(X: Any, stages: Stages, seeds: Seeds) -> FloatArray:
             units_matter=metric.units_matter,
             ops=stages.ops,
             seen=None if stages.about is None else partial(stages.about.saw, X),
+            into=partial(scratch_array, dtype=np.float32) if stages.way.rows_on_disk else None,
         )
-        untouched = learned.factor == 1.0 and all(
-            part is None for part in (learned.fill, learned.mean, learned.scale, learned.components)
-        )
-        on_disk = isinstance(X, np.memmap) and not X.flags.writeable
-        if untouched and not on_disk and isinstance(rows, np.ndarray):
+        mapped = isinstance(X, np.memmap) and not X.flags.writeable
+        # what is put somewhere else is the model's already
+        elsewhere = stays_on_disk(X) or stages.way.rows_on_disk
+        own = not learned.changes_nothing or elsewhere or mapped
+        if not own and isinstance(rows, np.ndarray):
             rows = rows.copy()
             rows.flags.writeable = False
     stages.prepared(rows=rows, preparation=learned)
@@ -115,7 +124,8 @@ def graph_of(X: Any, stages: Stages, seeds: Seeds) -> KNNGraph:
     params, timer = stages.params, stages.timer
     shape: tuple[Any, ...] = getattr(X, "shape", ())  # a sparse X is smaller than its shape tells
     known = len(shape) == 2 and min(shape) > 0 and not hasattr(X, "tocsr")
-    k = _sized(shape[0], shape[1], stages) if known else 0  # before X is copied
+    on_disk = stays_on_disk(X)
+    k = _sized(shape[0], shape[1], stages, on_disk) if known else 0  # before X is copied
     rows = _prepare(X, stages, seeds)
     n = len(rows)
     if not known:
@@ -129,7 +139,7 @@ def graph_of(X: Any, stages: Stages, seeds: Seeds) -> KNNGraph:
         if k == 0:
             none = np.empty((n, 0), np.int32)
             return KNNGraph(none, none.astype(np.float32), source="single")
-        search: Any = neighbors.on_host
+        search: Any = partial(neighbors.on_host, parts=stages.way.parts)
         if stages.ops.searches:
             search = partial(neighbors.on_device, ops=stages.ops, by=by)
         elif by not in ("auto", "faiss"):
@@ -169,15 +179,20 @@ def _neighbors_per_point(n: int, stages: Stages) -> int:
     return params.k_for(n, perplexity)
 
 
-def _sized(n: int, d: int, stages: Stages) -> int:
+def _sized(n: int, d: int, stages: Stages, on_disk: bool = False) -> int:
     """Return the neighbours per point, and refuse what memory can't hold."""
     k = _neighbors_per_point(n, stages)
-    _check_memory(n, d, max(k, 1), stages)
+    _check_memory(n, d, max(k, 1), stages, on_disk=on_disk)
     return k
 
 
-def _check_memory(n: int, d: int, k: int, stages: Stages, entries: int | None = None) -> None:
-    """Refuse what memory can't hold; ``entries`` are those of a sparse matrix that is given."""
+def _check_memory(
+    n: int, d: int, k: int, stages: Stages, entries: int | None = None, *, on_disk: bool = False
+) -> None:
+    """Choose how the fit makes do with the memory, or refuse what it can't hold.
+
+    ``entries`` are those of a sparse matrix that is given; ``on_disk``: X stays there.
+    """
     if min(n, d) < 1:
         return  # an error of its own
     params = stages.params
@@ -186,11 +201,25 @@ def _check_memory(n: int, d: int, k: int, stages: Stages, entries: int | None = 
         n, d, n_components=params.n_components, n_neighbors=k, pca=pca,
         device=stages.fit.device, affinity_dtype=params.affinity_dtype, metric=params.metric,
         affinity=params.affinity_name, init=params.init, entries=entries or None,
+        on_disk=on_disk,
+        memory_limit=_limit(params),
     )  # fmt: skip
     if plan.device_bytes > stages.ops.memory()[0]:
         stages.ops.make_room()
     plan.check(params.memory_limit, device_limit=stages.ops.memory()[0])
-    stages.others = plan.others
+    stages.others, stages.way = plan.others, plan.way
+    if plan.way != IN_MEMORY:
+        log.info(
+            "of the fit's %s not all is kept in memory: %s", size_text(plan.host_bytes), plan.way
+        )
+
+
+def _limit(params: Any) -> Any:
+    """Return what the fit may take, as ``planning.plan`` reads it; None where nothing says."""
+    if params.memory_limit is not None:
+        return params.memory_limit
+    free = available_memory()
+    return None if free is None else max(1, free)
 
 
 def _points(P: Any) -> int:

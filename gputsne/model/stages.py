@@ -13,6 +13,7 @@ from gputsne.model.about import About
 from gputsne.model.parameters import Parameters
 from gputsne.model.progress import StageTimer
 from gputsne.model.records import Fit, Prepared
+from gputsne.planning.ways import IN_MEMORY, Way
 
 __all__ = ["Stages"]
 
@@ -33,6 +34,8 @@ class Stages:
         As far as it came.
     others : int
         Bytes of everything but the mesh, as planned.
+    way : Way
+        What of it lies on disk, as planned.
     about : About or None
         What the record will say besides; None for a search, of which nothing is told.
     """
@@ -42,6 +45,7 @@ class Stages:
     timer: StageTimer
     fit: Fit
     others: int = 0
+    way: Way = IN_MEMORY
     about: About | None = None
 
     def update(self, **parts: Any) -> None:

@@ -32,6 +32,7 @@ from gputsne.neighbors.search.ivf import (
     list_count,
     list_work,
 )
+from gputsne.neighbors.search.parted import PartedLists, PartedSearch
 from gputsne.neighbors.search.ranking import without_self
 
 __all__ = [
@@ -69,11 +70,14 @@ class Wish(NamedTuple):
         Share of true neighbours to reach.
     seed : int
         Of samples and of k-means.
+    parts : int
+        Into how many parts inverted lists are divided, for want of memory.
     """
 
     exact: bool | str = "auto"
     min_recall: float = 0.98
     seed: int = 0
+    parts: int = 1
 
     def checked(self, metric: Metric) -> Wish:
         """Return this, or raise for what is wrong or would have no effect on the metric."""
@@ -137,7 +141,11 @@ def choose_search(
     quick = n * work(n, d) <= EXACT_WORK or wish.min_recall == 1.0
     if wish.exact is True or k >= n or (auto and (quick or not _may_pay(Z, k, wish, sample))):
         return Chosen(AllPairs(Z), 1.0)
-    made = InvertedLists(Z, wish.seed) if lists is None else lists()
+    made: InvertedLists | PartedLists
+    if wish.parts > 1:
+        made = PartedLists(Z, wish.seed, wish.parts)
+    else:
+        made = InvertedLists(Z, wish.seed) if lists is None else lists()
     pays = made.beats_exact if auto else lambda _: True
     search, recall = _raised(made, k, wish, sample(), pays)
     return Chosen(search, recall) if pays(search.nprobe) else Chosen(AllPairs(Z), 1.0)
@@ -169,8 +177,9 @@ def _may_pay(Z: FloatArray, k: int, wish: Wish, sample: Callable[[], Sample]) ->
 
 
 def _raised(
-    lists: InvertedLists, k: int, wish: Wish, sample: Sample, pays: Callable[[int], bool]
-) -> tuple[ListSearch, float]:
+    lists: InvertedLists | PartedLists, k: int, wish: Wish, sample: Sample,
+    pays: Callable[[int], bool],
+) -> tuple[ListSearch | PartedSearch, float]:  # fmt: skip
     """Raise ``nprobe`` until the recall will do, or so many visits no longer pay.
 
     The first is what the lists of the true neighbours say, which takes no search; all lists in the
@@ -179,7 +188,7 @@ def _raised(
     truth, numbers = without_self(*exact(sample.Q, lists.X, k + 1), sample.own)
     nprobe = lists.fewest_visits(sample.Q, numbers, wish.min_recall)
     while True:
-        search = ListSearch(lists, nprobe)
+        search = lists.visiting(nprobe)
         recall = measure(search, sample, k, truth)
         if recall >= wish.min_recall or nprobe >= lists.nlist or not pays(nprobe):
             return search, recall

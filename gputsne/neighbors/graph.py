@@ -123,7 +123,7 @@ def knn(
 def on_host(
     X: Any, k: int, *, metric: Any = "euclidean", metric_params: Any = None,
     min_recall: float = 0.98, n_jobs: int | None = None, random_state: Any = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None, parts: int = 1,
 ) -> KNNGraph:  # fmt: skip
     """Find neighbours on the CPU, as a fit does whose plan has looked at the memory.
 
@@ -135,6 +135,8 @@ def on_host(
         Neighbours of each.
     metric, metric_params, min_recall, n_jobs, random_state, progress
         As in ``knn``.
+    parts : int
+        Into how many parts inverted lists are divided, of which one is in memory at a time.
 
     Returns
     -------
@@ -142,7 +144,7 @@ def on_host(
         As from ``knn``.
     """
     known = metric_for(metric, metric_params)
-    wish = Wish("auto", min_recall)
+    wish = Wish("auto", min_recall, parts=parts)
     return _knn(X, k, known, wish, n_jobs, random_state, progress, None)
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "LIST_BYTES",
     "check_search",
     "given_bytes",
+    "parted_bytes",
     "search_bytes",
 ]
 
@@ -29,6 +30,7 @@ PAIR_BYTES = 24  # per pair of a block of all distances: float64, the order of t
 DENSE_BYTES = 16  # per distance of a dense X: compared with its transpose, ranked in blocks
 ENTRY_BYTES = 64  # per distance of a sparse X: sorted by row, cut to k, checked for symmetry
 STORED_BYTES = 12  # per number of a sparse matrix: float64 and its column
+PARTED_ROW_BYTES = 24  # the list of each row, the rows list by list, and both while they are made
 LIST_BYTES = 8  # per neighbour: its index and its distance
 
 
@@ -51,6 +53,25 @@ def search_bytes(n: int, d: int, metric: Any) -> int:
         return 6 * n * d + FAISS_BYTES  # FAISS's lists grow by half at a time
     rows = min(n, 4096, max(1, int(CALL / max(d, 8) / n)))
     return PAIR_BYTES * rows * n + 8 * n * d
+
+
+def parted_bytes(n: int, d: int, parts: int) -> int:
+    """Return what a search takes whose inverted lists are made in parts, one at a time.
+
+    Parameters
+    ----------
+    n, d : int
+        Rows and columns.
+    parts : int
+        How many.
+
+    Returns
+    -------
+    int
+        Bytes: of one part, as ``search_bytes``; of a block of queries with what was found for them,
+        as much again; and the list of each row.
+    """
+    return 2 * (6 * n * d // parts) + PARTED_ROW_BYTES * n + FAISS_BYTES
 
 
 def given_bytes(n: int, entries: int | None) -> tuple[int, int]:

@@ -14,16 +14,28 @@ from typing import Any
 
 import numpy as np
 
+from gputsne.affinities.equal_weights import N_NEIGHBORS
 from gputsne.backends.protocol import PACKED_FROM, PLAN_BYTES
 from gputsne.base.errors import OverMemory
 from gputsne.base.memory import available_memory
 from gputsne.base.parameter_table import Bytes, check
+from gputsne.base.rows import BLOCK_NUMBERS
+from gputsne.base.scratch import check_room
 from gputsne.base.sizes import LARGEST, size_text
 from gputsne.engine.mesh import FORCED, FORCED_NODES, GOAL, MAX_NODES
 from gputsne.neighbors import metric_for
-from gputsne.neighbors.memory import BASE, FAISS_BYTES, LIST_BYTES, given_bytes, search_bytes
+from gputsne.neighbors.memory import (
+    BASE,
+    FAISS_BYTES,
+    LIST_BYTES,
+    given_bytes,
+    parted_bytes,
+    search_bytes,
+)
 from gputsne.neighbors.metric import VECTORS
 from gputsne.neighbors.search.device_rows import CANDIDATE_BYTES, device_bytes
+from gputsne.planning.ways import IN_MEMORY, Way, ways
+from gputsne.preparation.fitting import BLOCKED_COLUMNS
 
 __all__ = ["Plan", "available_memory", "device_stages", "mesh_nodes", "plan"]
 
@@ -54,6 +66,9 @@ MESH_SHARE = 4  # of what is free, a mesh takes at most one part in so many
 # Per edge while eigenvectors are found: the Laplacian in float64 and what it is made in; per point
 # the vectors that Lanczos' method keeps.
 SPECTRAL_EDGE_BYTES, SPECTRAL_POINT_BYTES = 28, 8 * 2 * 60
+# X on disk: blocks of a million numbers that are held at once, each as float64, one for each thread
+# and those that wait for their turn; and threads that make a share of the covariance.
+SOURCE_BLOCKS, SOURCE_THREADS = 16, 4
 GIVEN = "given"  # the affinity of a fit whose P was brought beside the rows
 
 
@@ -88,6 +103,11 @@ class Plan:
     stage_seconds : dict of str to float
         Of a warm fit of 750 iterations by stage, modelled, not measured, where ``device`` names a
         GPU that there is a model of; else empty.
+    way : Way
+        What lies on disk to save memory (``rows_on_disk``, ``P_on_disk``), and in how many
+        ``parts`` the neighbour lists are made; all in memory where that fits.
+    disk_bytes : int
+        What ``way`` takes of the folder for temporary files.
     """
 
     parts: dict[str, int]
@@ -98,6 +118,8 @@ class Plan:
     device_stages: dict[str, int] = field(default_factory=dict)
     most_bytes: int = 0
     stage_seconds: dict[str, float] = field(default_factory=dict)
+    way: Way = IN_MEMORY
+    disk_bytes: int = 0
 
     @property
     def others(self) -> int:
@@ -136,6 +158,8 @@ class Plan:
                 "lower perplexity or n_neighbors, use affinity='uniform', reduce X with pca=50, "
                 "or fit a sample and transform the rest"
             )
+        if self.disk_bytes:
+            check_room(self.disk_bytes)
         if device_limit is not None and self.device_needs > device_limit:
             fixed = {s: size for s, size in self.device_stages.items() if s != "neighbors"}
             worst = max(fixed, key=lambda s: fixed[s])
@@ -161,6 +185,8 @@ def plan(
     affinity: Any = "perplexity",
     init: Any = "pca",
     entries: int | None = None,
+    on_disk: bool = False,
+    memory_limit: float | str | None = None,
 ) -> Plan:
     """Estimate the memory of a fit.
 
@@ -190,6 +216,13 @@ def plan(
         As in ``TSNE``; "spectral" needs eigenvectors of P.
     entries : int or None
         Numbers that a sparse matrix of distances or P stores; None for a dense one.
+    on_disk : bool, default False
+        Whether X stays on disk (``gputsne.open_source``) and is read by blocks.
+    memory_limit : float, str or None
+        Bytes, or as "24GB". Where a fit all in memory would take more, the plan is that of the
+        quickest way that fits, with rows or P on disk and neighbour lists in parts; where none
+        does, of the one that takes least. A fit asks for what is free, or its own limit. None
+        plans for all in memory.
 
     Returns
     -------
@@ -226,12 +259,12 @@ def plan(
     n, d, c = _count("n", n), _count("d", d), int(n_components)
     entries = None if entries is None else _count("entries", entries)
     half = affinity_dtype == "float16"
-    k = _neighbors(n, perplexity, n_neighbors)
+    k = _neighbors(n, perplexity, n_neighbors, affinity)
     kept = d if pca is None else min(d, int(pca))
     edges = int(MIRRORED * n * k)
     own_memory = (*devices_with_memory(), *MACHINES)
     parts = {
-        "data": 4 * n * d,
+        "data": _block_bytes(d, pca) if on_disk else 4 * n * d,
         "prepared data": 4 * n * kept,
         "neighbour search": search_bytes(n, kept, metric),
         "neighbour lists": LIST_BYTES * n * k,
@@ -256,31 +289,48 @@ def plan(
         "map and state": 4 * n * (6 * c + 2),
         "mesh": int(NODE_BYTES * _usual_nodes(n, c)),
     }
-    held = parts["data"] + parts["prepared data"]
-    searched = held + parts["neighbour search"]
     # FAISS's memory is given back but for what its threads keep; of what else searches and reads,
     # the allocator may keep all. Of the lists, the distances are let go once there are weights.
     by_faiss = not given and isinstance(metric, str) and metric in VECTORS
-    after = held + FAISS_BYTES if by_faiss else searched
-    lists, weights = parts["neighbour lists"], parts["conditional p"]
-    stages = {
-        "neighbors": searched + lists,
-        "affinities": after
-        + max(lists + weights, lists // 2 + weights + parts["transposed lists"] + parts["joint P"]),
-        "initial": (searched if spectral else held) + parts["joint P"] + parts["first map"],
-        "optimize": held
-        + parts["joint P"]
-        + parts["packed P"]
-        + parts["map and state"]
-        + parts["mesh"],
-    }
+
+    def stages_of(parts: dict[str, int]) -> dict[str, int]:
+        held = parts["data"] + parts["prepared data"]
+        searched = held + parts["neighbour search"]
+        after = held + FAISS_BYTES if by_faiss else searched
+        lists, weights = parts["neighbour lists"], parts["conditional p"]
+        made = lists // 2 + weights + parts["transposed lists"] + parts["joint P"]
+        P = parts["joint P in memory"]
+        return {
+            "neighbors": searched + lists,
+            "affinities": after + max(lists + weights, made),
+            "initial": (searched if spectral else held) + P + parts["first map"],
+            "optimize": held + P + parts["packed P"] + parts["map and state"] + parts["mesh"],
+        }
+
+    limit = Bytes().read("memory_limit", memory_limit)
+    whole, way, stages = (
+        parts,
+        IN_MEMORY,
+        stages_of(parts | {"joint P in memory": parts["joint P"]}),
+    )
+    if limit is not None and device not in own_memory and not given:
+        for way in ways(by_faiss, parts["packed P"] > 0):
+            parts = whole | _kept_elsewhere(whole, way, n, kept)
+            stages = stages_of(parts)
+            if BASE + max(stages.values()) <= limit:
+                break
+    disk_bytes = whole["prepared data"] * way.rows_on_disk + whole["joint P"] * way.P_on_disk
+    parts.pop("joint P in memory", None)
     host_bytes = int(BASE + max(stages.values()))
     # Beyond, few points are summed by definition.
     nodes = min(MAX_NODES[c - 1], max(FORCED_NODES, FORCED * n * n / LEAST_NODE_PAIRS[c - 1]))
     widest = stages["optimize"] - parts["mesh"] + NODE_BYTES * nodes
     most_bytes = max(host_bytes, int(BASE + widest))
     if device not in own_memory:
-        return Plan(parts, stages, host_bytes=host_bytes, most_bytes=most_bytes)
+        return Plan(
+            parts, stages, host_bytes=host_bytes, most_bytes=most_bytes, way=way,
+            disk_bytes=disk_bytes,
+        )  # fmt: skip
     on_device, there = device_stages(n, kept, k, c, edges, Case(n, k, c).nodes, half=half)
     seconds, by_stage = None, {}
     if device in MACHINES:
@@ -307,11 +357,31 @@ def _count(name: str, value: Any) -> int:
     return int(math.floor(value))  # noqa: RUF046  of numpy's float, a float
 
 
-def _neighbors(n: int, perplexity: Any, n_neighbors: int | None) -> int:
+def _neighbors(n: int, perplexity: Any, n_neighbors: int | None, affinity: str) -> int:
     """Return the neighbours per point that lists hold."""
     if n_neighbors is not None:
         return int(n_neighbors)
+    if affinity == "uniform":
+        return min(n - 1, N_NEIGHBORS)
     return min(n - 1, int(3 * float(np.max(perplexity))))
+
+
+def _block_bytes(d: int, pca: int | None) -> int:
+    """Return what reading X by blocks takes: of each thread a block, in float64 too."""
+    covariance = 8 * (2 + SOURCE_THREADS) * min(d, BLOCKED_COLUMNS) ** 2 if pca else 0
+    return 8 * SOURCE_BLOCKS * max(d, BLOCK_NUMBERS) + covariance
+
+
+def _kept_elsewhere(parts: dict[str, int], way: Way, n: int, d: int) -> dict[str, int]:
+    """Return the parts that a way makes smaller."""
+    search = parts["neighbour search"]
+    if way.parts > 1:
+        search = parted_bytes(n, d, way.parts)
+    return {
+        "prepared data": 0 if way.rows_on_disk else parts["prepared data"],
+        "neighbour search": search,
+        "joint P in memory": 0 if way.P_on_disk else parts["joint P"],
+    }
 
 
 def _usual_nodes(n: int, c: int) -> float:

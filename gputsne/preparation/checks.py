@@ -47,10 +47,21 @@ def complain_if_not_finite(table: Table, *, nan_allowed: bool = False) -> None:
     where = _named(table, bad)
     remedy = "drop or replace them" if inf.any() else "drop those rows, or pass impute='mean'"
     what = [f"{nan.sum()} NaN"] * bool(nan.any()) + [f"{inf.sum()} infinity"] * bool(inf.any())
+    first = f"; the first in {_first_bad(table.values)}" if table.on_disk else ""
     raise ValueError(
         f"Input X contains {' and '.join(what)} values, in {bad.size} of {len(nan)} columns "
-        f"({where}). t-SNE needs finite numbers: {remedy}"
+        f"({where}){first}. t-SNE needs finite numbers: {remedy}"
     )
+
+
+def _first_bad(source: Any) -> str:
+    """Return the words for the first row of a source that holds NaN or infinity."""
+    for start, block in source.blocks():
+        bad = ~np.isfinite(block).all(axis=1)
+        if bad.any():
+            said: str = source.where(start + int(np.argmax(bad)))
+            return said
+    raise AssertionError("a value that was counted is gone")
 
 
 def _named(table: Table, columns: Array) -> str:

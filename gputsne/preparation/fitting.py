@@ -13,7 +13,7 @@ from gputsne.base import threads
 from gputsne.base.messages import warn_user
 from gputsne.base.pca import axes_of, covariance_axes, positive_sign
 from gputsne.base.random import draw_seed
-from gputsne.base.rows import row_blocks
+from gputsne.base.rows import BLOCK_NUMBERS, row_blocks
 from gputsne.base.spread import power_of_two, spreads_of
 from gputsne.base.tables import Table, read
 from gputsne.base.types import Array, FloatArray
@@ -34,6 +34,11 @@ DENSE_BYTES = 2 << 30
 FAR = 256.0
 # Up to here the covariance is taken in float64: n d^2 at 40 GFLOP/s, 1 s for 70,000 rows of 784.
 EXACT_COLUMNS = 1000
+# Of rows on disk, which no randomised decomposition may hold: a covariance of 128 MB for
+# each thread and one more.
+BLOCKED_COLUMNS = 4000
+# Numbers of the columns whose medians are found together: 256 MB of float32.
+MEDIAN_NUMBERS = 1 << 26
 # Exponent at which squares of float64 values are near float64's own limits.
 SQUARES_SAFE = 400
 # One that lies further away than this keeps 10 bits of its spread, a thousand values.
@@ -69,6 +74,7 @@ def prepare(
     units_matter: bool = True,
     ops: Any = None,
     seen: Callable[[Table | None], None] | None = None,
+    into: Callable[[tuple[int, int]], FloatArray] | None = None,
 ) -> tuple[FloatArray, Preparation]:
     """Turn X into finite float32 rows, and remember how.
 
@@ -101,6 +107,9 @@ def prepare(
     seen : callable or None
         Called with the table that was read, before anything is refused or filled in; with None
         where X lies on a device, all finite, and was not read.
+    into : callable or None
+        Makes the array, float32, that the rows are put into, given its shape; None for one in
+        memory, or X itself.
 
     Returns
     -------
@@ -150,7 +159,11 @@ def prepare(
         learned = _fit_sparse(table, learned, scale, pca, random_state, metric)
     else:
         learned = _fit_dense(table, learned, scale, pca, random_state, metric, ops)
-    rows = learned.transform_table(table) if there is None else learned.transform_there(there)
+    if there is None:
+        place = None if into is None else into((n, learned.n_features_out))
+        rows = learned.transform_table(table, place)
+    else:
+        rows = learned.transform_there(there)
     if n > 1 and (_all_equal(rows) if there is None else there.all_equal(rows)):
         warn_user(
             f"all {n} rows of X are equal, so the map shows nothing but rounding; check what X was "
@@ -181,9 +194,7 @@ def _check_options(scale: bool, pca: int | None, n: int, d: int) -> None:
 
 
 def _fill_values(table: Table, impute: str | float) -> Array:
-    """Return what replaces NaN in each column; scikit-learn's imputer finds it."""
-    from sklearn.impute import SimpleImputer
-
+    """Return what replaces NaN in each column."""
     n, d = table.shape
     if isinstance(impute, numbers.Real) and not isinstance(impute, bool):
         if not np.isfinite(impute):
@@ -191,8 +202,7 @@ def _fill_values(table: Table, impute: str | float) -> Array:
         return np.full(d, float(impute))
     if impute not in ("mean", "median"):
         raise ValueError(f"impute={impute!r} is none of 'mean', 'median' and a number")
-    values = table.values if table.values.dtype.kind == "f" else table.values.astype(np.float64)
-    fill = np.asarray(SimpleImputer(strategy=impute).fit(values).statistics_, dtype=np.float64)
+    fill = _medians(table) if impute == "median" else _means(table)
     empty = np.flatnonzero(np.isnan(fill))
     if empty.size:
         raise ValueError(
@@ -200,6 +210,46 @@ def _fill_values(table: Table, impute: str | float) -> Array:
             f"{n} values are NaN: drop them, or pass a number"
         )
     return fill
+
+
+def _means(table: Table) -> Array:
+    """Return the mean of each column's known values, float64; NaN where there are none."""
+    if table.sparse:
+        return _imputed(table.values, "mean")
+    n, d = table.shape
+    mean, count = np.zeros(d), np.zeros(d)
+    for rows in row_blocks(n, d):
+        block = np.asarray(table.values[rows], dtype=np.float64)
+        known = ~np.isnan(block)
+        m = known.sum(axis=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            # what is added is within the values, so that nothing overflows
+            here = (np.where(known, block, 0.0) / np.maximum(m, 1)).sum(axis=0)
+            count += m
+            mean += np.where(m > 0, (here - mean) * (m / np.maximum(count, 1)), 0.0)
+    return np.where(count > 0, mean, np.nan)
+
+
+def _medians(table: Table) -> Array:
+    """Return the median of each column's known values; of a source by some columns at a time."""
+    if not table.on_disk:
+        return _imputed(table.values, "median")
+    n, d = table.shape
+    fill = np.empty(d)
+    for columns in row_blocks(d, n, MEDIAN_NUMBERS):
+        some = np.empty((n, columns.stop - columns.start), table.values.dtype)
+        for start, block in table.values.blocks():
+            some[start : start + len(block)] = block[:, columns]
+        fill[columns] = _imputed(some, "median")
+    return fill
+
+
+def _imputed(values: Any, strategy: str) -> Array:
+    """Return what scikit-learn's imputer puts in place of NaN; NaN where it has nothing to."""
+    from sklearn.impute import SimpleImputer
+
+    values = values if values.dtype.kind == "f" else values.astype(np.float64)
+    return np.asarray(SimpleImputer(strategy=strategy).fit(values).statistics_, dtype=np.float64)
 
 
 def _fit_dense(
@@ -249,13 +299,23 @@ def _with_pca(
     def centred(rows: slice) -> Array:
         return flat.dense_block(table.values[rows])
 
+    if table.on_disk and d > BLOCKED_COLUMNS:
+        raise ValueError(
+            f"pca={pca} of X with {d} columns on disk: its covariance would take "
+            f"{d * d * 8 / 1e9:.1f} GB, and up to {BLOCKED_COLUMNS} columns are reduced by blocks. "
+            "Leave columns out, or reduce them first, for instance by "
+            "sklearn.random_projection.GaussianRandomProjection block by block"
+        )
+    exact = BLOCKED_COLUMNS if table.on_disk else EXACT_COLUMNS
     # BLAS adds in another order with another number of threads; equal rows have shares of 0 / 0
     sums = None if ops is None else ops.row_sums(table.values)
     jobs = threads.in_force()
     with threads.limit(1), np.errstate(invalid="ignore", divide="ignore"):
-        if sums is not None or d <= EXACT_COLUMNS:
+        if sums is not None or d <= exact:
             if sums is None:
-                found = covariance_axes(centred, row_blocks(n, d), d, jobs)
+                # more rows of wide blocks, or adding up their shares would take longest
+                numbers = BLOCK_NUMBERS if d <= EXACT_COLUMNS else 16 * BLOCK_NUMBERS
+                found = covariance_axes(centred, row_blocks(n, d, numbers), d, jobs)
             else:
                 found = axes_of(sums.gram(learned.fill, mean, learned.scale, learned.factor))
             axes = positive_sign(found[1][:, :pca])
@@ -336,7 +396,7 @@ def _fit_sparse(
 def _columns(table: Table, learned: Preparation) -> Columns:
     """Mean, standard deviation and range of each column, NaN filled, in one pass over blocks."""
     n, d = table.shape
-    if not isinstance(table.values, np.ndarray):
+    if hasattr(table.values, "moments"):
         return _columns_there(table.values)
     low, high = np.full(d, np.inf), np.full(d, -np.inf)
     mean, squares, count = np.zeros(d), np.zeros(d), 0

@@ -13,7 +13,7 @@ import numpy as np
 
 from gputsne.base import threads
 from gputsne.base.messages import warn_user
-from gputsne.base.rows import row_blocks
+from gputsne.base.rows import BLOCK_NUMBERS, row_blocks
 from gputsne.base.tables import Table, read
 from gputsne.base.types import Array, FloatArray
 from gputsne.preparation.checks import complain_if_not_finite
@@ -106,14 +106,38 @@ class Preparation:
         sent = self._transform_sent(table, ops) if self.sent and ops is not None else None
         return self.transform_table(table) if sent is None else sent
 
-    def transform_table(self, table: Table) -> FloatArray:
-        """Apply what was learned to a table whose columns and values have been checked."""
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether rows stay as they are, but for the type of their numbers."""
+        parts = (self.fill, self.mean, self.scale, self.components)
+        return self.factor == 1.0 and all(part is None for part in parts)
+
+    def transform_table(self, table: Table, out: FloatArray | None = None) -> FloatArray:
+        """Apply what was learned to a table whose columns and values have been checked.
+
+        Parameters
+        ----------
+        table : Table
+            Of a source no more than a block is held.
+        out : array, shape (n, d'), float32, or None
+            Where the result is to be put; None for a new array.
+
+        Returns
+        -------
+        array, shape (n, d'), float32
+            ``out``; the table's own values where ``out`` is None and they need no change.
+        """
+        if table.on_disk:
+            return self._transform_blocks_of(table, out)
         n = table.shape[0]
         values = table.values
-        plain = all(v is None for v in (self.fill, self.mean, self.scale, self.components))
-        if plain and not table.sparse and self.factor == 1.0 and values.dtype == np.float32:
+        as_it_is = self.changes_nothing and not table.sparse and values.dtype == np.float32
+        if as_it_is and out is None:
             return np.ascontiguousarray(values)
-        out = np.empty((n, self.n_features_out), dtype=np.float32)
+        out = np.empty((n, self.n_features_out), dtype=np.float32) if out is None else out
+        if as_it_is:
+            out[:] = values
+            return out
         centred = self.mean is not None or self.pca_mean is not None
         done = self._sparse_block if table.sparse else self.dense_block
         if table.sparse and centred:  # learned of dense rows: zeros are values like others
@@ -130,8 +154,21 @@ class Preparation:
         with threads.limit(1), np.errstate(over="ignore"):
             for _ in threads.in_order(put, blocks, jobs):
                 pass
-        if not np.isfinite(out).all():
-            raise _too_large(int(np.flatnonzero(~np.isfinite(out).all(axis=1))[0]))
+        for rows in row_blocks(*out.shape):
+            if not np.isfinite(out[rows]).all():
+                bad = int(np.flatnonzero(~np.isfinite(out[rows]).all(axis=1))[0])
+                raise _too_large(rows.start + bad)
+        return out
+
+    def _transform_blocks_of(self, table: Table, out: FloatArray | None) -> FloatArray:
+        """Apply it to a source; each row's values do not depend on the blocks, to the bit."""
+        source = table.values
+        shape = (table.shape[0], self.n_features_out)
+        out = np.empty(shape, dtype=np.float32) if out is None else out
+        rows = max(PROJECTION_ROWS, BLOCK_NUMBERS // table.shape[1])
+        for start, block in source.blocks(rows):
+            part = out[start : start + len(block)]
+            self.transform_table(Table(block, table.names, sparse=False), part)
         return out
 
     @property

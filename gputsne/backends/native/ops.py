@@ -1,10 +1,12 @@
 """The native backend: thin calls of the compiled kernels, in one file.
 
-The stages stand in csrc/cpu/bind_{graph,field,fft,step,order,place}.cpp, which check the arguments.
+The stages stand in csrc/cpu/bind_{graph,field,fft,step,order,place,disk}.cpp, which check the
+arguments.
 """
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +18,7 @@ from gputsne.backends.native.loading import native
 from gputsne.backends.native.packed import PackedAffinities
 from gputsne.backends.protocol import PACKED_FROM, Ops
 from gputsne.base.forks import single_if_forked
+from gputsne.base.scratch import scratch_file
 from gputsne.base.types import Affinities, Array, FloatArray, IntArray, Mesh, Reference, StepParams
 
 __all__ = ["NativeOps"]
@@ -129,6 +132,20 @@ class NativeOps(Ops):
         if isinstance(P, Held | PackedAffinities):  # as every call of an iteration finds it
             return P
         return self._held(self._module.Edges(P.indptr, P.indices, P.data), P.unreached)
+
+    def put_on_disk(self, P: Affinities) -> Held | PackedAffinities:
+        """See ``Ops``: what is made of P, packed and in order, stays in memory."""
+        held = self.hold(P)
+        edges = held.plain if isinstance(held, PackedAffinities) else held.edges
+        parts = (edges.indptr, edges.indices, edges.data)
+        page = mmap.ALLOCATIONGRANULARITY
+        sizes = [-(-part.nbytes // page) * page for part in parts]
+        with scratch_file(sum(sizes)) as file:
+            there = [
+                self._module.put_on_disk(part, file.fileno(), sum(sizes[:i]))
+                for i, part in enumerate(parts)
+            ]
+        return self._held(self._module.Edges(*there), P.unreached)
 
     def _held(self, edges: Any, unreached: int) -> Held:
         return Held(edges.indptr, edges.indices, edges.data, unreached, edges)

@@ -94,7 +94,7 @@ def is_lazy(X: Any) -> bool:
     X : object
         What a caller passed as rows.
     """
-    return isinstance(X, Source | np.memmap) or _reads_slices(X)
+    return isinstance(X, Source | np.memmap) or reads_slices(X)
 
 
 def _shards(X: Any, want: Selection, left: tuple[str, ...], what: str) -> list[Shard]:
@@ -107,7 +107,7 @@ def _shards(X: Any, want: Selection, left: tuple[str, ...], what: str) -> list[S
         return [shard_of_memmap(X, what)]
     if isinstance(X, np.ndarray):
         return [ArrayShard(X, what)]
-    if _reads_slices(X):
+    if reads_slices(X):
         return [SlicedShard(X, what)]
     if isinstance(X, list | tuple) and not any(np.ndim(part) < 1 and not _is_path(part)
                                                for part in X):  # fmt: skip
@@ -125,7 +125,7 @@ def _is_path(part: Any) -> bool:
     return isinstance(part, str | os.PathLike)
 
 
-def _reads_slices(X: Any) -> bool:
+def reads_slices(X: Any) -> bool:
     """Tell whether X is an array on disk that a library reads by slices (zarr, h5py)."""
     return hasattr(X, "chunks") and hasattr(X, "dtype") and hasattr(X, "shape") and (
         type(X).__module__.split(".")[0] in ("zarr", "h5py")

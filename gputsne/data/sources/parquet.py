@@ -102,9 +102,11 @@ class ParquetShard(Decoded):
         """Return the rows of a block; blocks in order are one pass through the file."""
         self._stamp.check(self.path)
         out = np.empty((stop - start, self.d), self.dtype)
-        if self._stream is None or self._at != start:
-            self._stream = self._batches(start)
-            self._at = start
+        group = int(np.searchsorted(self._ends, start, side="right")) - 1
+        if self._stream is None or not self._ends[group] <= self._at <= start:
+            self._stream, self._at = self._batches(start), start
+        while self._at < start:  # blocks that were passed over
+            self._at += next(self._stream).num_rows
         filled = 0
         for batch in self._stream:
             self._put(batch, out[filled : filled + batch.num_rows], start + filled)

@@ -19,6 +19,7 @@ from gputsne.data.sources.shard import Shard
 __all__ = ["ShardRows", "Source"]
 
 OPEN: Final = 2  # shards that are kept open
+FEW: Final = 64  # rows that are read to get at one, at most, where several are asked for
 
 
 class ShardRows(NamedTuple):
@@ -63,6 +64,7 @@ class Source:
     """
 
     ndim = 2
+    read_by_blocks = True  # what base/tables.py knows a source by
 
     def __init__(self, pieces: Sequence[Shard]) -> None:
         self.pieces = tuple(pieces)
@@ -192,8 +194,12 @@ class Source:
         out = np.empty((len(rows), self.shape[1]), self.dtype)
         for part in row_blocks(*self.shape):
             low, high = np.searchsorted(ascending, [part.start, part.stop])
-            if high > low:
-                here = ascending[low:high]
+            here = ascending[low:high]
+            if low == high:
+                continue
+            if FEW * len(here) < here[-1] - here[0]:
+                out[order[low:high]] = [self.read(int(row), int(row) + 1)[0] for row in here]
+            else:
                 block = self.read(int(here[0]), int(here[-1]) + 1)
                 out[order[low:high]] = block[here - here[0]]
         return out
@@ -240,7 +246,10 @@ class Source:
         return self.shape[0]
 
     def __getitem__(self, rows: Any) -> Array:
-        """Return rows by slice, number or array of numbers, as arrays have it."""
+        """Return rows by slice, number or array of numbers, or a cell, as arrays have it."""
+        if isinstance(rows, tuple):
+            row, column = rows
+            return self[row][..., column]
         if isinstance(rows, slice):
             start, stop, step = rows.indices(self.shape[0])
             if step == 1:

@@ -13,7 +13,10 @@ from gputsne.base import deadline, threads
 from gputsne.base.types import Array, FloatArray
 from gputsne.neighbors.search.exact import CALL, SEARCHING, exact, padded, work
 
-__all__ = ["InvertedLists", "ListSearch", "build_work", "list_count", "list_work"]
+__all__ = [
+    "InvertedLists", "ListSearch", "assign_cells", "build_work", "imbalance_of", "list_count",
+    "list_work", "quantizer_of", "train_cells", "visits_needed",
+]  # fmt: skip
 
 # k-means: lists grow as n^(2/3), the balance of comparing with centroids and with lists' members.
 # 0.35 n^(2/3) is 594 at 70,000 and 3,500 at a million (512 and 4,096 were best of powers of two).
@@ -51,13 +54,9 @@ class InvertedLists:
 
         n, d = X.shape
         self.X = X
-        self.nlist = list_count(n)
-        index: Any = faiss.IndexIVFFlat(faiss.IndexFlatL2(d), d, self.nlist)
-        rng = np.random.default_rng(seed)
-        sample = np.sort(rng.permutation(n)[: TRAINING_ROWS * self.nlist])
-        # The centre comes off, or far from 0 the distances of k-means would cancel.
-        centre = X[sample].mean(axis=0, dtype=np.float64).astype(np.float32)
-        index.quantizer.add(_centroids(X[sample] - centre, self.nlist, seed) + centre)
+        quantizer = quantizer_of(train_cells(X, seed))
+        self.nlist = int(quantizer.ntotal)
+        index: Any = faiss.IndexIVFFlat(quantizer, d, self.nlist)
         index.is_trained = True
         step = max(16, int(CALL / (self.nlist * d)))
         with threads.faiss_without_blas(faiss):
@@ -79,6 +78,10 @@ class InvertedLists:
 
         vars(self).update(state)
         self._index = faiss.deserialize_index(state["_index"])
+
+    def visiting(self, nprobe: int) -> ListSearch:
+        """Return the search that visits so many lists."""
+        return ListSearch(self, nprobe)
 
     def rows_by_list(self) -> Array:
         """Return all row numbers, list by list: searched in this order, lists stay in the cache.
@@ -110,20 +113,9 @@ class InvertedLists:
         least : float
             The share.
         """
-        import faiss
-
         cell = np.empty(len(self.X), np.int64)
         cell[self.rows_by_list()] = np.repeat(np.arange(self.nlist), self._sizes())
-        found = np.zeros(self.nlist, np.int64)  # true neighbours by the visit that finds them
-        visit = np.full(self.nlist, self.nlist - 1)
-        with threads.faiss_without_blas(faiss):
-            nearest = self._index.quantizer.search(padded(Q, faiss), self.nlist)[1][: len(Q)]
-        for cells, rows in zip(nearest, truth, strict=True):
-            reached = cells[cells >= 0]  # -1: float32 can't hold the distance of that centre
-            visit[reached] = np.arange(len(reached))
-            found += np.bincount(visit[cell[rows[rows >= 0]]], minlength=self.nlist)
-        share = np.cumsum(found) / max(1, int((truth >= 0).sum()))
-        return min(self.nlist, int(np.searchsorted(share, least)) + 1)
+        return visits_needed(self._index.quantizer, cell, Q, truth, least)
 
     def work(self, nprobe: int) -> float:
         """Return the multiplications that a query takes."""
@@ -152,6 +144,90 @@ class InvertedLists:
         if short.size:
             squared[short], ids[short] = exact(Q[short], self.X, k)
         return squared, ids
+
+
+def train_cells(X: FloatArray, seed: int) -> FloatArray:
+    """Return the centres of the cells, by k-means over a sample.
+
+    Parameters
+    ----------
+    X : array, shape (n, d), float32
+        All vectors; only the sample is read.
+    seed : int
+        Of the sample and of k-means.
+
+    Returns
+    -------
+    array, shape (nlist, d), float32
+    """
+    n, count = len(X), list_count(len(X))
+    rng = np.random.default_rng(seed)
+    sample = X[np.sort(rng.permutation(n)[: TRAINING_ROWS * count])]
+    # The centre comes off, or far from 0 the distances of k-means would cancel.
+    centre = sample.mean(axis=0, dtype=np.float64).astype(np.float32)
+    centres: FloatArray = _centroids(sample - centre, count, seed) + centre
+    return centres
+
+
+def quantizer_of(centres: FloatArray) -> Any:
+    """Return FAISS's index of the cells' centres."""
+    import faiss
+
+    index: Any = faiss.IndexFlatL2(centres.shape[1])
+    index.add(centres)
+    return index
+
+
+def assign_cells(quantizer: Any, X: FloatArray) -> Array:
+    """Return the cell that each vector lies in, shape (n,), int32; without BLAS (``threads``)."""
+    import faiss
+
+    n, d = X.shape
+    cells = np.empty(n, np.int32)
+    step = max(16, int(CALL / (quantizer.ntotal * d)))
+    for start in range(0, n, step):
+        deadline.check(SEARCHING)
+        block = X[start : start + step]
+        cells[start : start + step] = quantizer.search(padded(block, faiss), 1)[1][: len(block), 0]
+    return cells
+
+
+def imbalance_of(sizes: Array) -> float:
+    """Return the expected length of a random vector's list, over n / nlist, as FAISS has it."""
+    total = float(sizes.sum())
+    return float(np.square(sizes.astype(np.float64)).sum() * len(sizes) / (total * total))
+
+
+def visits_needed(quantizer: Any, cell: Array, Q: FloatArray, truth: Array, least: float) -> int:
+    """Return how many cells have to be visited to find that share of true neighbours.
+
+    Parameters
+    ----------
+    quantizer : faiss.IndexFlatL2
+        The cells' centres.
+    cell : array, shape (n,), int
+        Cell of each vector.
+    Q, truth, least
+        As of ``InvertedLists.fewest_visits``.
+
+    Returns
+    -------
+    int
+        At least 1, at most the number of cells.
+    """
+    import faiss
+
+    nlist = int(quantizer.ntotal)
+    found = np.zeros(nlist, np.int64)  # true neighbours by the visit that finds them
+    visit = np.full(nlist, nlist - 1)
+    with threads.faiss_without_blas(faiss):
+        nearest = quantizer.search(padded(Q, faiss), nlist)[1][: len(Q)]
+    for cells, rows in zip(nearest, truth, strict=True):
+        reached = cells[cells >= 0]  # -1: float32 can't hold the distance of that centre
+        visit[reached] = np.arange(len(reached))
+        found += np.bincount(visit[cell[rows[rows >= 0]]], minlength=nlist)
+    share = np.cumsum(found) / max(1, int((truth >= 0).sum()))
+    return min(nlist, int(np.searchsorted(share, least)) + 1)
 
 
 def _centroids(X: FloatArray, count: int, seed: int) -> FloatArray:

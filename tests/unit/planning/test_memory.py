@@ -184,9 +184,11 @@ def test_memory_limit(monkeypatch):
     def never(*args, **kwargs):
         raise AssertionError("X was prepared although it does not fit")
 
+    least = plan(*X.shape, memory_limit=1)  # rows on disk, and nothing else that could be
+    assert TSNE(max_iter=1, memory_limit=least.host_bytes).fit(X).n_iter_ == 1
     monkeypatch.setattr(prepare, "prepare", never)
-    with pytest.raises(OverMemory, match=rf"memory_limit is {need / 1e9:.2f} GB"):
-        TSNE(max_iter=1, memory_limit=need - 1).fit(X)
+    with pytest.raises(OverMemory, match=rf"memory_limit is {least.host_bytes / 1e9:.2f} GB"):
+        TSNE(max_iter=1, memory_limit=least.host_bytes - 1).fit(X)
 
 
 def test_a_large_fit_is_planned_with_its_packed_p():
