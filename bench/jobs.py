@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from bench import judge
+from bench.beyond_jobs import beyond
 from bench.clock import Clock, peak_bytes
 from bench.large_jobs import large, shards
 from bench.peers import OURS, PEERS, Ask, Fitted
@@ -274,6 +275,7 @@ JOBS: dict[str, Callable[[Call], dict[str, Any]]] = {
     "probe": probe, "fit": fit, "optimise": optimise, "place": place, "affinities": affinities,
     "quality": quality, "evaluate": evaluate, "compare": compare, "report": report,
     "transform": transform, "tiles": tiles, "large": large, "shards": shards,
+    "beyond": beyond,
 }  # fmt: skip
 
 

@@ -47,6 +47,7 @@ CASES = {
     "maps": Case("Three engines' maps of MNIST judged by one call", 8, "maps"),
     "reporting": Case("A report of 100,000 rows: time, memory, size", 2, "reporting"),
     "serve": Case("50 callers at once, some hostile, then kill -9", 3, "serve"),
+    "beyond": Case("Rows beyond memory: time, memory, and what 10^7 take", 25, "beyond"),
     "tiles": Case("Tiles of 10^6 and 10^7 points: time, memory, first paint", 2, "tiles"),
     "crossing": Case("From which n is the mesh quicker than the definition?", 3, "crossing"),
     "neighbors": Case("Recall against time of FAISS' indexes", 10, "neighbors"),

@@ -99,7 +99,10 @@ def starting_map(
     with timer.stage("fit"):
         model = TSNE(**parameters).fit(X)
     frozen = frozen_of(model)
-    asked: dict[str, Any] = {"n_jobs": parameters.get("n_jobs"), **({"max_iter": 0} if refined else {})}
+    asked: dict[str, Any] = {
+        "n_jobs": parameters.get("n_jobs"),
+        **({"max_iter": 0} if refined else {}),
+    }
     places = np.empty((n, frozen.Y.shape[1]), np.float32)
     rest = np.ones(n, dtype=bool)
     rest[rows] = False
