@@ -49,6 +49,7 @@ CASES = {
     "serve": Case("50 callers at once, some hostile, then kill -9", 3, "serve"),
     "beyond": Case("Rows beyond memory: time, memory, and what 10^7 take", 25, "beyond"),
     "tiles": Case("Tiles of 10^6 and 10^7 points: time, memory, first paint", 2, "tiles"),
+    "dask": Case("A million rows on 1 and 2 workers, and one killed", 5, "dask"),
     "crossing": Case("From which n is the mesh quicker than the definition?", 3, "crossing"),
     "neighbors": Case("Recall against time of FAISS' indexes", 10, "neighbors"),
     "recall": Case("What does a lower min_recall save, and cost a map?", 5, "recall"),
