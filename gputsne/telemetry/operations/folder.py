@@ -14,6 +14,7 @@ from gputsne.data import require
 from gputsne.judging.rules import Rule, read_rules
 from gputsne.telemetry.operations import alertmanager, datadog, grafana, kubernetes, prometheus
 from gputsne.telemetry.operations.runbook import runbook
+from gputsne.telemetry.operations.serverless import template_of
 from gputsne.telemetry.operations.settings import FILE, Settings, template
 
 __all__ = [
@@ -68,6 +69,7 @@ def files_of(settings: Settings, rules: Mapping[str, Rule] | None = None) -> dic
         "datadog/monitors.json": _json(monitors),
         "RUNBOOK.md": runbook(rules, settings),
         **manifests,
+        "serverless/template.yaml": _yaml(template_of(settings.serverless, settings.cluster.tags)),
     }
 
 

@@ -14,6 +14,7 @@ from gputsne.accounts.prices import Prices
 from gputsne.base.errors import BadInput
 from gputsne.telemetry.operations.cluster import CLUSTER_TEMPLATE, Cluster
 from gputsne.telemetry.operations.entries import FILE, check_known
+from gputsne.telemetry.operations.serverless import SERVERLESS_TEMPLATE, Serverless
 
 __all__ = ["FILE", "TEMPLATE", "Settings", "template"]
 
@@ -62,6 +63,7 @@ drift = 0.95          # drifted no further than the rule drift_map allows
 weekdays = ["saturday", "sunday"]
 """
     + CLUSTER_TEMPLATE
+    + SERVERLESS_TEMPLATE
 )
 
 
@@ -112,6 +114,8 @@ class Settings:
         ``weekdays`` on which tickets wait.
     cluster : Cluster
         Of the manifests for Kubernetes.
+    serverless : Serverless
+        Of the function of AWS Lambda.
     currency, machines, budgets
         As ``Prices.from_tables`` reads them.
     levels : mapping of str to float
@@ -129,6 +133,7 @@ class Settings:
     owners: Mapping[str, str] = field(default_factory=dict)
     mute: Mapping[str, Any] = field(default_factory=dict)
     cluster: Cluster = field(default_factory=Cluster)
+    serverless: Serverless = field(default_factory=Serverless)
     currency: str | None = None
     machines: Mapping[str, float] = field(default_factory=dict)
     budgets: tuple[Mapping[str, Any], ...] | list[Mapping[str, Any]] = ()
@@ -203,4 +208,6 @@ class Settings:
         check_known(told, [f.name for f in fields(cls)], path)
         if "cluster" in told:
             told["cluster"] = Cluster.read(told["cluster"], path)
+        if "serverless" in told:
+            told["serverless"] = Serverless.read(told["serverless"], path)
         return cls(**told)
