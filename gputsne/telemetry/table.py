@@ -141,8 +141,7 @@ METRICS: Final = (
            ("disparity",), source="Run.metrics, checks in the store"),
     Metric("gputsne_seed_disparity", "gauge",
            "Procrustes disparity of maps of the latest run's rows and parameters, by their seeds.",
-           ("a", "b"), source="maps in the store, of at most 6 seeds: gputsne ops metrics --seeds",
-           pushed=False),
+           ("a", "b"), source="maps in the store, of at most 6 seeds: gputsne ops metrics --seeds"),
     Metric("gputsne_check_failed", "gauge", "Whether a gate failed in the latest check, by rule.",
            ("profile", "rule"), source="checks in the store"),
 )  # fmt: skip
