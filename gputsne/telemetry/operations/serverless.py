@@ -68,8 +68,8 @@ class Serverless:
                    f"one of CloudWatch's, {', '.join(map(str, KEPT_DAYS))}")  # fmt: skip
         needed = plan(ROWS, COLUMNS, pca=AXES, device="cpu").host_bytes
         if self.memory_mb * 2**20 < needed:
-            least = f"at least {-(-needed // 2**20)}: the largest table takes {size_text(needed)}"
-            refuse("serverless.memory_mb", self.memory_mb, least)
+            wanted = f"at least {-(-needed // 2**20)}: the largest table takes {size_text(needed)}"
+            refuse("serverless.memory_mb", self.memory_mb, wanted)
 
     @classmethod
     def read(cls, told: Any, path: str = FILE) -> Self:
