@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 from gputsne._version import __version__
 
 if TYPE_CHECKING:
-    from gputsne import affinities, callbacks, dask, initial, metrics, notebook, plotting, serve
+    from gputsne import (
+        accounts,
+        affinities,
+        callbacks,
+        dask,
+        initial,
+        metrics,
+        notebook,
+        plotting,
+        serve,
+        telemetry,
+    )
     from gputsne import inspection as inspect
     from gputsne.change import align, clusters_kept, drift, reproducibility
     from gputsne.data import Source, datasets, open_source, read
@@ -36,6 +47,7 @@ __all__ = [
     "Source",
     "Store",
     "__version__",
+    "accounts",
     "advise",
     "affinities",
     "align",
@@ -64,6 +76,7 @@ __all__ = [
     "sample",
     "serve",
     "sweep",
+    "telemetry",
     "tiles",
     "types",
     "update",
@@ -101,6 +114,7 @@ _HOME = {
     "watch": "gputsne.judging",
 }
 _MODULES = {
+    "accounts": "gputsne.accounts",
     "affinities": "gputsne.affinities",
     "callbacks": "gputsne.callbacks",
     "dask": "gputsne.dask",
@@ -112,6 +126,7 @@ _MODULES = {
     "notebook": "gputsne.notebook",
     "plotting": "gputsne.plotting",
     "serve": "gputsne.serve",
+    "telemetry": "gputsne.telemetry",
     "types": "gputsne.base.types",
 }
 

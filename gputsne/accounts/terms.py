@@ -88,7 +88,17 @@ class Terms:
         return self.max_cost / (self.price_per_hour * self.replicas) * HOUR
 
     def cost(self, seconds: float) -> Decimal | None:
-        """Return what so many seconds cost; None without a price."""
+        """Return what so many seconds cost; None without a price.
+
+        Parameters
+        ----------
+        seconds : float
+            Of one machine.
+
+        Returns
+        -------
+        Decimal or None
+        """
         if self.price_per_hour is None:
             return None
         return priced_at(seconds, self.price_per_hour, self.replicas)
@@ -144,7 +154,7 @@ class Terms:
         self,
         found: Prediction | None,
         device: str,
-        ways: Callable[[float], Sequence[str]] = lambda share: (),
+        ways: Callable[[float], Sequence[str]] | None = None,
         *,
         id: str | None = None,
     ) -> dict[str, Any]:
@@ -156,7 +166,7 @@ class Terms:
             As `foreseen` returns it.
         device : str
             Where it will run, for the message.
-        ways : callable
+        ways : callable or None
             Called with the share of the time that there is money for; returns what would fit.
         id : str or None
             Under which the store has a note of it; then the expected cost is noted, too.
@@ -186,7 +196,7 @@ class Terms:
         if cost is None:
             return told
         if self.max_cost is not None and cost > Decimal(repr(self.max_cost)):
-            fit = ways(self.max_cost / float(cost))
+            fit = [] if ways is None else ways(self.max_cost / float(cost))
             raise OverBudget(
                 f"{self._sentence(found, cost)}, above --max-cost {self._money(self.max_cost)}; "
                 + (f"within it, by the model: {', or '.join(fit)}" if fit else "nothing fits it"),

@@ -65,7 +65,7 @@ class Board:
 
     Parameters
     ----------
-    most : int, default MOST_SERVICES
+    most : int, default 100
         Services that it tells apart; the values of any more are added up as service "other".
     """
 
@@ -103,13 +103,37 @@ class Board:
         return service
 
     def set(self, name: str, service: Service, value: float | None, **labels: object) -> None:
-        """Set a gauge, or a counter to what another counted; nothing for None and NaN."""
+        """Set a gauge, or a counter to what another counted; nothing for None and NaN.
+
+        Parameters
+        ----------
+        name : str
+            Of the metric.
+        service : tuple of str
+            As `service` returns it.
+        value : float or None
+            Its value.
+        **labels : object
+            Values of its other labels.
+        """
         key = self._key(name, service, labels)
         if key is not None and value is not None and math.isfinite(value):
             self._numbers[key] = float(value)
 
     def add(self, name: str, service: Service, value: float = 1.0, **labels: object) -> None:
-        """Add to a counter or gauge, nothing below 0; 0 makes the series be there."""
+        """Add to a counter or gauge, nothing below 0; 0 makes the series be there.
+
+        Parameters
+        ----------
+        name : str
+            Of the metric.
+        service : tuple of str
+            As `service` returns it.
+        value : float, default 1.0
+            What is added.
+        **labels : object
+            Values of its other labels.
+        """
         key = self._key(name, service, labels)
         if key is not None and 0 <= value < math.inf:
             self._numbers[key] = self._numbers.get(key, 0.0) + value
@@ -117,7 +141,21 @@ class Board:
     def observe(
         self, name: str, service: Service, value: float, run_id: str = "", **labels: object
     ) -> None:
-        """Count a duration in its histogram, with the run as its exemplar."""
+        """Count a duration in its histogram, with the run as its exemplar.
+
+        Parameters
+        ----------
+        name : str
+            Of the metric.
+        service : tuple of str
+            As `service` returns it.
+        value : float
+            Seconds.
+        run_id : str, default ""
+            Id of the run.
+        **labels : object
+            Values of its other labels.
+        """
         key = self._key(name, service, labels)
         if key is None or not 0 <= value < math.inf:  # below 0: of a clock that was set back
             return
@@ -129,12 +167,32 @@ class Board:
             held.exemplars[i] = (run_id, value)
 
     def value(self, name: str, service: Service, **labels: object) -> float | None:
-        """Return a gauge or counter; None where it isn't set."""
+        """Return a gauge or counter; None where it isn't set.
+
+        Parameters
+        ----------
+        name : str
+            Of the metric.
+        service : tuple of str
+            As `service` returns it.
+        **labels : object
+            Values of its other labels.
+
+        Returns
+        -------
+        float or None
+        """
         key = self._key(name, service, labels)
         return None if key is None else self._numbers.get(key)
 
     def forget(self, service: Service) -> None:
-        """Remove the gauges of a service: they were those of its former run."""
+        """Remove the gauges of a service: they were those of its former run.
+
+        Parameters
+        ----------
+        service : tuple of str
+            As `service` returns it.
+        """
         for key in list(self._numbers):
             if key[1] == service and METRIC_BY_NAME[key[0]].kind == "gauge":
                 del self._numbers[key]

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 __all__ = ["begin", "board_of_store", "count_killed", "count_left", "finish"]
 
 DONE: Final = "done"
+# Tags that are labels of a run, as people write them: Kubernetes' labels have dashes.
+TAGS: Final = {
+    "team": ("team",),
+    "cost_centre": ("cost_centre", "cost-centre", "cost-center", "cost_center"),
+    "feature_store": ("feature_store", "feature-store"),
+}
 RUNNING_NOW: Final = "gputsne_runs_in_progress"
 
 
@@ -111,10 +117,12 @@ def _info(run: Run) -> dict[str, object]:
         "input_sha256": run.input.get("data_sha256") or run.input.get("sha256"),
         "sample_sha256": sample.get("sha256"),
         "version": (run.versions or {}).get("gputsne"),
-        "team": run.tags.get("team"),
-        "cost_centre": run.tags.get("cost_centre") or run.tags.get("cost-centre"),
-        "feature_store": run.tags.get("feature_store"),
+        **{label: _tag(run, names) for label, names in TAGS.items()},
     }
+
+
+def _tag(run: Run, names: Sequence[str]) -> str | None:
+    return next((run.tags[name] for name in names if name in run.tags), None)
 
 
 def _numbers(board: Board, service: Service, run: Run) -> None:

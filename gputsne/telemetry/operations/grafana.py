@@ -199,7 +199,7 @@ def _variables() -> list[dict[str, Any]]:
         every: dict[str, Any] = {"allValue": ".*"} if several else {}
         shown.append({
             "name": name, "label": name, "type": "query", "datasource": SOURCE, "refresh": 2,
-            "query": query, "definition": query, "includeAll": several, "multi": several, **every,
+            "query": query, "includeAll": several, "multi": several, **every,
         })  # fmt: skip
     return shown
 
