@@ -1,4 +1,4 @@
-"""Job of the case beyond: a fit of rows that lie in shards on disk, its time and memory by stage."""
+"""Job of the case beyond: a fit of rows in shards on disk, its time and memory by stage."""
 
 from __future__ import annotations
 

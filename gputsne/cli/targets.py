@@ -20,9 +20,16 @@ from gputsne.runs.streams import STANDARD, flows, is_standard_output, map_suffix
 PLOTTERS = {".html": None, ".png": "matplotlib", ".svg": "matplotlib", ".pdf": "matplotlib"}
 
 
-def check_inputs(paths: Iterable[Path], format_name: str | None) -> None:
-    """Raise UsageError if no reader knows the suffix, or a format is given that nobody asks for."""
+def check_inputs(paths: Iterable[Path], format_name: str | None, *, folders: bool = False) -> None:
+    """Raise UsageError if no reader knows the suffix, or a format is given that nobody asks for.
+
+    With ``folders`` the only input may be a folder of shards.
+    """
     paths = tuple(paths)
+    if folders and any(path.is_dir() for path in paths):
+        if len(paths) > 1:
+            raise click.UsageError("a folder of shards is read alone, not beside other inputs")
+        return
     streams = [path for path in paths if flows(path)]
     for path in paths:
         if path in streams:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gputsne.base.arrays import host
+from gputsne.base.tables import stays_on_disk
 from gputsne.base.types import Array
 
 __all__ = ["NamedArray", "some_rows", "with_names"]
@@ -46,7 +47,7 @@ def with_names(X: Any, names: Sequence[str] | None) -> Any:
     >>> with_names(np.eye(2), ["a", "b"]).feature_names
     ('a', 'b')
     """
-    if names is None or len(set(names)) < len(names):
+    if names is None or len(set(names)) < len(names) or stays_on_disk(X):  # which has its own
         return X
     named = copy(X) if hasattr(X, "tocsr") else X.view(NamedArray)
     named.feature_names = tuple(map(str, names))

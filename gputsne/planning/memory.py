@@ -314,10 +314,13 @@ def plan(
         stages_of(parts | {"joint P in memory": parts["joint P"]}),
     )
     if limit is not None and device not in own_memory and not given:
-        for way in ways(by_faiss, parts["packed P"] > 0):
-            parts = whole | _kept_elsewhere(whole, way, n, kept)
-            stages = stages_of(parts)
-            if BASE + max(stages.values()) <= limit:
+        least = math.inf
+        for tried in ways(by_faiss, whole["packed P"] > 0):
+            made = whole | _kept_elsewhere(whole, tried, n, kept)
+            held = stages_of(made)
+            if max(held.values()) < least:
+                least, parts, stages, way = max(held.values()), made, held, tried
+            if BASE + least <= limit:
                 break
     disk_bytes = whole["prepared data"] * way.rows_on_disk + whole["joint P"] * way.P_on_disk
     parts.pop("joint P in memory", None)

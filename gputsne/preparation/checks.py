@@ -17,6 +17,7 @@ from gputsne.base.types import Array
 
 __all__ = [
     "complain_if_not_finite",
+    "first_bad",
     "largest_value",
     "warn_if_outweighed",
 ]
@@ -47,15 +48,26 @@ def complain_if_not_finite(table: Table, *, nan_allowed: bool = False) -> None:
     where = _named(table, bad)
     remedy = "drop or replace them" if inf.any() else "drop those rows, or pass impute='mean'"
     what = [f"{nan.sum()} NaN"] * bool(nan.any()) + [f"{inf.sum()} infinity"] * bool(inf.any())
-    first = f"; the first in {_first_bad(table.values)}" if table.on_disk else ""
+    first = f"; the first in {first_bad(table.values)}" if table.on_disk else ""
     raise ValueError(
         f"Input X contains {' and '.join(what)} values, in {bad.size} of {len(nan)} columns "
         f"({where}){first}. t-SNE needs finite numbers: {remedy}"
     )
 
 
-def _first_bad(source: Any) -> str:
-    """Return the words for the first row of a source that holds NaN or infinity."""
+def first_bad(source: Any) -> str:
+    """Return a message's words for the first row of a source that holds NaN or infinity.
+
+    Parameters
+    ----------
+    source : Source
+        Which has one.
+
+    Returns
+    -------
+    str
+        As in ``row 12, which is row 2 of part-1.npy``.
+    """
     for start, block in source.blocks():
         bad = ~np.isfinite(block).all(axis=1)
         if bad.any():

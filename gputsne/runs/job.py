@@ -270,7 +270,7 @@ class Job:
                 limit = request.parameters.get("memory_limit") or available_memory()
                 want = replace(request.selection, memory_limit=limit)
                 self.points = read_points(
-                    self.sources, want, keep=request.keep, hover=request.hover
+                    self.sources, want, keep=request.keep, hover=request.hover, folders=True
                 )
                 for said in self.points.notes:
                     self.note(said)

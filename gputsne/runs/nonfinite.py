@@ -11,9 +11,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from gputsne.base.tables import stays_on_disk
 from gputsne.base.types import Array
 from gputsne.data import BadInput, Data
 from gputsne.data.table import counted
+from gputsne.preparation.checks import first_bad
 
 __all__ = ["nonfinite_as_bad_input"]
 
@@ -67,6 +69,7 @@ def _not_finite(source: str, table: Data, imputed: bool, remedy: str) -> str | N
     more = f", ... ({bad.size} columns)" if bad.size > _SHOWN else ""
     do = "correct or remove those rows" if inf.any() else f"remove those rows, or {remedy}"
     noun = "column" if bad.size == 1 else "columns"
+    more += f", the first in {first_bad(table.X)}" if stays_on_disk(table.X) else ""
     return f"{source} has {' and '.join(what)} in {noun} {where}{more}: {do}"
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from gputsne.base import deadline, events
 from gputsne.base.types import Array
-from gputsne.data import BadInput, Data, Selection, read
+from gputsne.data import BadInput, Data, Selection, open_source, read
 from gputsne.data.columns import choose_columns, column_position, find_label_file
 from gputsne.data.labels_file import read_labels
 from gputsne.data.table import counted, format_of, listed
@@ -161,6 +161,7 @@ def read_points(
     *,
     keep: Sequence[str] = (),
     hover: Sequence[str] = (),
+    folders: bool = False,
 ) -> Points:
     """Read the inputs as one table.
 
@@ -174,6 +175,8 @@ def read_points(
     keep, hover : sequence of str
         Further columns, by name, position or pattern; unless ``want.columns`` names them they are
         no features. Two of them cost one more reading of each input.
+    folders : bool
+        Whether the only input may be a folder of shards, whose features stay on disk.
 
     Returns
     -------
@@ -185,10 +188,44 @@ def read_points(
         A file is missing, broken, or has not what was asked for; the message names it.
     """
     with events.stage("read") as told:
-        points = _points_of(sources, want, keep, hover)
+        if folders and len(sources) == 1 and sources[0].path.is_dir():
+            points = _of_folder(sources[0].path, want, keep, hover)
+        else:
+            points = _points_of(sources, want, keep, hover)
         told["rows"], told["features"] = points.table.X.shape
         events.learn(**told)
     return points
+
+
+def _of_folder(folder: Path, want: Selection, keep: Sequence[str], hover: Sequence[str]) -> Points:
+    """Open a folder of shards, and read the columns beside the features."""
+    whole = "a folder of shards is read by blocks"
+    names = ("key", "header", "decimal", "encoding", "flatten", "join", "on")
+    want.refuse(folder, dict.fromkeys(names, whole))
+    label_name, label_file = _labels_of(want)
+    labels = want.labels if label_file is None else None
+    beside = [name for name in (want.ids, labels, *keep, *hover) if name is not None]
+    source = open_source(
+        folder, columns=want.columns, vector=want.vector, leave_out=tuple(dict.fromkeys(beside))
+    )
+    found = {name: source.column(name) for name in dict.fromkeys(beside)}
+    values = None if labels is None else found[labels]
+    if label_file is not None:
+        values = read_labels(*label_file, source.shape[0], folder, want)
+    table = Data(
+        source,
+        names=source.feature_names,
+        ids=None if want.ids is None else found[want.ids],
+        labels=values,
+        remarks=source.remarks,
+    )
+    return Points(
+        table,
+        label_name,
+        {name: found[name] for name in keep},
+        {name: found[name] for name in hover},
+        tuple(f"{shown(folder)}: {said}" for said in source.remarks),
+    )
 
 
 def _points_of(

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import gputsne
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,4 +28,5 @@ def test_beyond(tmp_path: Path):
         assert {"optimize", "neighbors", "total"} <= set(found["seconds_at"])
         # what a straight line through two points has at each of them
         first = max(found["sizes"][0]["anonymous_bytes"].values())
-        assert abs(found["bytes_at"] - first - found["bytes_per_row"] * (1e7 - 1500)) < 1e3
+        line = first + found["bytes_per_row"] * (1e7 - 1500)
+        assert found["bytes_at"] == pytest.approx(line, rel=1e-6)

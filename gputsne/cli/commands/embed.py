@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -59,6 +59,7 @@ Examples:
   gputsne embed monday.csv tuesday.csv -o map.csv --config run.toml
   zcat points.csv.gz | gputsne embed - -o - > map.csv
   gputsne embed big.npy -o map.npy --sample 0.1 --model model.npz
+  gputsne embed shards/ -o map.parquet --pca 50 --labels kind --memory-limit 24GB
   gputsne embed big.npy -o map.npy --checkpoint run.ckpt --resume
   gputsne embed big.npy -o map.npy --perplexity 30 --perplexity 300 --deadline 600 \\
       --memory-limit 8G --run-record run.json
@@ -66,10 +67,11 @@ Examples:
   gputsne embed --replay production --store nightly -o again.npy
 
 IN may be npy, npz, csv, tsv, csv.gz, parquet or h5ad, or - for standard input; OUT parquet, csv or
-npy, or - for standard output. Several IN are read as one table. Columns of OUT: id (with --id), x,
-y, z, the labels under their column's name (with --labels), and those of --keep. Where IN is one
-h5ad, OUT may be an h5ad too: a copy of IN with the map in obsm["X_tsne"]. Files appear whole or not
-at all.
+npy, or - for standard output. Several IN are read as one table. A folder of npy or parquet shards,
+or a zarr array, stays on disk and is read by blocks (docs/beyond-memory.md). Columns of OUT: id
+(with --id), x, y, z, the labels under their column's name (with --labels), and those of --keep.
+Where IN is one h5ad, OUT may be an h5ad too: a copy of IN with the map in obsm["X_tsne"]. Files
+appear whole or not at all.
 
 If the deadline passes or you press Ctrl-C once the map has begun to form, OUT gets the map so far,
 the exit code is 5 or 130 and a line on standard error says so. A deadline keeps plots and model
@@ -87,6 +89,9 @@ FILE.state, small, has the map, every ten minutes and when a signal or deadline 
 data, options, versions of gputsne, numpy or scipy, or another device are refused. Both files are
 removed once all outputs are written; so a job may be called with --resume from the first time on.
 """
+
+
+INPUT: Final = click.Path(path_type=Path, allow_dash=True)  # a file, or a folder of shards
 
 
 def sampled(given: dict[str, Any]) -> Callable[[Mapping[str, Any]], Any] | None:
@@ -107,7 +112,7 @@ def sampled(given: dict[str, Any]) -> Callable[[Mapping[str, Any]], Any] | None:
 
 
 @click.command(cls=Command, examples=EXAMPLES, elsewhere=elsewhere)
-@click.argument("sources", metavar="IN...", type=PATH, nargs=-1)
+@click.argument("sources", metavar="IN...", type=INPUT, nargs=-1)
 @options(
     "Output",
     *output_options,
@@ -177,7 +182,7 @@ def embed(ctx: click.Context, /, sources: tuple[Path, ...], output: Path, **give
     metrics = given["metrics_textfile"]
     others = [("--model", model), ("--run-record", run_record), ("--metrics-textfile", metrics)]
     no_dash([*(("--plot", p) for p in plots), *others])
-    check_inputs(sources, given["input_format"])
+    check_inputs(sources, given["input_format"], folders=True)
     check_map(output, given["output_format"], sources, given["input_format"])
     check_plots(plots, given.get("n_components") or 2)
     init = Path(given["init"]) if str(given["init"]).endswith(".npy") else None
@@ -192,6 +197,11 @@ def embed(ctx: click.Context, /, sources: tuple[Path, ...], output: Path, **give
     check_device(parameters)
     if given["score"] and parameters.get("metric") == "precomputed":
         raise click.BadParameter("distances have no features to score", param_hint="--score")
+    in_folder = any(path.is_dir() for path in sources)
+    for flag, asked in (("--score", given["score"]), ("--keep-input", given["keep_input"])):
+        if in_folder and asked:
+            said = "the rows of a folder stay on disk, and it needs all of them at once"
+            raise click.BadParameter(said, param_hint=flag)
     keeping = keeping_of(given, style)
     if keeping is not None:
         style = fixed_in(keeping.store, style)
