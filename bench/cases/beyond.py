@@ -1,7 +1,7 @@
 """Fits of rows that stay on disk: seconds and memory by stage, growth, and what 10^7 rows take.
 
-Rows are MNIST's 50 components, copies shifted and jittered, in shards of 100,000. Each size may
-take the share of 24 GB that it is of 10^7 rows, so that as much lies on disk as with these. What
+Rows are MNIST's 50 components, copies shifted and jittered, in shards of 100,000. Each size is
+given so little memory that the same is kept on disk as with 10^7 rows on a machine of 24 GB. What
 10^7 rows take is extrapolated: seconds of each stage by the exponent of n that fits the sizes best,
 bytes by a straight line.
 """
@@ -17,8 +17,7 @@ from bench.processes import jobs
 
 SIZES = (500_000, 1_000_000, 2_000_000)
 QUICK_SIZES = (1500, 3000)
-AT, MEMORY = 10_000_000, 24e9  # rows, and the bytes that their fit may take
-CONSTANT = 0.4e9  # bytes of them that do not grow with the rows: libraries, blocks that are read
+AT, MEMORY = 10_000_000, 23e9  # rows, and the bytes that a machine of 24 GB has free for them
 WAYS: dict[str, dict[str, Any]] = {"perplexity": {}, "uniform": {"affinity": "uniform"}}
 
 
@@ -41,7 +40,7 @@ def main(name: str, argv: list[str]) -> None:
                 if asked.quick:
                     parameters |= {"max_iter": 300}
                 else:
-                    parameters["memory_limit"] = (MEMORY - CONSTANT) * n / AT + CONSTANT
+                    parameters["memory_limit"] = limit_of(n, X.shape[1], way)
                 found = run("beyond", X=X, n=n, parameters=parameters)
                 log(f"{way}, {n:,} rows: {found['seconds']['total']:.1f} s, {found['way']}")
                 facts["ways"][way]["sizes"].append(found)
@@ -55,6 +54,24 @@ def main(name: str, argv: list[str]) -> None:
                 f"({found['bytes_per_row']:.0f} bytes per row), planned "
                 f"{found['planned_at'] / 1e9:.1f} GB"
             )
+
+
+def limit_of(n: int, d: int, affinity: str) -> int | None:
+    """Return the most memory with which n rows are fitted as 10^7 are with theirs; None: any."""
+    import gputsne
+
+    def planned(rows: int, limit: float | None) -> Any:
+        return gputsne.plan(rows, d, on_disk=True, affinity=affinity, memory_limit=limit)
+
+    wanted, now = planned(AT, MEMORY).way, planned(n, None)
+    if now.way == wanted:
+        return None
+    while now.way != wanted:
+        limit = now.host_bytes - 1
+        before, now = now, planned(n, limit)
+        if now.way == before.way:
+            raise SystemExit(f"{n:,} rows are too few to be fitted with {wanted}")
+    return int(limit)
 
 
 def extrapolate(way: dict[str, Any], affinity: str) -> None:
