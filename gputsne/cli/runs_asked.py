@@ -59,20 +59,26 @@ def evidence_given(names: Sequence[str], given: Mapping[str, Any]) -> Asked:
     BadInput
         For what is neither a file nor a run.
     """
+    from gputsne.gates.samples import is_sample, sample_evidence
     from gputsne.gates.subjects import is_record
     from gputsne.judging import evidence_of
 
     store = store_of(given) if given.get("store") else None
     flat = _around(given)
     runs: list[Any] = []
+    samples: list[Any] = []
     for name in names:
         if not Path(name).is_file() and store is not None and not name.endswith(".json"):
             runs.append(store.get(name))
             continue
         told = json_object(Path(name))
+        if is_sample(told):
+            samples.append(told)
+            continue
         if is_record(told):
             runs.append(_run_of(told, name))
         flat |= evidence_of(told)
+    flat |= sample_evidence(samples)
     asked = [option for option in OF_RUNS if given[option]]
     if len(runs) != 1:
         if asked:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from gputsne.provenance import Run
+from gputsne.provenance.evidence import coverage_of
 
 __all__ = ["circumstances", "is_repeat", "reproduction", "same_data", "schema"]
 
@@ -101,9 +102,9 @@ def reproduction(run: Run, others: Sequence[Run]) -> Evidence:
         if run.input:
             found |= {"sample_coverage": 1.0, "sample_reproduced": 1.0}
         return found
-    coverage = run.sample.get("coverage")
-    if isinstance(coverage, int | float):
-        found["sample_coverage"] = float(coverage)
+    coverage = coverage_of(run.sample.get("coverage"))
+    if coverage is not None:
+        found["sample_coverage"] = coverage
     drawn = [other.sample for other in others if _draws_alike(run, other)]
     if drawn:
         mine = run.sample.get("sha256")

@@ -19,6 +19,7 @@ from gputsne.estimator import TSNE
 from gputsne.model.fitted import frozen_of
 from gputsne.model.progress import StageTimer
 from gputsne.planning.sampled import BLOCK_NUMBERS
+from gputsne.provenance.run import new_id, next_is
 from gputsne.sampling import sample_blocks
 
 __all__ = ["Start", "starting_map"]
@@ -96,7 +97,7 @@ def starting_map(
         else:
             rows, weights = np.asarray(sample), np.full(len(sample), n / len(sample))
         X = _named(source.take(rows), source)
-    with timer.stage("fit"):
+    with timer.stage("fit"), next_is(new_id()):  # a job's own id is for the fit of all rows
         model = TSNE(**parameters).fit(X)
     frozen = frozen_of(model)
     asked: dict[str, Any] = {

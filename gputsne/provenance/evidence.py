@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, TypeGuard
 
-__all__ = ["derived", "flat"]
+__all__ = ["coverage_of", "derived", "flat"]
 
 INNER: Final = ("evidence", "scores", "metrics")  # whose entries stand for themselves
 EARLY: Final = {"classic": 250, "short": 180}  # iterations of the early phase, by schedule
@@ -70,6 +70,31 @@ def derived(record: Mapping[str, Any]) -> dict[str, float | str]:
     parameters = record.get("parameters")
     settings: Mapping[str, Any] = parameters if isinstance(parameters, Mapping) else {}
     return found | _of_columns(record.get("columns")) | _of_fit(record, settings)
+
+
+def coverage_of(told: Any) -> float | None:
+    """Return the least share of a sample's coverage, as records hold it.
+
+    Parameters
+    ----------
+    told : object
+        The share alone, a list of shares with the least first, or a mapping with it as ``whole``.
+
+    Returns
+    -------
+    float or None
+        None where there is none.
+
+    Examples
+    --------
+    >>> coverage_of({"whole": 0.97, "reach": 0.98}), coverage_of([0.97]), coverage_of(None)
+    (0.97, 0.97, None)
+    """
+    if isinstance(told, Mapping):
+        told = told.get("whole")
+    if isinstance(told, list | tuple):
+        told = told[0] if told else None
+    return float(told) if _is_number(told) else None
 
 
 def _of_columns(columns: Any) -> dict[str, float | str]:

@@ -192,7 +192,7 @@ def read_points(
             points = _of_folder(sources[0].path, want, keep, hover)
         else:
             points = _points_of(sources, want, keep, hover)
-        told["rows"], told["features"] = points.table.X.shape
+        told |= dict(zip(("rows", "features"), points.table.X.shape, strict=False))
         events.learn(**told)
     return points
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from gputsne.provenance import Run
+from gputsne.provenance.evidence import coverage_of
 from gputsne.runs.attempts import KILLED, RUNNING, Attempt
 from gputsne.runs.review import drift_of
 from gputsne.telemetry.board import Board, Service
@@ -155,7 +156,7 @@ def _measures(
     """Set quality, drift and disparities, from the run and from what its checks measured."""
     found: dict[str, Any] = {**run.evidence, **(run.metrics or {})}
     if run.sample is not None:
-        found["sample_coverage"] = _coverage(run.sample.get("coverage"))
+        found["sample_coverage"] = coverage_of(run.sample.get("coverage"))
     for check in checks:
         for row in check.get("rows") or ():
             if row.get("metric") and row.get("value") is not None:
@@ -263,10 +264,3 @@ def _seconds(moment: str | None) -> float | None:
 def _number(value: Any) -> float | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if is_number else None
-
-
-def _coverage(told: Any) -> float | None:
-    """Return the least share of a sample's coverage, which a record holds first, or alone."""
-    if isinstance(told, Mapping):
-        told = told.get("whole")
-    return _number(told[0] if isinstance(told, list | tuple) and told else told)

@@ -30,7 +30,9 @@ Examples:
 EVIDENCE is what gputsne metrics --json or gputsne embed --run-record writes, or any JSON object of
 numbers; of several the later counts. One of them may be a run: a record, or with --store the id or
 ref of a stored run, whose data and map are then compared with the baseline's. The verdict on a
-stored run is kept in the store, where it keeps gputsne runs promote from a run that failed.
+stored run is kept in the store, where it keeps gputsne runs promote from a run that failed. Of
+records of gputsne sample the first is the sample; others of the same table and seed tell whether
+it can be drawn again.
 docs/gates.md lists the profiles for runs, docs/judging.md the others and how to add your own rules.
 
 The exit code is 0 if every gate is passed, on evidence; 1 if one fails, or a required one has no

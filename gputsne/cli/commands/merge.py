@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from gputsne.base import events
 from gputsne.cli.options import FOLDER, PATH, Command, option, options, print_options
 from gputsne.cli.output import output_of, seconds
 from gputsne.cli.targets import check_targets, no_dash
@@ -42,7 +43,9 @@ def merge(ctx: click.Context, /, folder: Path, output: Path, **given: Any) -> No
     no_dash([("-o", output)])
     check_targets([output], [])
     began = time.perf_counter()
-    parts = joined(folder, output)
+    with events.stage("merge"):
+        parts = joined(folder, output)
+    events.learn(rows=parts[0].n)
     took, first = time.perf_counter() - began, parts[0]
     devices = sorted({own.device for own in parts})
     if len(devices) > 1:

@@ -236,11 +236,11 @@ def memory() -> Finding:
     said = f"{size_text(left)} may be taken"
     if groups and min(groups) <= left:
         said += ", by the control group's limit"
-    remedy = "raise the limit (resources.limits.memory, docker run --memory); gputsne plan N D"
+    remedy = "raise the limit (resources.limits.memory, docker run --memory) by gputsne plan N D"
     if left < LEAST:
         return Finding(AREA, "memory", FAILED, f"{said}: less than the libraries take", remedy)
     if left < LITTLE:
-        return Finding(AREA, "memory", WARNING, said, f"{remedy} says what a map needs")
+        return Finding(AREA, "memory", WARNING, said, remedy)
     return Finding(AREA, "memory", OK, said)
 
 

@@ -183,7 +183,7 @@ def dashboard(name: str, settings: Settings) -> dict[str, Any]:
         "links": [
             {**LINK, "title": "Report of the run, with its parameters", "url": report},
             {**LINK, "title": "Runbook", "url": settings.runbook_url},
-            {**LINK, "title": "Logs", "url": settings.logs_url},
+            {**LINK, "title": "Logs", "url": _logs(settings)},
         ],
         "panels": _placed(panels, settings),
     }  # fmt: skip
@@ -219,6 +219,11 @@ def _matrix(rows: str, columns: str, *, unit: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _logs(settings: Settings) -> str:
+    """Return the address of the logs, those of the run that is chosen where it names one."""
+    return settings.logs_url.replace("{run}", "${run}")
+
+
 def _placed(panels: Sequence[Panel], settings: Settings) -> list[dict[str, Any]]:
     found = []
     per_row = COLUMNS // WIDTH
@@ -230,7 +235,7 @@ def _placed(panels: Sequence[Panel], settings: Settings) -> list[dict[str, Any]]
         if panel.kind == "text":
             html = panel.text.startswith("<")
             text = panel.text.replace("{runbook}", settings.runbook_url)
-            text = text.replace("{logs}", settings.logs_url)
+            text = text.replace("{logs}", _logs(settings))
             thumbnail = settings.thumbnail_url.replace("{run}", "${run}")
             text = text.replace("{thumbnail}", thumbnail)
             told["options"] = {"mode": "html" if html else "markdown", "content": text}
@@ -248,6 +253,6 @@ def _placed(panels: Sequence[Panel], settings: Settings) -> list[dict[str, Any]]
         if panel.matrix is not None:
             told |= _matrix(*panel.matrix, unit=panel.unit)
         if panel.logs:
-            told["links"] = [{**LINK, "title": "Logs", "url": settings.logs_url}]
+            told["links"] = [{**LINK, "title": "Logs", "url": _logs(settings)}]
         found.append(told)
     return found

@@ -125,6 +125,8 @@ def commands() -> dict[str, tuple[list[list[str]], int]]:
         "value": ([["embed", SOURCE, "-o", "m.csv", "--perplexity", SECRET]], 2),
         "folder": ([["embed", SOURCE, "-o", f"no-{SECRET}/m.csv"]], 2),
         "uri": ([["embed", SOURCE, "-o", "m.csv", "--store", f"sftp://u:{SECRET}@host/x"]], 2),
+        "serve": ([["serve", f"gone-{SECRET}"]], 3),
+        "tokens": ([["serve", "s", "--tokens", f"t-{SECRET}"]], 3),
         "gateway": ([[*made, "--pushgateway", f"http://u:{SECRET}@127.0.0.1:9"]], 0),
     }  # fmt: skip
 
@@ -248,3 +250,39 @@ def test_a_text_that_cannot_be_written_ends_no_run_either():
     script = f"'{sys.executable}' -m gputsne {words} 2>/dev/full"
     done = subprocess.run(["bash", "-c", script], capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_hash_is_of_the_values_and_of_their_order():
+    """The same table as npy, csv and parquet has one hash; rows in another order another."""
+    import pandas as pd
+
+    X = np.load("x.npy").astype(np.float32).astype(float)
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    np.save("a.npy", X)
+    frame.to_parquet("a.parquet")
+    frame.to_csv("a.csv", index=False)
+    np.save("turned.npy", X[::-1])
+    found = []
+    for name in ("a.npy", "a.parquet", "a.csv", "turned.npy"):
+        told = lines(call("embed", name, "-o", "m.npy", *FIT, "--log-json").stderr)
+        found.append(told[-1]["input_sha256"])
+    assert found[0] == found[1] == found[2] != found[3]
+
+
+def test_a_fit_begun_as_that_of_a_sample_has_the_jobs_id_and_its_sample_another():
+    np.save("many.npy", np.random.default_rng(0).normal(size=(400, 3)))
+    words = ["embed", "many.npy", "-o", "m.npy", *FIT, "--sample", "100"]
+    told = lines(call(*words, "--log-json", "--run-record", "r.json").stderr)
+    ends = [line["run"] for line in told if line["event"] == "fit_ended"]
+    assert len(ends) == 2
+    assert ends[1] == told[0]["run"] == told[-1]["run"] == Run.read("r.json").id != ends[0]
+
+
+def test_parts_that_are_merged_are_a_stage():
+    call("embed", "x.npy", "-o", "m.npy", *FIT, "--model", "model.npz")
+    for part in ("0/2", "1/2"):
+        words = ["transform", "model.npz", "x.npy", "-o", "parts", "--shard", part, "--log-json"]
+        assert "transform" in stages(lines(call(*words).stderr))
+    told = lines(call("merge", "parts", "-o", "whole.npy", "--log-json").stderr)
+    assert stages(told) == ["merge"]
+    assert told[-1]["rows"] == ROWS

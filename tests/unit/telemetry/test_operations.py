@@ -285,3 +285,10 @@ def test_the_manual_has_the_table_of_metrics():
     for m in METRICS:
         row = f"| `{m.name}` | {m.kind} | {', '.join(m.labels)} | {m.help} | {m.source} |"
         assert row in lines
+
+
+def test_logs_are_those_of_the_run_that_is_chosen():
+    files = files_of(Settings(logs_url="https://logs.example/search?q=run%3D{run}"))
+    board = files["grafana/on-call.json"]
+    assert "https://logs.example/search?q=run%3D${run}" in board
+    assert "{run}" not in board.replace("${run}", "")
