@@ -13,7 +13,8 @@ from gputsne.base.types import Array
 from gputsne.data import BadInput, Selection
 from gputsne.data.ranges import Ranges, ranges_of
 from gputsne.provenance.outcome import shown
-from gputsne.runs.reading import Chosen, chosen_of, stacked
+from gputsne.runs.reading import Chosen, chosen_of
+from gputsne.runs.stacking import stacked
 from gputsne.runs.streams import Source
 
 __all__ = ["Inputs", "changed", "files_in"]

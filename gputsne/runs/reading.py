@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -15,12 +15,13 @@ from gputsne.base.types import Array
 from gputsne.data import BadInput, Data, Selection, open_source, read
 from gputsne.data.columns import choose_columns, column_position, find_label_file
 from gputsne.data.labels_file import read_labels
-from gputsne.data.table import counted, format_of, listed
+from gputsne.data.table import format_of, listed
 from gputsne.provenance.outcome import shown
 from gputsne.runs.joining import Joined
+from gputsne.runs.stacking import check_alike, found_by_name, have_twins, joined, stacked
 from gputsne.runs.streams import Source
 
-__all__ = ["Chosen", "Points", "chosen_of", "read_points", "stacked"]
+__all__ = ["Chosen", "Points", "chosen_of", "read_points"]
 
 _PATTERN: Final = frozenset("*?[")
 
@@ -127,7 +128,7 @@ def chosen_of(
     if vector is not None:
         named = ()
     elif table.positions is not None:
-        alone = table.names is not None and not _have_twins(table.names)
+        alone = table.names is not None and not have_twins(table.names)
         named = tuple(table.names or ()) if alone else tuple(map(str, table.positions))
     second = [i % 2 == 1 and not Path(name).exists() for i, name in enumerate(kept)]
     return Chosen(
@@ -275,11 +276,11 @@ def _read_points(
     head = Data(None)  # the first input as it was read
     for source in sources:
         deadline.check(f"before {source.name} was read")
-        by_name = bool(parts) and _by_name(head, source)
+        by_name = bool(parts) and found_by_name(head, source)
         again = replace(first, columns=parts[0].names or (), vector=None) if by_name else first
         table = _read(source, again)
         if parts:
-            _check_alike(table, source, parts[0] if by_name else head, sources[0])
+            check_alike(table, source, parts[0] if by_name else head, sources[0])
         else:
             head, kept, shown_there = table, _expanded(keep, table), _expanded(hover, table)
             chosen = list(dict.fromkeys([*kept, *shown_there]))
@@ -289,7 +290,7 @@ def _read_points(
             table = _without(table, chosen, source)
         parts.append(table)
     notes += _taken_out(head, parts[0], sources[0])
-    whole = parts[0] if not several else _joined(parts)
+    whole = parts[0] if not several else joined(parts)
     if several and label_file is not None:
         inputs = Path(f"the {len(sources)} inputs")
         labels = read_labels(*label_file, whole.X.shape[0], inputs, want)
@@ -302,30 +303,6 @@ def _read_points(
         {name: columns[name] for name in shown_there},
         tuple(notes),
     )
-
-
-def _by_name(first: Data, source: Source) -> bool:
-    """Tell whether the columns of the first input can be looked for by name in another."""
-    named = first.names is not None and not _have_twins(first.names)
-    return named and format_of(source.path) not in (".npy", ".npz")
-
-
-def _have_twins(names: Sequence[str] | None) -> bool:
-    return names is not None and len(set(names)) < len(names)
-
-
-def _check_alike(table: Data, source: Source, first: Data, first_source: Source) -> None:
-    """Raise BadInput unless an input has the columns of the first."""
-    if table.X.shape[1] != first.X.shape[1]:
-        raise BadInput(
-            f"{source.name} has {counted(table.X.shape[1], 'feature')}, {first_source.name} has "
-            f"{first.X.shape[1]}: several inputs need the same columns"
-        )
-    if _have_twins(first.names) and table.names != first.names:
-        raise BadInput(
-            f"{source.name} has other columns than {first_source.name}, some of whose names are "
-            "there twice: such inputs need the same columns in the same order"
-        )
 
 
 def _read(source: Source, want: Selection) -> Data:
@@ -428,44 +405,3 @@ def _taken_out(before: Data, after: Data, source: Source) -> list[str]:
     gone = [before.called(j).strip("'") for j, p in enumerate(before.positions) if p not in left]
     what = "is kept or shown, so no feature" if len(gone) == 1 else "are kept or shown, no features"
     return [f"{source.name}: {listed(gone)} {what}; to have both, name the features by --columns"]
-
-
-def _joined(parts: Sequence[Data]) -> Data:
-    """Return tables one below the other."""
-    matrices = [part.X for part in parts]
-    if any(hasattr(X, "tocsr") for X in matrices):
-        from scipy import sparse
-
-        X: Any = sparse.vstack([sparse.csr_matrix(X) for X in matrices], format="csr")
-    else:
-        X = np.concatenate(matrices)
-    labels = None if parts[0].labels is None else stacked([_side(p.labels) for p in parts])
-    ids = None if parts[0].ids is None else stacked([_side(p.ids) for p in parts])
-    return replace(parts[0], X=X, labels=labels, ids=ids)
-
-
-def _side(values: Array | None) -> Array:
-    return np.empty(0, dtype=object) if values is None else values
-
-
-def stacked(parts: Sequence[Array]) -> Array:
-    """Return columns one below the other; as text where one is text and another is not.
-
-    Parameters
-    ----------
-    parts : sequence of array, shape (n,)
-        At least one.
-
-    Returns
-    -------
-    array, shape (sum of n,)
-    """
-    if len(parts) == 1:
-        return parts[0]
-    kinds = {"text" if part.dtype.kind in "OUS" else "numbers" for part in parts}
-    if len(kinds) > 1:
-        parts = [
-            part if part.dtype.kind in "OUS" else np.array(list(map(str, part.tolist())), object)
-            for part in parts
-        ]
-    return np.concatenate(parts)
