@@ -14,6 +14,7 @@ import shards
 
 from gputsne import TSNE, open_source, plan
 from gputsne.base.errors import BadInput, OverMemory
+from gputsne.planning.ways import Way
 
 RNG = np.random.default_rng(0)
 X = (RNG.normal(size=(shards.N, shards.D)) * [1, 2, 3, 40, 1, 1, 1] + 5).astype(np.float32)
@@ -100,6 +101,8 @@ def test_a_fit_that_keeps_its_parts_on_disk_has_the_same_bytes(monkeypatch, capl
     rows = RNG.normal(size=(3000, 6)).astype(np.float32)
     given = {**SHORT, "max_iter": 60, "method": "mesh"}
     expected = TSNE(**given).fit(rows)
+    leanest = Way(rows_on_disk=True, parts=64, P_on_disk=True)
+    monkeypatch.setattr("gputsne.planning.memory.ways", lambda *_: iter([leanest]))
     # Nothing fits, and nothing is refused: a limit of the user's would make the mesh coarser, too.
     monkeypatch.setattr("gputsne.model.similarities._limit", lambda params: 1)
     with caplog.at_level(logging.INFO, "gputsne"):
