@@ -22,8 +22,9 @@ BLOCK_NUMBERS = 1 << 22  # of rows that are placed or counted together
 # Bytes per number of a block: as it is read, in float64, centred, and as it is prepared.
 BLOCK_BYTES = 8 + 8 + 8 + 4
 # Of drawing (sampling/blocks.py, a tower beside this room): landmarks, products of a block of rows
-# with them, and bytes per row of the table.
-LANDMARKS, PRODUCTS, ROW_BYTES = 2000, 1 << 22, 40
+# with them, rows per row wanted among which densities count, and bytes per row and per one of them.
+LANDMARKS, PRODUCTS, POOL = 2000, 1 << 22, 10
+ROW_BYTES, POOL_BYTES = 8, 40
 LANDMARK_BYTES = 2 * 8  # per product of a block of rows with the landmarks
 
 
@@ -126,10 +127,11 @@ def plan_sampled(
     c = int(given.get("n_components") or 2)
     data = 0 if lazy else 4 * n * d
     block = BLOCK_BYTES * min(BLOCK_NUMBERS, n * d)
+    pool = min(n, POOL * m)
     products = LANDMARK_BYTES * min(PRODUCTS, n * LANDMARKS)
     of_sample, places = plan(m, d, **given), 4 * n * c
     stages = {
-        "sample": BASE + data + block + products + ROW_BYTES * n,
+        "sample": BASE + data + block + products + ROW_BYTES * n + POOL_BYTES * pool,
         "fit": data + of_sample.host_bytes,
         # the sample's rows and its index, the potential of its map, and the places of all
         "transform": BASE + data + block + 2 * of_sample.parts["prepared data"] + places

@@ -1,4 +1,4 @@
-"""A density-aware sample of rows that are read block by block: memory grows by 40 bytes per row."""
+"""A density-aware sample of rows that are read block by block, none of which is held."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ F64 = npt.NDArray[np.float64]
 # Rows that densities are counted among: a tenth of them lie near a row in the mean, 200, whose
 # share chance shifts by 7 %; ``sample``, which holds all rows, takes more.
 LANDMARKS = 2000
-ROW_BYTES = 40  # of drawing: chances, weights, an order, running sums
+# Densities are counted for so many times the rows that are wanted, drawn uniformly: a tenth of them
+# is all that the sample can take, and of more rows counting would cost more than the map.
+POOL = 10
+ROW_BYTES, POOL_BYTES = 8, 40  # per row: an order; per row of the pool: chances, weights, sums
 
 
 def sample_blocks(
@@ -42,7 +45,8 @@ def sample_blocks(
     size : int
         Rows to choose, at most n.
     method : {"density", "random"}, default "density"
-        As of ``gputsne.sample``, by fewer landmarks.
+        "density" as of ``gputsne.sample``, by fewer landmarks and among ten times as many rows as
+        are wanted, drawn uniformly where there are more.
     random_state : int, RandomState, Generator or None, default 0
         Seed; the same blocks give the same rows.
     nan_allowed : bool, default False
@@ -58,7 +62,7 @@ def sample_blocks(
     Raises
     ------
     ValueError
-        For infinity in a row, and for NaN that is not allowed.
+        For infinity in a row that is looked at, and for NaN that is not allowed.
     """
     rng = np.random.default_rng(draw_seed(random_state))
     if method == "random":
@@ -68,14 +72,22 @@ def sample_blocks(
         raise ValueError(f"method={method!r} is neither 'density' nor 'random'")
     places = np.sort(rng.choice(n, min(n, LANDMARKS), replace=False))
     count = _Count(blocks(), places, nan_allowed)
-    crowd, first = np.empty(n), 0
+    every = min(n, POOL * size)
+    pool = None if every == n else np.sort(rng.choice(n, every, replace=False, shuffle=False))
+    crowd, first, done = np.empty(every), 0, 0
     for block in blocks():
-        crowd[first : first + len(block)] = count.of(block, first)
-        first += len(block)
-    scaled = np.maximum(crowd * (n / count.marks), 1.0)
+        here = slice(None)
+        if pool is not None:
+            low, high = np.searchsorted(pool, [first, first + len(block)])
+            here = pool[low:high] - first
+        some = count.of(block, here, first)
+        crowd[done : done + len(some)] = some
+        first, done = first + len(block), done + len(some)
+    scaled = np.maximum(crowd * (every / count.marks), 1.0)
     rows, chances = systematic(1.0 / scaled, size, rng)
     order = np.argsort(rows)
-    return rows[order], 1.0 / chances[order]
+    rows, stands = rows[order], (n / every) / chances[order]
+    return (rows if pool is None else pool[rows].astype(np.int64)), stands
 
 
 class _Count:
@@ -104,15 +116,17 @@ class _Count:
         # |x - m|^2 <= radius as one product: x.m - |m|^2 / 2 >= (|x|^2 - radius) / 2
         self._table = np.column_stack([marks, lengths * ((self._slack - 1.0) / 2.0)]).T.copy()
 
-    def of(self, block: Any, first: int) -> F64:
-        """Return the counts of some rows, of which the first has this number."""
-        n = len(block)
+    def of(self, block: Any, here: Any, first: int) -> F64:
+        """Return the counts of some rows of a block, of which the first has this number."""
+        numbers = np.arange(len(block))[here]
+        some = block[here]
+        n = len(some)
         crowd = np.empty(n)
         for part in row_blocks(n, self.marks, PRODUCTS):
-            rows = np.asarray(block[part], np.float64)
+            rows = np.asarray(some[part], np.float64)
             bad = (np.isinf(rows) if self._nan else ~np.isfinite(rows)).any(axis=1)
             if bad.any():
-                at = first + part.start + int(np.flatnonzero(bad)[0])
+                at = first + int(numbers[part][np.flatnonzero(bad)[0]])
                 raise ValueError(
                     f"X has NaN or infinity in row {at}: correct or remove that row, or fill NaN "
                     "with impute='mean'"

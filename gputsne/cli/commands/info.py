@@ -29,6 +29,7 @@ from gputsne.cli.output import Output, seconds
 from gputsne.cli.spending import checked, foreseen, price_options, terms_of
 from gputsne.cli.stores import store_of
 from gputsne.cli.wording import in_shell
+from gputsne.cli.workers import show_workers
 from gputsne.provenance.machine import versions
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ def _as_text(facts: dict[str, Any]) -> str:
 PLANS = """\
 Examples:
   gputsne plan 1e6 50 --memory-limit 8G
+  gputsne plan 1e8 50 --workers 32 --price-per-hour 0.4
   gputsne plan --device h100      the model of an iteration and of whole fits
 """
 
@@ -131,12 +133,23 @@ Examples:
     ),
     option("--schedule", type=click.Choice(list(SCHEDULE_NAMES)), help="As in embed. [classic]"),
     option("--memory-limit", type=bytes_of, metavar="SIZE", help="Exit with 4 if more is needed."),
+    option(
+        "--workers",
+        type=WholeNumber(1),
+        metavar="W",
+        help="Show the steps on W machines: a sample, all rows placed in shards, a refinement.",
+    ),
     option("--store", metavar="URI", help="Scale seconds by runs of this machine in a store."),
     *price_options,
     json_option,
 )
 def plan(
-    n: int | None, d: int | None, memory_limit: int | None, as_json: bool, **given: Any
+    n: int | None,
+    d: int | None,
+    memory_limit: int | None,
+    workers: int | None,
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Show the memory that a map of N rows x D features takes, and with a price its cost."""
     asked = {name: given.pop(name) for name in (*COST, "store", "schedule")}
@@ -145,7 +158,12 @@ def plan(
 
     if given["device"] in MODELS and n is None:
         given_too = {f"--{name.replace('_', '-')}": value for name, value in asked.items()}
-        alone = {"--memory-limit": memory_limit, "--pca": given["pca"], **given_too}
+        alone = {
+            "--memory-limit": memory_limit,
+            "--workers": workers,
+            "--pca": given["pca"],
+            **given_too,
+        }
         for flag, value in alone.items():
             if value is not None:
                 raise click.BadParameter("has no effect without N and D", param_hint=flag)
@@ -155,6 +173,9 @@ def plan(
         raise click.UsageError(f"Missing argument {'N' if n is None else 'D'!r}.")
     given["n_components"] = given.pop("components")
     terms, chosen = _terms(asked)
+    if workers is not None:
+        show_workers(n, d, workers, given, asked, terms, memory_limit, as_json)
+        return
     try:
         planned = gputsne.plan(n, d, **{k: v for k, v in given.items() if v is not None})
     except ValueError as error:  # all it was given is the command line's

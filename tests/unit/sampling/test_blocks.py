@@ -54,11 +54,11 @@ def test_missing_values_count_as_the_middle_where_they_are_filled_later(crowds):
     gaps[7, 2] = np.nan
     n = len(gaps)
     with pytest.raises(ValueError, match="row 7"):
-        sample_blocks(walked(gaps), n, 50)
-    assert len(sample_blocks(walked(gaps), n, 50, nan_allowed=True)[0]) == 50
+        sample_blocks(walked(gaps), n, 200)  # a tenth of the rows or more: all are looked at
+    assert len(sample_blocks(walked(gaps), n, 200, nan_allowed=True)[0]) == 200
     gaps[1301, 0] = np.inf
     with pytest.raises(ValueError, match="row 1301"):
-        sample_blocks(walked(gaps), n, 50, nan_allowed=True)
+        sample_blocks(walked(gaps), n, 200, nan_allowed=True)
 
 
 def test_unknown_methods_are_refused(crowds):
@@ -69,4 +69,24 @@ def test_unknown_methods_are_refused(crowds):
 def test_the_plan_of_memory_reckons_with_what_is_drawn_with():
     assert sampled.LANDMARKS == blocks.LANDMARKS
     assert sampled.PRODUCTS == blocks.PRODUCTS
-    assert sampled.ROW_BYTES == blocks.ROW_BYTES
+    assert sampled.POOL == blocks.POOL
+    assert (sampled.ROW_BYTES, sampled.POOL_BYTES) == (blocks.ROW_BYTES, blocks.POOL_BYTES)
+
+
+def test_of_many_rows_ten_times_as_many_as_are_wanted_are_counted(crowds):
+    n, asked = len(crowds), []
+    real = blocks._Count.of
+
+    def of(self, block, here, first):
+        found = real(self, block, here, first)
+        asked.append(len(found))
+        return found
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(blocks._Count, "of", of)
+        rows, _ = sample_blocks(walked(crowds), n, 40, random_state=1)
+    assert sum(asked) == 400
+    assert len(np.unique(rows)) == 40
+    sums = [sample_blocks(walked(crowds), n, 40, random_state=s)[1].sum() for s in range(25)]
+    error = np.std(sums) / np.sqrt(len(sums))
+    assert abs(np.mean(sums) - n) < 4 * error
