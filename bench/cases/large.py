@@ -18,12 +18,11 @@ WAYS: dict[str, tuple[str, dict[str, Any]]] = {
     "placed": ("sampled", {"refine": None}),
     "refined": ("sampled", {}),
     "refined 100": ("sampled", {"refine": 100}),
-    "refined 150": ("sampled", {"refine": 150}),
     "refined 200": ("sampled", {"refine": 200}),
-    "refined 350": ("sampled", {"refine": 350}),
+    "refined 450": ("sampled", {"refine": 450}),
     "random sample": ("sampled", {"method": "random"}),
 }
-FEW = ("whole", "whole short", "placed", "refined", "refined 350")
+FEW = ("whole", "whole short", "placed", "refined")
 
 
 def main(name: str, argv: list[str]) -> None:

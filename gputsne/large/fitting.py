@@ -22,9 +22,10 @@ from gputsne.planning.sampled import plan_sampled, sample_size
 
 __all__ = ["REFINE", "LargeMap", "SampledTSNE", "fit_large"]
 
-# Iterations after placing, by the schedule that is quicker and, where it is refused, the other:
-# the least that keep within 0.02 of the neighbours that a whole fit keeps (docs/large.md).
-REFINE: Final = {"short": 250, "classic": 400}
+# Iterations after placing that keep within 0.02 of the neighbours that a whole fit keeps, of MNIST
+# and of a million rows (docs/large.md), by the classic schedule: the short one has a rate at which
+# near copies change places.
+REFINE: Final = 300
 CALLED: Final = ("callbacks", "callbacks_every")  # what goes to the last fit alone
 # What the refinement sets itself.
 SET: Final = (
@@ -92,7 +93,7 @@ class LargeMap:
 
 
 def fit_large(
-    source: Any, *, sample: Any = None, refine: int | str | bool | None = "auto",
+    source: Any, *, sample: Any = None, refine: int | bool | None = REFINE,
     method: str = "density", **parameters: Any,
 ) -> LargeMap:  # fmt: skip
     """Fit a sample, place all other rows on its map, and refine all of them together.
@@ -104,10 +105,9 @@ def fit_large(
     sample : int, float, array of int or None
         Rows of the sample: how many, which share, or their numbers. None: a tenth, at least 5,000
         and at most 100,000.
-    refine : int, "auto" or None, default "auto"
-        Iterations of all rows, from where they were placed and without an early phase. "auto": 250
-        by the short schedule; 400 by the classic one, with parameters that the short one is refused
-        with. None, False or 0: none, so that neighbours of all rows are never searched for, memory
+    refine : int or None, default 300
+        Iterations of all rows, from where they were placed, by the classic schedule without an
+        early phase. None, False or 0: none, so that neighbours of all rows are never searched for, memory
         stays that of the sample and of blocks, and the map keeps about half the neighbours.
     method : {"density", "random"}, default "density"
         How the sample is drawn: "density" lets rows where few others are come in before those of
@@ -145,7 +145,7 @@ def fit_large(
     """
     began = time.perf_counter()
     rows, X = _opened(source)
-    n_iter = iterations(refine, parameters)
+    n_iter = iterations(refine)
     check(parameters)
     m = len(_numbers(sample, len(rows))) if np.ndim(sample) else _size(sample, len(rows))
     plan_sampled(
@@ -180,7 +180,7 @@ class SampledTSNE(TSNE):
     """
 
     sample: Any = None
-    refine: int | str = "auto"
+    refine: int = REFINE
     method_of_sample: str = "density"
 
     def fit(self, X: Any, y: Any = None) -> SampledTSNE:
@@ -192,7 +192,7 @@ class SampledTSNE(TSNE):
             if row.name not in CALLED and asked[row.name] is not row.default
         }
         rows, X = _opened(X)
-        n_iter = iterations(self.refine, parameters)
+        n_iter = iterations(self.refine)
         check(parameters)
         m = _size(self.sample, len(rows))
         plan_sampled(*rows.shape, sample=m, **planned(parameters)).check(self.memory_limit)
@@ -216,15 +216,13 @@ class SampledTSNE(TSNE):
 DEFAULTS: Final = {row.name: row.default for row in TABLE}
 
 
-def iterations(refine: Any, parameters: Mapping[str, Any]) -> int:
+def iterations(refine: Any) -> int:
     """Return how many iterations refine all rows.
 
     Parameters
     ----------
-    refine : int, "auto", bool or None
+    refine : int, False or None
         As of ``fit_large``.
-    parameters : mapping
-        Of TSNE.
 
     Returns
     -------
@@ -232,29 +230,10 @@ def iterations(refine: Any, parameters: Mapping[str, Any]) -> int:
     """
     if refine is None or refine is False:
         return 0
-    if isinstance(refine, str):
-        if refine != "auto":
-            raise ValueError(f"refine={refine!r} must be 'auto', a number of iterations, or None")
-        return REFINE[schedule_of(parameters)]
     if refine is True:
         raise ValueError("refine=True says no number of iterations: leave it out, or give one")
     Whole(0).check("refine", refine)
     return int(refine)
-
-
-def schedule_of(parameters: Mapping[str, Any]) -> str:
-    """Return the schedule of the refinement: the short one, unless parameters rule it out.
-
-    Parameters
-    ----------
-    parameters : mapping
-        Of TSNE.
-    """
-    asked = {**DEFAULTS, **parameters}
-    own = (asked[name] for name in ("final_momentum", "max_step"))
-    plain = asked["learning_rate"] == "auto" and all(value is None for value in own)
-    usual = asked["exaggeration"] == 1 and asked["dof"] <= 1 and asked["n_components"] != 1
-    return "short" if plain and usual else "classic"
 
 
 def refining(parameters: Mapping[str, Any], n_iter: int) -> dict[str, Any]:
@@ -272,9 +251,7 @@ def refining(parameters: Mapping[str, Any], n_iter: int) -> dict[str, Any]:
     dict
     """
     own = {name: value for name, value in parameters.items() if name not in SET}
-    return own | {
-        "schedule": schedule_of(parameters), "early_exaggeration_iter": 0, "max_iter": n_iter,
-    }  # fmt: skip
+    return own | {"early_exaggeration_iter": 0, "max_iter": n_iter}
 
 
 def check(parameters: Mapping[str, Any]) -> None:

@@ -105,7 +105,8 @@ def sampled(given: dict[str, Any]) -> Callable[[Mapping[str, Any]], Any] | None:
         from gputsne.large import SampledTSNE
 
         model = SampledTSNE(**parameters)
-        model.sample, model.refine = given["sample"], given["refine"] or "auto"
+        model.sample = given["sample"]
+        model.refine = given["refine"] or SampledTSNE.refine
         return model
 
     return make
@@ -128,7 +129,7 @@ def sampled(given: dict[str, Any]) -> Callable[[Mapping[str, Any]], Any] | None:
         "--refine",
         type=WholeNumber(1),
         metavar="N",
-        help="Iterations of all rows after --sample. [250]",
+        help="Iterations of all rows after --sample. [300]",
     ),
     option(
         "--score",

@@ -40,7 +40,7 @@ def test_refined_it_keeps_the_neighbours_that_a_whole_fit_keeps():
     kept = [knn_preservation(X, Y) for Y in (whole, found.embedding_, placed.embedding_)]
     assert kept[1] > kept[0] - 0.02
     assert kept[2] < kept[0] - 0.05  # placing alone does not
-    assert found.refined_ == found.model_.n_iter_ == 250
+    assert found.refined_ == found.model_.n_iter_ == fitting.REFINE == 300
 
 
 def test_the_labels_of_placed_rows_are_those_of_a_whole_fit():
@@ -62,8 +62,7 @@ def test_the_refinement_is_a_fit_from_where_rows_were_placed(large):
     rest = np.setdiff1d(np.arange(500), found.rows)
     np.testing.assert_array_equal(found.places[rest], sampled.transform(FEW[rest], max_iter=0))
     by_hand = gputsne.TSNE(
-        perplexity=10, random_state=0, schedule="short", early_exaggeration_iter=0, max_iter=20,
-        init=found.places,
+        perplexity=10, random_state=0, early_exaggeration_iter=0, max_iter=20, init=found.places,
     ).fit_transform(FEW)  # fmt: skip
     np.testing.assert_array_equal(large.embedding_, by_hand)
 
@@ -124,22 +123,18 @@ def test_missing_values_are_filled_in_both_fits():
     assert np.isfinite(found.embedding_).all()
 
 
-@pytest.mark.parametrize(
-    ("parameters", "schedule"),
-    [
-        ({}, "short"),
-        ({"early_exaggeration": 4.0, "initial_momentum": 0.5}, "short"),
-        ({"learning_rate": 50.0}, "classic"),
-        ({"dof": 2.0}, "classic"),
-        ({"n_components": 1}, "classic"),
-        ({"exaggeration": 2.0}, "classic"),
-        ({"max_step": 3.0}, "classic"),
-    ],
-)
-def test_the_refinement_takes_the_short_schedule_where_that_is_not_refused(parameters, schedule):
-    assert fitting.iterations("auto", parameters) == fitting.REFINE[schedule]
-    found = gputsne.fit_large(FEW, sample=200, refine=3, **SHORT, **parameters)
-    assert found.model_.schedule == schedule
+def test_the_schedule_and_the_early_phase_are_the_sample_s(monkeypatch):
+    made = []
+    real = gputsne.TSNE.fit
+    monkeypatch.setattr(
+        gputsne.TSNE, "fit", lambda m, *a: made.append(m.get_params()) or real(m, *a)
+    )
+    own = {"schedule": "short", "early_exaggeration": 4.0, "perplexity": 8.0, "init": "random"}
+    gputsne.fit_large(FEW, sample=200, refine=3, random_state=0, max_iter=200, **own)
+    sample, all_rows = made
+    assert {name: sample[name] for name in own} == own
+    assert (all_rows["schedule"], all_rows["early_exaggeration_iter"]) == ("classic", 0)
+    assert (all_rows["perplexity"], all_rows["max_iter"], all_rows["random_state"]) == (8.0, 3, 0)
 
 
 def test_callbacks_are_called_in_the_last_fit_alone():
@@ -161,7 +156,7 @@ def test_callbacks_are_called_in_the_last_fit_alone():
         ({"sample": [1, 1, 2]}, ValueError, "each once"),
         ({"sample": [3, 500]}, ValueError, "from 0 to 499"),
         ({"refine": -1}, ValueError, "refine=-1"),
-        ({"refine": "all"}, ValueError, "refine='all'"),
+        ({"refine": "all"}, TypeError, "refine='all'"),
         ({"refine": True}, ValueError, "says no number"),
         ({"method": "diverse"}, ValueError, "method='diverse'"),
         ({"perplexty": 3}, TypeError, "perplexity"),
