@@ -8,6 +8,7 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 from gputsne.cli import main
+from gputsne.telemetry.operations import Settings
 from gputsne.telemetry.operations.cluster import Cluster
 from gputsne.telemetry.operations.kubernetes import manifests_of
 
@@ -19,13 +20,25 @@ SITES = {
         egress=("10.1.0.0/16:443",), storage_class="fast", access="ReadWriteOnce", replicas=1,
         image=f"registry.example:5000/maps/gputsne@sha256:{'0' * 64}", shards=3, parallel=8,
         arguments=("--labels", "kind"), cost_center="4711", team="search", model="events",
+        machine="large", max_cost=7.5,
     ),
     "small": Cluster(rows=2000, features=5, perplexity=15, new_rows=100, shards=2, cpus=1),
 }  # fmt: skip
 
 
+TABLES = {
+    "currency": "EUR",
+    "machines": {"large": 3.25, 'small "quoted"': 1},
+    "budgets": [{"tag": "team=search", "per_month": 200.5}, {"tag": "owner=Zoë", "per_month": 1}],
+}
+
+
+def settings_of(cluster: Cluster) -> Settings:
+    return Settings(cluster=cluster, **TABLES)
+
+
 def of_all(cluster: Cluster) -> Iterator[dict[str, Any]]:
-    for made in manifests_of(cluster).values():
+    for made in manifests_of(cluster, settings_of(cluster).prices).values():
         yield from made
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final, Self
 
 from gputsne._version import __version__
+from gputsne.accounts.prices import amount_of
 from gputsne.telemetry.operations.entries import FILE, check_known, refuse
 
 __all__ = ["CLUSTER_TEMPLATE", "TRIES", "Cluster"]
@@ -37,11 +38,12 @@ SPELT: Final = {
     "input": (FILE_NAME, FILED), "model_file": (FILE_NAME, FILED), "new_input": (FILE_NAME, FILED),
     "storage": (STORAGE, "an amount of storage such as '50Gi'"),
     "storage_class": (NAME, "a name of a StorageClass"),
+    "machine": (re.compile(r"[^\s$]+"), "a name of [machines], without spaces"),
     "monitoring": (NAME, "a name of a namespace"),
     "pushgateway": (ADDRESS, "an address with its port, say 'http://pushgateway.monitoring:9091'"),
     **dict.fromkeys(("model", "pipeline", "owner", "team", "cost_center"), (LABEL, LABELLED)),
 }  # fmt: skip
-OPTIONAL: Final = ("pca", "storage_class", "pushgateway")
+OPTIONAL: Final = ("pca", "storage_class", "pushgateway", "machine")
 # Of whole numbers: the least and the most that makes sense.
 WHOLE: Final = {
     "rows": (10, 10**12), "features": (1, 10**7), "pca": (1, 10**6), "cpus": (1, 512),
@@ -64,6 +66,8 @@ gpu = false
 cpus = 4
 deadline_minutes = 120     # of one try, of at most {TRIES}
 grace_seconds = 120   # from SIGTERM to SIGKILL: the map so far and its checkpoint are written
+# machine = "example-small"  # of [machines]: its price counts, and the budgets of [[budgets]]
+# max_cost = 5.00     # of one run that is expected to cost more, nothing is computed
 arguments = []        # more of gputsne embed, say ["--labels", "kind"]
 storage = "50Gi"
 access = "ReadWriteMany"   # ReadWriteOnce where all pods run on one node
@@ -118,6 +122,10 @@ class Cluster:
         Of one try.
     grace_seconds : int
         From SIGTERM to SIGKILL.
+    machine : str or None
+        Whose price counts, of the table of prices.
+    max_cost : float or None
+        Of one run.
     arguments : sequence of str
         More of ``gputsne embed``.
     storage, access : str
@@ -160,6 +168,8 @@ class Cluster:
     cpus: int = 4
     deadline_minutes: int = 120
     grace_seconds: int = 120
+    machine: str | None = None
+    max_cost: float | None = None
     arguments: tuple[str, ...] = ()
     storage: str = "50Gi"
     access: str = "ReadWriteMany"
@@ -202,6 +212,10 @@ class Cluster:
             refuse("cluster.perplexity", self.perplexity, "a number from 1 to the number of rows")
         if self.access not in ACCESS:
             refuse("cluster.access", self.access, " or ".join(map(repr, ACCESS)))
+        if self.max_cost is not None:
+            amount_of(self.max_cost, f"{FILE}: cluster.max_cost", "an amount of money")
+            if self.machine is None:
+                refuse("cluster.max_cost", self.max_cost, "beside machine, which has the price")
         self._check_places()
 
     def _of(self, name: str) -> Any:

@@ -55,7 +55,8 @@ def files_of(settings: Settings, rules: Mapping[str, Rule] | None = None) -> dic
         for name in grafana.DASHBOARDS
     }
     manifests = {
-        name: _yaml(*made) for name, made in kubernetes.manifests_of(settings.cluster).items()
+        name: _yaml(*made)
+        for name, made in kubernetes.manifests_of(settings.cluster, settings.prices).items()
     }
     monitors = {"made_by": MADE_BY, "monitors": datadog.monitors(rules, settings)}
     return {

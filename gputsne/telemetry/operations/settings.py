@@ -161,7 +161,9 @@ class Settings:
                 raise BadInput(f"{FILE}: targets.{name} = {hosts!r} must be a list of host:port")
 
         object.__setattr__(self, "levels", checked_targets(self.levels, FILE))
-        _ = self.prices
+        prices = self.prices
+        if self.cluster.machine is not None:
+            prices.price_of(self.cluster.machine)
 
     @property
     def prices(self) -> Prices:

@@ -40,6 +40,9 @@ from gputsne.telemetry.operations.settings import TEMPLATE
         ("access = 'Many'", "'ReadWriteMany' or 'ReadWriteOnce'"),
         ("perplexity = 0", "cluster.perplexity = 0 must"),
         ("pushgateway = 'gateway'", "an address with its port"),
+        ("machine = 'large'", "machine='large' has no price"),
+        ("max_cost = 5", "cluster.max_cost = 5 must be beside machine"),
+        ("machine = 'large'\nmax_cost = -1", "cluster.max_cost = -1 must be an amount of money"),
     ],
 )
 def test_settings_that_make_no_sense(tmp_path: Path, text: str, said: str):

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
-from manifests import SITES, invoke, kinds
+from manifests import SITES, invoke, kinds, settings_of
 
-from gputsne.telemetry.operations import Settings, files_of, write
+from gputsne.telemetry.operations import files_of, write
 from gputsne.telemetry.operations.cluster import Cluster
 from gputsne.telemetry.operations.kubernetes import faults_of
 
@@ -127,5 +127,5 @@ def test_manifests_of_ones_own_are_read_too(tmp_path: Path):
 
 @pytest.mark.parametrize("site", SITES)
 def test_what_is_written_is_safe(site: str):
-    texts = files_of(Settings(cluster=SITES[site]))
+    texts = files_of(settings_of(SITES[site]))
     assert [f for n, t in texts.items() if n.startswith("kubernetes/") for f in faults_of(t)] == []

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,9 +19,10 @@ import pandas as pd
 import pytest
 import yaml
 from click.testing import CliRunner
-from manifests import SITES, kinds, main_of, mib, of_all, option, pods
+from manifests import SITES, kinds, main_of, mib, of_all, option, pods, settings_of
 
 import gputsne
+from gputsne.accounts.prices import Prices
 from gputsne.base.sizes import bytes_of
 from gputsne.cli import COMMANDS, main
 from gputsne.cli.errors import EXIT_CODES
@@ -28,7 +30,7 @@ from gputsne.provenance.outcome import STATUS
 from gputsne.serve import Settings as ServerSettings
 from gputsne.serve.asgi import ROUTES
 from gputsne.serve.transforming import LOADED
-from gputsne.telemetry.operations import Settings, files_of
+from gputsne.telemetry.operations import files_of
 from gputsne.telemetry.operations.cluster import Cluster
 from gputsne.telemetry.operations.kubernetes import DECISIONS, sizes
 
@@ -42,7 +44,7 @@ CUSTOM = "monitoring.coreos.com/v1"  # of the operator's own kinds there are no 
 @pytest.mark.parametrize("site", SITES)
 def test_kubernetes_takes_every_manifest(site: str, version: str):
     checked = 0
-    for name, text in files_of(Settings(cluster=SITES[site])).items():
+    for name, text in files_of(settings_of(SITES[site])).items():
         for manifest in yaml.safe_load_all(text) if name.startswith("kubernetes/") else ():
             if manifest["apiVersion"] != CUSTOM:
                 kubernetes_validate.validate(manifest, version, strict=True)
@@ -274,6 +276,22 @@ def test_deadlines_hold_one_another(site: str):
     serving = pods(SITES[site])["serve"]
     told = int(option(serving["containers"][0]["args"], "--grace-seconds"))
     assert serving["terminationGracePeriodSeconds"] > told
+
+
+def test_the_nightly_map_is_held_against_the_sites_prices_and_budgets():
+    cluster = SITES["everything"]
+    (config,) = kinds(cluster, "ConfigMap").values()
+    ((name, text),) = config["data"].items()
+    assert Prices.from_tables(name, **tomllib.loads(text)) == settings_of(cluster).prices
+    found = main_of(cluster, "nightly")
+    told = parsed(found["args"])
+    assert (told["machine"], told["max_cost"]) == ("large", 7.5)
+    (mount,) = [m for m in found["volumeMounts"] if m["name"] == "prices"]
+    assert told["prices"] == Path(mount["mountPath"], name)
+    (volume,) = [v for v in pods(cluster)["nightly"]["volumes"] if v["name"] == "prices"]
+    assert volume["configMap"]["name"] == config["metadata"]["name"]
+    assert kinds(Cluster(), "ConfigMap") == {}
+    assert "--machine" not in main_of(Cluster(), "nightly")["args"]
 
 
 def test_a_checkpoint_is_one_jobs_own():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gputsne.accounts.prices import Prices
 from gputsne.telemetry.operations.cluster import Cluster
 from gputsne.telemetry.operations.kubernetes.exits import DECISIONS
 from gputsne.telemetry.operations.kubernetes.ground import ground
@@ -18,13 +19,15 @@ from gputsne.telemetry.operations.kubernetes.server import monitor, server
 __all__ = ["DECISIONS", "faults_of", "manifests_of"]
 
 
-def manifests_of(cluster: Cluster) -> dict[str, list[dict[str, Any]]]:
+def manifests_of(cluster: Cluster, prices: Prices | None = None) -> dict[str, list[dict[str, Any]]]:
     """Return the manifests by file; files are applied in the order of their names.
 
     Parameters
     ----------
     cluster : Cluster
         Settings of the site.
+    prices : Prices or None
+        What it pays, for a nightly map with a machine.
 
     Returns
     -------
@@ -32,7 +35,7 @@ def manifests_of(cluster: Cluster) -> dict[str, list[dict[str, Any]]]:
     """
     found = {
         "kubernetes/00-ground.yaml": ground(cluster),
-        "kubernetes/10-nightly.yaml": nightly(cluster),
+        "kubernetes/10-nightly.yaml": nightly(cluster, prices or Prices()),
         "kubernetes/20-serve.yaml": server(cluster),
     }
     if cluster.pod_monitor:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import PurePosixPath
 from typing import Any, Final
 
+from gputsne.accounts.prices import Prices
 from gputsne.backends import devices_with_memory
 from gputsne.telemetry.operations.cluster import TRIES, Cluster
 from gputsne.telemetry.operations.kubernetes.exits import pod_failure_policy
@@ -30,11 +33,12 @@ MARGIN: Final = 300  # seconds from the command's own deadline to that of its po
 BACKOFF: Final = 10 * (2 ** (TRIES - 1) - 1)  # seconds that a Job waits between all its tries
 KEPT_SECONDS: Final = 7 * 86_400  # for which a Job that ended, and its checkpoint, are there
 JOB_LABEL: Final = "batch.kubernetes.io/job-name"
+PRICES: Final = "/etc/gputsne/prices.toml"
 MOUNT: Final = {"name": "data", "mountPath": DATA}
 
 
-def nightly(cluster: Cluster) -> list[dict[str, Any]]:
-    """Return the CronJob of the nightly map.
+def nightly(cluster: Cluster, prices: Prices) -> list[dict[str, Any]]:
+    """Return the CronJob of the nightly map, and the prices that it reads where it has a machine.
 
     A checkpoint is a Job's own, by its name: a retry goes on from it, and the next night, with
     other data, begins anew. Checkpoints of Jobs that failed are removed after a week.
@@ -43,6 +47,8 @@ def nightly(cluster: Cluster) -> list[dict[str, Any]]:
     ----------
     cluster : Cluster
         Settings.
+    prices : Prices
+        With budgets, which a run is held against before it computes.
 
     Returns
     -------
@@ -66,9 +72,18 @@ def nightly(cluster: Cluster) -> list[dict[str, Any]]:
         arguments += ["--pushgateway", cluster.pushgateway]
     for name, value in cluster.tags.items():
         arguments += ["--tag", f"{name}={value}"]
+    charged: list[dict[str, Any]] = []
+    mounts, volumes = [MOUNT], []
+    if cluster.machine is not None:
+        charged = [_config(cluster, prices)]
+        arguments += ["--machine", cluster.machine, "--prices", PRICES]
+        mounts.append({"name": "prices", "mountPath": str(PurePosixPath(PRICES).parent)})
+        volumes.append({"name": "prices", "configMap": {"name": f"{APP}-prices"}})
+    if cluster.max_cost is not None:
+        arguments += ["--max-cost", f"{cluster.max_cost:g}"]
     job = {"fieldRef": {"fieldPath": f"metadata.labels['{JOB_LABEL}']"}}
     main = container(
-        cluster, [*arguments, *cluster.arguments], size, mounts=[MOUNT],
+        cluster, [*arguments, *cluster.arguments], size, mounts=mounts,
         environment=[{"name": "JOB_NAME", "valueFrom": job}],
         ports=[{"name": "metrics", "containerPort": METRICS_PORT}],
     )  # fmt: skip
@@ -81,12 +96,12 @@ def nightly(cluster: Cluster) -> list[dict[str, Any]]:
     scraped = {"prometheus.io/scrape": "true", "prometheus.io/port": str(METRICS_PORT)}
     tolerated = [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
     template = pod(
-        cluster, NIGHTLY, [main], size, annotations=scraped,
+        cluster, NIGHTLY, [main], size, annotations=scraped, volumes=volumes,
         restartPolicy="Never", activeDeadlineSeconds=last,
         terminationGracePeriodSeconds=cluster.grace_seconds, initContainers=[tidy],
         **({"tolerations": tolerated} if cluster.gpu else {}),
     )  # fmt: skip
-    return [{
+    return [*charged, {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
         "metadata": metadata(cluster, f"{APP}-{NIGHTLY}", NIGHTLY),
@@ -109,6 +124,23 @@ def nightly(cluster: Cluster) -> list[dict[str, Any]]:
             },
         },
     }]  # fmt: skip
+
+
+def _config(cluster: Cluster, prices: Prices) -> dict[str, Any]:
+    """Return the prices as a ConfigMap: TOML, whose texts are spelt as JSON's are."""
+    lines = [] if prices.currency is None else [f"currency = {json.dumps(prices.currency)}"]
+    lines.append("[machines]")
+    for name, price in prices.machines.items():
+        lines.append(f"{json.dumps(name, ensure_ascii=False)} = {price!r}")
+    for budget in prices.budgets:
+        tag = json.dumps(str(budget), ensure_ascii=False)
+        lines += ["[[budgets]]", f"tag = {tag}", f"per_month = {budget.per_month}"]
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata(cluster, f"{APP}-prices", NIGHTLY),
+        "data": {PurePosixPath(PRICES).name: "\n".join(lines) + "\n"},
+    }
 
 
 def shards(cluster: Cluster) -> list[dict[str, Any]]:
