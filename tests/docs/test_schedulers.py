@@ -28,7 +28,7 @@ from croniter import croniter
 import gputsne
 from gputsne.cli import COMMANDS, main
 from gputsne.telemetry.operations.cluster import Cluster
-from gputsne.telemetry.operations.kubernetes import DECISIONS, sizes
+from gputsne.telemetry.operations.kubernetes import DECISIONS, faults_of, sizes
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "schedulers.md").read_text(encoding="utf-8")
 BLOCKS = dict(re.findall(r"^```(sh|crontab|yaml|py)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
@@ -176,6 +176,10 @@ def test_argos_container_is_given_what_the_plan_says():
         t["arguments"]["parameters"][0]["value"] for t in spec["templates"][0]["dag"]["tasks"]
     ]
     assert f"--memory-limit {size.planned_mib}MiB" in line
+    assert faults_of(BLOCKS["yaml"]) == []
+    without = BLOCKS["yaml"].replace("limits: {", "limit: {")
+    said = "CronWorkflow/gputsne-nightly: container gputsne: no resources.limits."
+    assert faults_of(without) == [f"{said}cpu", f"{said}memory"]
 
 
 # Airflow

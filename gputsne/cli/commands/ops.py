@@ -42,10 +42,10 @@ and Datadog, manifests for Kubernetes, and RUNBOOK.md. Called again it writes wh
 OF_CHECK = """\
 Examples:
   gputsne ops check ops
-  gputsne ops check ops --manifests deploy
+  gputsne ops check ops --manifest deploy
 
 The exit code is 0 if every file of DIR is what gputsne ops init would write, and no manifest in
-DIR/kubernetes or of --manifests is unsafe; else 1. Unsafe is a container without requests and
+DIR/kubernetes or of --manifest is unsafe; else 1. Unsafe is a container without requests and
 limits, as root, with a root that it may write to, with privileges or of no pinned image, a pod with
 a token or with parts of its node, and what has no labels model, team, cost-center and owner.
 """
@@ -91,10 +91,11 @@ def init(ctx: click.Context, /, folder: Path, **given: Any) -> None:
     "Options",
     option("--diff", is_flag=True, help="Print how the files differ, too."),
     option(
-        "--manifests",
+        "--manifest",
+        "manifests",
         type=click.Path(path_type=Path, exists=True),
         multiple=True,
-        metavar="FILE",
+        metavar="PATH",
         help="Manifests of your own, a file or a folder; repeatable.",
     ),
 )

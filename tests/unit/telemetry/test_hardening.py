@@ -105,14 +105,14 @@ def test_manifests_of_ones_own_are_read_too(tmp_path: Path):
     own.mkdir()
     listed = {"kind": "List", "items": list(kinds(Cluster(), "Deployment").values())}
     (own / "fine.yml").write_text(yaml.safe_dump(listed))
-    assert invoke("check", site, "--manifests", own).exit_code == 0
+    assert invoke("check", site, "--manifest", own).exit_code == 0
     pod = {"containers": [{"name": "a", "image": "a:1"}]}
     labelled = {"name": "b", "labels": dict.fromkeys(("model", "team", "owner"), "x")}
     (own / "bad.yaml").write_text(
         yaml.safe_dump({"kind": "Pod", "metadata": labelled, "spec": pod})
     )
     for given in (own, own / "bad.yaml"):
-        done = invoke("check", site, "--manifests", given, "--json")
+        done = invoke("check", site, "--manifest", given, "--json")
         assert done.exit_code == 1
         told = json.loads(done.stdout)
         assert told["files"] == {}
@@ -122,7 +122,7 @@ def test_manifests_of_ones_own_are_read_too(tmp_path: Path):
     (site / "kubernetes" / "more.yaml").write_text("kind: [")
     assert "no YAML" in invoke("check", site).stdout
     assert faults_of("- 3\n--- 4") == ["an entry without a kind is no manifest"] * 2
-    assert invoke("check", site, "--manifests", tmp_path / "none.yaml").exit_code == 2
+    assert invoke("check", site, "--manifest", tmp_path / "none.yaml").exit_code == 2
 
 
 @pytest.mark.parametrize("site", SITES)

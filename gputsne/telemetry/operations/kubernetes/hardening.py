@@ -16,6 +16,11 @@ PODS: Final = {  # where each kind has the spec of its pods
         ("spec", "template", "spec"),
     ),
 }
+# Argo's workflows: their templates have a container each, and the pod's part is the workflow's own.
+WORKFLOWS: Final = {
+    "CronWorkflow": ("spec", "workflowSpec"),
+    **dict.fromkeys(("Workflow", "WorkflowTemplate", "ClusterWorkflowTemplate"), ("spec",)),
+}
 SHARED: Final = ("hostNetwork", "hostPID", "hostIPC")
 NEEDED: Final = ("cpu", "memory")
 ALLOWED: Final = {"NET_BIND_SERVICE"}  # what Kubernetes' profile "restricted" allows
@@ -77,10 +82,13 @@ def _faults(manifest: Mapping[str, Any]) -> Iterator[str]:
     given = _at(manifest, "metadata", "labels")
     if missing := [name for name in LABELS if not given.get(name)]:
         yield f"no label {', '.join(missing)}"
-    path = PODS.get(str(manifest["kind"]))
-    if path is None:
+    kind = str(manifest["kind"])
+    if kind in WORKFLOWS:
+        spec = _as_pod(_at(manifest, *WORKFLOWS[kind]))
+    elif kind in PODS:
+        spec = _at(manifest, *PODS[kind])
+    else:
         return
-    spec = _at(manifest, *path)
     if not _listed(spec, "containers"):
         yield "no containers"
     yield from _pod_faults(spec)
@@ -88,6 +96,16 @@ def _faults(manifest: Mapping[str, Any]) -> Iterator[str]:
         for container in _listed(spec, kind):
             name = f"container {container.get('name', '?')}"
             yield from (f"{name}: {fault}" for fault in _container_faults(container, spec))
+
+
+def _as_pod(workflow: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a workflow as a pod that has the containers of all its templates."""
+    found: list[Any] = []
+    for template in _listed(workflow, "templates"):
+        own = [template[name] for name in ("container", "script") if name in template]
+        for one in (*own, *_listed(_at(template, "containerSet"), "containers")):
+            found.append({"name": template.get("name", "?"), **one})
+    return {**workflow, "containers": found}
 
 
 def _pod_faults(spec: Mapping[str, Any]) -> Iterator[str]:
