@@ -23,6 +23,7 @@ from gputsne.preparation.checks import (
     warn_if_outweighed,
 )
 from gputsne.preparation.preparation import Preparation
+from gputsne.preparation.statistics import columns_of, for_squares
 
 __all__ = ["prepare"]
 
@@ -39,19 +40,8 @@ EXACT_COLUMNS = 1000
 BLOCKED_COLUMNS = 4000
 # Numbers of the columns whose medians are found together: 256 MB of float32.
 MEDIAN_NUMBERS = 1 << 26
-# Exponent at which squares of float64 values are near float64's own limits.
-SQUARES_SAFE = 400
 # One that lies further away than this keeps 10 bits of its spread, a thousand values.
 BLURRED = 2.0**14
-
-
-class Columns(NamedTuple):
-    """Statistics by column, each of shape (d,), float64; ``deviation`` is 0 where constant."""
-
-    mean: Array
-    deviation: Array
-    low: Array
-    high: Array
 
 
 class MetricTraits(NamedTuple):
@@ -256,7 +246,7 @@ def _fit_dense(
     table: Table, learned: Preparation, scale: bool, pca: int | None, random_state: Any,
     metric: MetricTraits, ops: Any = None,
 ) -> Preparation:  # fmt: skip
-    stats = _columns(table, learned)
+    stats = columns_of(table, learned.fill)
     with np.errstate(over="ignore"):  # columns from -1e308 to 1e308 spread to infinity
         spread = stats.high - stats.low
     if scale:
@@ -364,7 +354,7 @@ def _fit_sparse(
         missing = np.isnan(X.data)
         X.data[missing] = fill[X.indices[missing]]
     if scale:
-        unit = _for_squares(float(np.abs(X.data).max(initial=0.0)))
+        unit = for_squares(float(np.abs(X.data).max(initial=0.0)))
         deviation = np.sqrt(mean_variance_axis(X * unit, axis=0)[1]) / unit
         deviation[deviation == 0.0] = 1.0
         learned = replace(learned, scale=deviation)
@@ -391,67 +381,3 @@ def _fit_sparse(
         learned, components=model.components_.astype(np.float64),
         variance_ratio=float(model.explained_variance_ratio_.sum()),
     )  # fmt: skip
-
-
-def _columns(table: Table, learned: Preparation) -> Columns:
-    """Mean, standard deviation and range of each column, NaN filled, in one pass over blocks."""
-    n, d = table.shape
-    if hasattr(table.values, "moments"):
-        return _columns_there(table.values)
-    low, high = np.full(d, np.inf), np.full(d, -np.inf)
-    mean, squares, count = np.zeros(d), np.zeros(d), 0
-    unit = _for_squares(_largest(table))
-
-    def moments(rows: slice) -> tuple[Array, Array, Array, Array, int]:
-        block = table.values[rows].astype(np.float64)
-        if learned.fill is not None:
-            block = np.where(np.isnan(block), learned.fill, block)
-        least, most = block.min(axis=0), block.max(axis=0)
-        block *= unit
-        block_mean = block.mean(axis=0)
-        block -= block_mean
-        return least, most, block_mean, np.square(block, out=block).sum(axis=0), len(block)
-
-    for least, most, block_mean, block_squares, m in threads.in_order(
-        moments, row_blocks(n, d), threads.in_force()
-    ):
-        low, high = np.minimum(low, least), np.maximum(high, most)
-        squares += block_squares
-        # Chan, Golub & LeVeque (1983): merge the moments of two sets of rows.
-        shift = block_mean - mean
-        squares += shift * shift * (count * m / (count + m))
-        mean += shift * (m / (count + m))
-        count += m
-    return _columns_of(mean, squares, n, unit, low, high)
-
-
-def _columns_there(values: Any) -> Columns:
-    """Return the same of values on a device."""
-    low, high = values.ranges()
-    wide = values.dtype.itemsize == 8
-    unit = _for_squares(float(np.maximum(-low, high).max())) if wide else 1.0
-    mean, squares = values.moments(unit)
-    return _columns_of(mean, squares, len(values), unit, low, high)
-
-
-def _columns_of(
-    mean: Array, squares: Array, n: int, unit: float, low: Array, high: Array
-) -> Columns:
-    """Return statistics of columns, of whose values times ``unit`` the moments are."""
-    deviation = np.sqrt(squares / n) / unit
-    deviation[low == high] = 0.0
-    return Columns(np.clip(mean / unit, low, high), deviation, low, high)
-
-
-def _largest(table: Table) -> float:
-    """Return the largest magnitude in a dense table, NaN aside."""
-    if table.values.dtype.kind != "f" or table.values.dtype.itemsize < 8:
-        return 1.0  # float32's and 64-bit integers' squares fit into float64
-    blocks = (table.values[rows] for rows in row_blocks(*table.shape))
-    return max(float(np.nanmax(np.abs(block), initial=0.0)) for block in blocks)
-
-
-def _for_squares(largest: float) -> float:
-    """Return the power of two that keeps squares of such values inside float64; mostly 1.0."""
-    exponent = int(np.frexp(largest)[1])
-    return 1.0 if abs(exponent) <= SQUARES_SAFE else float(2.0 ** min(-exponent, 1000))
