@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,6 +18,7 @@ from gputsne.base.rows import exact_unit, row_blocks
 from gputsne.dask.pieces import Pieces, pieces_of, values_of
 from gputsne.dask.running import RETRIES, Job, Runner, library
 from gputsne.metrics.spaces import (
+    BLOCK_DISTANCES,
     TILE,
     EuclideanSpace,
     Space,
@@ -161,6 +163,8 @@ class PiecedSpace(Space):
         self._blocks = list(self._pieces.blocks(BLOCK_ROWS))
         self._frame = self._measured(metric)
         self._squared = not isinstance(metric, Euclidean)
+        self._lock = threading.Lock()
+        self.expect(np.empty(0, np.int64))
 
     def _measured(self, metric: Metric) -> _Frame:
         """Return middle and unit of the vectors, added up in the order of the rows."""
@@ -239,8 +243,27 @@ class PiecedSpace(Space):
         ranks = below + 1
         return np.stack([ranks, ranks + before])
 
+    def expect(self, rows: I64) -> None:
+        """Have distances of several calls of ``block`` brought at a time; see ``Space.expect``."""
+        with self._lock:
+            self._expected, self._held = rows, (-1, np.empty((0, 0)))
+
     def block(self, rows: I64, *, direct: bool = True) -> F64:
         """Return squared distances of some points to all, shape (len(rows), n)."""
+        with self._lock:
+            ahead = self._expected
+            step = max(ASKED, BLOCK_DISTANCES // self.n // ASKED * ASKED)
+            at = np.flatnonzero(ahead == rows[0]) if len(rows) else np.empty(0, np.int64)
+            if not len(at) or at[0] % step + len(rows) > step:
+                return self._brought(rows, direct)
+            group = int(at[0]) // step
+            if self._held[0] != group:
+                some = ahead[group * step : (group + 1) * step]
+                self._held = group, self._brought(some, direct)
+            first = int(at[0]) % step
+            return self._held[1][first : first + len(rows)].copy()
+
+    def _brought(self, rows: I64, direct: bool) -> F64:
         asked = self._vectors(rows)
         return np.concatenate(self._each(_distances, asked, self._frame, direct), axis=1)
 

@@ -159,6 +159,7 @@ def _co_ranked(context: Context) -> tuple[I64, I64, F64]:
     weights = 1.0 / K / (1.0 / K).sum()
     in_data, in_map = context.space("X"), context.space("Y")
     direct = in_data.direct(len(rows)), in_map.direct(len(rows))
+    in_data.expect(rows)
 
     def one(part: slice) -> tuple[I64, F64]:
         asked = rows[part]

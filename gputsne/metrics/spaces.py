@@ -22,8 +22,8 @@ from gputsne.neighbors.metric import Cosine, Euclidean, InnerProduct, Metric, Sq
 from gputsne.neighbors.search.ranking import smallest
 
 __all__ = [
-    "TILE", "EuclideanSpace", "MatrixSpace", "PairSpace", "Space", "compared", "factors_of",
-    "multiplied", "ranks_among", "read_space", "work_is_direct",
+    "BLOCK_DISTANCES", "TILE", "EuclideanSpace", "MatrixSpace", "PairSpace", "Space", "compared",
+    "factors_of", "multiplied", "ranks_among", "read_space", "work_is_direct",
 ]  # fmt: skip
 
 I64 = npt.NDArray[np.int64]
@@ -75,6 +75,15 @@ class Space(ABC):
         -------
         array, shape (q, n), float64
             The caller's to change.
+        """
+
+    def expect(self, rows: I64) -> None:  # noqa: B027  most spaces have nothing to prepare
+        """Take note that ``block`` will be asked for some points, a few at a time in their order.
+
+        Parameters
+        ----------
+        rows : array, shape (q,), int64
+            Which points.
         """
 
     @abstractmethod
