@@ -88,7 +88,7 @@ def terms_of(given: Mapping[str, Any], store: Any = None) -> Terms:
     from gputsne.accounts.prices import Prices
     from gputsne.accounts.terms import Terms
 
-    price, machine, file = given["price_per_hour"], given["machine"], given["prices"]
+    price, machine, file = given["price_per_hour"], machine_of(given), given["prices"]
     prices = Prices() if file is None else _read(file)
     if machine is not None and price is not None and _typed("machine"):
         said = "the price is given by --price-per-hour already: give one of the two"
@@ -120,6 +120,11 @@ def terms_of(given: Mapping[str, Any], store: Any = None) -> Terms:
         machine if price is not None and given["price_per_hour"] is None else None, limit, budgets,
         reason, store, stops,
     )  # fmt: skip
+
+
+def machine_of(given: Mapping[str, Any]) -> str | None:
+    """Return the machine whose price counts: one of a variable alone asks for none."""
+    return given["machine"] if given["prices"] is not None or _typed("machine") else None
 
 
 def _typed(name: str) -> bool:

@@ -26,7 +26,7 @@ from gputsne.cli.options import (
     options,
 )
 from gputsne.cli.output import Output, seconds
-from gputsne.cli.spending import checked, foreseen, price_options, terms_of
+from gputsne.cli.spending import checked, foreseen, machine_of, price_options, terms_of
 from gputsne.cli.stores import store_of
 from gputsne.cli.wording import in_shell
 from gputsne.cli.workers import show_workers
@@ -218,7 +218,7 @@ def plan(
 def _terms(asked: dict[str, Any]) -> tuple[Terms | None, dict[str, Any]]:
     """Return what a run may cost, None where no price is given, and what else tells its time."""
     store = None if asked["store"] is None else store_of(asked)
-    if asked["price_per_hour"] is None and asked["machine"] is None and asked["max_cost"] is None:
+    if (asked["price_per_hour"], machine_of(asked), asked["max_cost"]) == (None, None, None):
         for name in ("store", "schedule", "replicas", "prices"):
             if asked[name] is not None and not _by_variable(name):
                 said = "has no effect without a price: --price-per-hour, or --machine"

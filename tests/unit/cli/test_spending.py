@@ -120,6 +120,9 @@ def test_options_that_make_no_sense_are_usage(words, said):
 
 def test_the_machine_and_its_prices_may_be_variables(monkeypatch):
     monkeypatch.setenv("GPUTSNE_MACHINE", "big")
+    embed("--run-record", "run.json")  # without prices it asks for nothing
+    assert json.loads(Path("run.json").read_text())["price_per_hour"] is None
+    assert "spending" not in json.loads(call("plan", "1e6", "50", "--json"))
     monkeypatch.setenv("GPUTSNE_PRICES", "prices.toml")
     embed("--run-record", "run.json")
     assert json.loads(Path("run.json").read_text())["price_per_hour"] == 10.0

@@ -43,6 +43,34 @@ def test_grafanas_models_know_every_entry(name):
 
 
 @pytest.mark.parametrize(
+    ("name", "title", "shown"),
+    [
+        ("executive", "Uptime of 30 days", "gputsne:availability:avg30d"),
+        ("executive", "Monthly cost", "gputsne:cost:increase30d"),
+        ("executive", "Mean drift across models", "avg(gputsne:drift_score:max)"),
+        ("executive", "Runs per week", "gputsne:runs:increase7d"),
+        ("executive", "Mean runtime", "gputsne:run_duration_seconds:mean7d"),
+        ("executive", "Error budgets left, 30 days", "gputsne:error_budget_left:ratio30d"),
+        ("on-call", "Recent failures", "gputsne_run_success"),
+        ("on-call", "Recent failures", '"title": "Logs", "url": "http://localhost:3000/explore"'),
+        ("on-call", "KL of the fit that runs", "gputsne_kl_divergence"),
+        ("on-call", "KL curves of recent runs", "gputsne_kl_checkpoint"),
+        ("on-call", "Processor and memory of pods", "container_cpu_usage_seconds_total"),
+        ("on-call", "Processor and memory of pods", "container_memory_working_set_bytes"),
+        ("on-call", "Out of memory", 'reason=\\"OOMKilled\\"'),
+        ("debug", "Perplexity, seed, parameters and hashes", "gputsne_run_info"),
+        ("debug", "Share of the variance that PCA keeps", "gputsne_pca_variance_ratio"),
+        ("debug", "Embedding by label", "http://localhost:8000/runs/${run}/thumb.png"),
+        ("debug", "Reproducibility across seeds", "gputsne_seed_disparity"),
+        ("debug", "Reproducibility across seeds", '"rowField": "a", "columnField": "b"'),
+    ],
+)
+def test_a_panel_shows_what_its_title_says(name, title, shown):
+    (panel,) = (p for p in dashboard(name, Settings())["panels"] if p["title"] == title)
+    assert shown in json.dumps(panel)
+
+
+@pytest.mark.parametrize(
     "change",
     [
         lambda told: told.update(titel="x"),
