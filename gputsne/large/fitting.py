@@ -108,7 +108,8 @@ def fit_large(
     refine : int or None, default 300
         Iterations of all rows, from where they were placed, by the classic schedule without an
         early phase. None, False or 0: none, so that neighbours of all rows are never searched for,
-        memory stays that of the sample and of blocks, and the map keeps about half the neighbours.
+        memory stays that of the sample and of blocks, and the map keeps half to
+        two thirds of the neighbours.
     method : {"density", "random"}, default "density"
         How the sample is drawn: "density" lets rows where few others are come in before those of
         crowds, so that rare groups have places of their own.

@@ -30,12 +30,13 @@ from gputsne.planning.sampled import (
 
 __all__ = ["PAYS", "SOURCES", "Step", "WorkersPlan", "plan_workers"]
 
-# Seconds per row whose density is counted, and per row that is merged: two threads, 50 columns.
-DRAW: Final = 12.0e-6
-MERGE: Final = 0.05e-6
+# Seconds per row whose density is counted: of a million rows of 50 columns 7.4 in all, on two
+# threads (bench/results/large_million.json).
+DRAW: Final = 7.4e-6
+MERGE: Final = 0.1e-6  # per row of a part: read twice, hashed, written; an estimate
 READ: Final = 0.5e9  # bytes per second of a local disk, an assumption; drawing reads all rows twice
 PART: Final = 2e-3  # seconds to open and check one part
-# Seconds of a process before it places its first row: interpreter, model, index.
+# Seconds of a process before it places its first row: interpreter, model, index; an estimate.
 START: Final = 4.0
 # Share of a search for neighbours that builds the index, which one worker does for all: of 200,000
 # rows a tenth.
@@ -45,8 +46,9 @@ KNN_NUMBER_BYTES, KNN_ROW_BYTES = 16, 32
 REFINED: Final = 300  # iterations of fit_large
 PAYS: Final = 0.1  # of the time that twice as many workers must save, or they don't pay
 SOURCES: Final = (
-    "Seconds are scaled from what was measured on two threads: bench/results million.json, "
-    "transform.json and large.json. Ten million rows placed in shards: shards.json."
+    "Seconds are scaled from fits and transforms measured on two threads (bench/results: "
+    "million.json, transform.json, large_million.json); a disk of 0.5 GB per second, the start of "
+    "a worker and the merge are estimates."
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -12,6 +13,8 @@ import gputsne
 from gputsne.cli import main
 from gputsne.planning import host, workers
 from gputsne.planning.workers import Step, WorkersPlan, plan_workers
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "large.md"
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +82,28 @@ def test_memory_of_the_refinement_is_that_of_the_plan(plans):
     assert by_name["place all rows"] < 1e9  # of any number of rows
     assert plan_workers(10**7, 50)[0].steps[2].bytes == by_name["place all rows"]
     assert by_name["find all neighbours"] > 10**8 * 50 * 16
+
+
+def test_the_page_has_the_numbers_of_the_model(plans):
+    def told(seconds):
+        if seconds < 120:
+            return f"{seconds:.0f} s"
+        return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+    page = PAGE.read_text()
+    placed, refined = plans
+    for step in refined.steps:
+        machines = "all" if step.spread else "one"
+        times = f"{told(step.seconds(1))} | {told(step.seconds(32))}"
+        assert f"| {step.name} | {machines} | {step.bytes / 1e9:.2f} GB | {times} |" in page
+    for w in (1, 8, 32, 128):
+        cells = [
+            str(w), told(placed.seconds(w)), f"{placed.cost(w, 1):.2f}", told(refined.seconds(w)),
+            f"{refined.cost(w, 1):.1f}",
+        ]  # fmt: skip
+        assert f"| {' | '.join(cells)} |" in page
+    assert f"above {placed.stops_paying} workers twice as many" in page
+    assert f"with a refinement above {refined.stops_paying}." in page
 
 
 def run(*args):
