@@ -19,6 +19,7 @@ from bench.processes import JobFailed, Jobs, jobs
 
 SIZES = (1000, 3000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 QUICK_SIZES = (200, 400)
+MOST = 1.2  # exponent that an engine of n log n stays below, in time and memory
 GROWTH_FROM = 10_000  # rows from which the exponent is fitted: below, fixed costs rule
 
 
@@ -69,16 +70,30 @@ class Scaling(Work):
         return {"n": n, **{key: run[key] for key in ("seconds", "peak_bytes")}}
 
     def grow(self, engine: dict[str, Any]) -> None:
-        """Enter the exponent b of seconds = a n^b, by least squares of the logarithms."""
+        """Enter the exponents of seconds = a n^b, and of memory beyond a process's own."""
         large = [p for p in engine["sizes"] if p["n"] >= GROWTH_FROM]
-        if len(large) > 1:
-            n, t = ([p["n"] for p in large], [p["seconds"]["total"] for p in large])
-            engine["exponent"] = float(np.polyfit(np.log(n), np.log(t), 1)[0])
+        n = [p["n"] for p in large]
+        if len(n) > 1:
+            engine["exponent"] = slope(n, [p["seconds"]["total"] for p in large])
+        if len(n) > 2:
+            more = np.diff([p["peak_bytes"] for p in large])
+            if (more > 0).all():
+                engine["memory_exponent"] = slope(np.diff(n), more)
 
     def show(self) -> None:
         for engine in self.engines.values():
             told = [f"{p['n']:,}: {p['seconds']['total']:.2f} s" for p in engine.get("sizes", [])]
-            if "exponent" in engine:
-                told.append(f"n^{engine['exponent']:.2f}")
+            for name, what in (("exponent", "seconds"), ("memory_exponent", "memory")):
+                if name in engine:
+                    held = "within" if engine[name] < MOST else "NOT within"
+                    told.append(f"{what} as n^{engine[name]:.2f}, {held} n^{MOST}")
             told += [engine[key] for key in ("left_out", "failed") if key in engine]
             print(f"{engine['label']:22}{'; '.join(told)}")
+
+
+def slope(n: Any, values: Any) -> float:
+    """Return the exponent b of values = a n^b, by least squares of the logarithms.
+
+    Of rows and bytes from one size to the next, what a process has anyway cancels out.
+    """
+    return float(np.polyfit(np.log(n), np.log(values), 1)[0])

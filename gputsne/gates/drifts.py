@@ -26,7 +26,7 @@ NONE: Evidence = {
     "drift_data": 0.0, "drift_classifier": 0.0, "drift_features": 0.0, "drift_mmd": 0.0,
     "drift_mmd_p": 1.0, "drift_shift": 0.0, "drift_shift_column": "none",
     "drift_shift_columns": "none", "drift_group": "none", "drift_group_excess": 0.0,
-    "drift_group_change": 0.0,
+    "drift_group_change": 0.0, "drift_novel": 0.0, "drift_novel_low": 0.0,
 }  # fmt: skip
 
 

@@ -174,6 +174,22 @@ def test_scaling_gives_an_engine_up_where_it_fails(compare: Any, tmp_path: Path,
     assert engines["umap"]["failed"].startswith("at 100 rows: was ended by SIGSEGV")
 
 
+@pytest.mark.parametrize("power", [0.9, 1.0, 1.5, 2.0])
+def test_scaling_tells_how_time_and_memory_grow(power: float):
+    from bench.cases.scaling import Scaling
+
+    sizes = [10_000 * 2**i for i in range(5)]
+    engine: dict[str, Any] = {
+        "sizes": [
+            {"n": n, "seconds": {"total": 3 * n**1.1}, "peak_bytes": 2e8 + 4 * n**power}
+            for n in (100, *sizes)
+        ]
+    }
+    Scaling.grow(None, engine)  # type: ignore[arg-type]  # of no case
+    assert engine["exponent"] == pytest.approx(1.1)
+    assert engine["memory_exponent"] == pytest.approx(power)  # whatever a process has anyway
+
+
 def test_the_page_is_one_file_that_fetches_nothing_and_escapes_what_it_is_told(
     compare: Any, tmp_path: Path
 ):

@@ -80,6 +80,9 @@ ENDED: Final = of_service("gputsne_run_ended_timestamp_seconds")
 RUNNING: Final = of_service("gputsne_runs_in_progress")
 STARTED: Final = of_service("gputsne_run_started_timestamp_seconds")
 CHECKED: Final = of_service("gputsne_check_failed", 'profile="prod", rule="drift_map"')
+# What kube-state-metrics tells of a container.
+OF_POD: Final = 'kube_pod_container_status_%s{namespace="n", uid="a", container="gputsne"%s}'
+OOM: Final = ', reason="OOMKilled"'
 UP: Final = 'up{job="gputsne-serve", instance="a"}'
 
 
@@ -121,7 +124,11 @@ ALERTS: Final = (
         "sum by ($by) (increase(gputsne_runs_killed_total[1h])) > $killed or "
         'sum by ($by) (increase(gputsne_runs_total{status="over memory"}[1h])) > $killed or '
         "sum by (namespace) (max_over_time(kube_pod_container_status_terminated_reason"
-        '{reason="OOMKilled", container="gputsne"}[1h])) > $killed',
+        '{reason="OOMKilled", container="gputsne"}[1h])) > $killed or '
+        "sum by (namespace) (increase(kube_pod_container_status_restarts_total"
+        '{container="gputsne"}[1h]) and on (namespace, uid, container) '
+        'kube_pod_container_status_last_terminated_reason{reason="OOMKilled", '
+        'container="gputsne"} == 1) > $killed',
         "page", "S1, alerting guidance: page for OOM with repeated restarts",
         (
             Case("two kills in an hour", {KILLS: "0x3 1x3 2x3"}, "50m", True),
@@ -131,6 +138,19 @@ ALERTS: Final = (
                 f"kube_pod_container_status_terminated_reason{{namespace=\"n\", pod=\"{pod}\", "
                 'container="gputsne", reason="OOMKilled"}': "1x6" for pod in "ab"
             }, "30m", True),
+            Case("one pod was killed", {OF_POD % ("terminated_reason", OOM): "1x6"}, "30m", False),
+            Case("one pod was killed and started again twice", {
+                OF_POD % ("restarts_total", ""): "0x3 1x3 2x3",
+                OF_POD % ("last_terminated_reason", OOM): "1x12",
+            }, "50m", True),
+            Case("one pod was started again once", {
+                OF_POD % ("restarts_total", ""): "0x3 1x9",
+                OF_POD % ("last_terminated_reason", OOM): "1x12",
+            }, "50m", False),
+            Case("one pod ended by itself and was started again", {
+                OF_POD % ("restarts_total", ""): "0x3 1x3 2x3",
+                OF_POD % ("last_terminated_reason", ', reason="Error"'): "1x12",
+            }, "50m", False),
         ),
         rule="not_killed",
     ),
@@ -151,6 +171,8 @@ ALERTS: Final = (
     _drift("GputsneDriftColumns", "Columns have shifted", "drift_columns", "drift_shift"),
     _drift("GputsneDriftGroup", "A group of rows has grown or shrunk", "drift_group",
            "drift_group_change"),
+    _drift("GputsneDriftNovel", "Rows lie where the baseline had none", "drift_novel",
+           "drift_novel"),
     _disparity("GputsneSeedsDisagree", "Maps of the same rows differ from seed to seed",
                "not_reproducible", "seed_disparity"),
     _disparity("GputsneReplayDisagrees", "Replays of a run come to another map",

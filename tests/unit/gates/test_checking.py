@@ -121,7 +121,7 @@ def test_two_halves_of_one_table_have_not_drifted(seed):
     found = gputsne.check(
         Run(), "ci", baseline=Run(), X=X[rows[:800]], baseline_X=X[rows[800:1600]]
     )
-    for name in ("drift_data", "drift_columns", "drift_group"):
+    for name in ("drift_data", "drift_columns", "drift_group", "drift_novel"):
         assert found[name].status == "pass", str(found)
 
 

@@ -10,7 +10,10 @@ import gputsne
 from gputsne.judging import read_rules
 
 PROFILES = ("ci", "preprod", "prod", "incident")
-CALM = {"drift_mmd": 0.0, "drift_mmd_p": 1.0, "drift_shift": 0.0, "drift_group_change": 0.0}
+CALM = {
+    "drift_mmd": 0.0, "drift_mmd_p": 1.0, "drift_shift": 0.0, "drift_group_change": 0.0,
+    "drift_novel": 0.0, "drift_novel_low": 0.0,
+}  # fmt: skip
 # Row, evidence that passes, what of it fails. Numbers of tables B, G and H of the source stand as
 # they are there: 0.1, 0.95, 0.02, 60 seconds, 5 minutes.
 ROWS = [
@@ -39,6 +42,7 @@ ROWS = [
     ("drift_data", {"drift_mmd": 0.099, "drift_mmd_p": 0.005}, {"drift_mmd": 0.1}),
     ("drift_columns", {"drift_shift": 0.19}, {"drift_shift": 0.2}),
     ("drift_group", {"drift_group_change": 0.009}, {"drift_group_change": 0.01}),
+    ("drift_novel", {"drift_novel": 0.029, "drift_novel_low": 0.01}, {"drift_novel": 0.03}),
     ("drift_map", {"drift_map": 0.099, "drift_mmd": 0.0}, {"drift_map": 0.1}),
     ("rows_told_apart", {"drift_classifier": 0.5}, {"drift_classifier": 0.51}),
     ("rows_in_common", {"rows_shared": 30}, {"rows_shared": 29}),

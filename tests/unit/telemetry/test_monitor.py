@@ -19,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 import gputsne
 from gputsne.base.types import Progress
 from gputsne.cli import main
+from gputsne.provenance import Run
 from gputsne.telemetry import Exporter, Monitor
 
 OPTIONS = ["-o", "map.npy", "--max-iter", "60", "--tag", "model=m"]
@@ -56,6 +57,18 @@ def test_the_textfile_of_two_runs(here: Path):
         assert value(file, "gputsne_runs_in_progress") == 0
         assert value(file, "gputsne_iterations") == 60
         assert file.stat().st_mode & 0o777 == 0o644
+
+
+def test_stages_of_a_run_add_up_to_the_whole(here: Path):
+    np.save("x.npy", gputsne.datasets.load_digits().X.astype(np.float32))
+    assert embed("--metrics-textfile", "maps.prom", "--run-record", "run.json").exit_code == 0
+    timings = dict(Run.read("run.json").timings)
+    whole = timings.pop("total")
+    assert set(timings) == {"prepare", "neighbors", "affinities", "initial", "optimize"}
+    assert 0.95 * whole <= sum(timings.values()) <= whole
+    for stage, seconds in timings.items():
+        told = value(here / "maps.prom", "gputsne_run_duration_seconds_sum", stage=stage)
+        assert told == pytest.approx(seconds)
 
 
 def test_the_map_is_the_same_with_metrics(here: Path):

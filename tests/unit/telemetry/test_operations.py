@@ -27,7 +27,8 @@ RULES = {rule.id: rule for rule in read_rules()}
 QUICK = TEMPLATE.replace("period_hours = 24 ", "period_hours = 2 ")  # shorter unit tests
 OUTSIDE = {  # metrics that others expose: Prometheus itself, cAdvisor, kube-state-metrics
     "up", "ALERTS", "container_cpu_usage_seconds_total", "container_memory_working_set_bytes",
-    "kube_pod_container_status_terminated_reason",
+    "kube_pod_container_status_terminated_reason", "kube_pod_container_status_restarts_total",
+    "kube_pod_container_status_last_terminated_reason",
 }  # fmt: skip
 WORDS = {
     "and", "or", "unless", "on", "by", "sum", "max", "avg", "count", "rate", "increase", "offset",
@@ -100,6 +101,29 @@ def test_the_alerts_tests_would_fail_were_any_turned_round(
     assert (done.stdout + done.stderr).count("exp:") == len(told["tests"])
     for alert in ALERTS:
         assert {case.fires for case in alert.cases} == {True, False}
+
+
+@pytest.mark.parametrize(("hours", "kept"), [(7, True), (8, False)])
+def test_eight_hours_of_outage_in_thirty_days_are_below_99_percent(
+    hours: int, kept: bool, folder: Path, promtool: str
+):
+    values = f"1+0x{12 * (24 * 29 - hours)} 0+0x{12 * hours - 1} 1+0x{12 * 24 - 1}"
+    test = {
+        "rule_files": ["recording.yml"], "evaluation_interval": "1h",
+        "tests": [{
+            "interval": "5m",
+            "input_series": [{"series": 'up{job="gputsne-serve", instance="a"}', "values": values}],
+            "promql_expr_test": [{
+                "expr": "gputsne:availability:avg30d >= bool 0.99", "eval_time": "30d",
+                "exp_samples": [{"value": float(kept), "labels": "{}"}],
+            }],
+        }],
+    }  # fmt: skip
+    path = folder / "prometheus" / "month_test.yml"
+    path.write_text(yaml.safe_dump(test))
+    done = ran(promtool, "test", "rules", path)
+    path.unlink()
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_an_alert_names_run_seed_hash_report_and_runbook(
