@@ -41,7 +41,7 @@ def merge(ctx: click.Context, /, folder: Path, output: Path, **given: Any) -> No
 
     shell = output_of(ctx, given)
     no_dash([("-o", output)])
-    check_targets([output], [])
+    check_targets([output], sorted(folder.glob("part-*")))  # no part is replaced by the whole
     began = time.perf_counter()
     with events.stage("merge"):
         parts = joined(folder, output)

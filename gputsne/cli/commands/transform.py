@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from gputsne.base import events
+from gputsne.base.files import resolved
 from gputsne.cli.checks import check_threads
 from gputsne.cli.config import config_option
 from gputsne.cli.log import saw
@@ -40,7 +41,7 @@ from gputsne.planning.memory import available_memory
 from gputsne.provenance.outcome import shown
 from gputsne.runs.nonfinite import nonfinite_as_bad_input
 from gputsne.runs.reading import read_points
-from gputsne.runs.streams import STANDARD, is_standard_output, map_suffix, named, opened
+from gputsne.runs.streams import STANDARD, flows, is_standard_output, map_suffix, named, opened
 from gputsne.runs.writing import write_points
 
 PLACE = click.Path(path_type=Path, allow_dash=True)
@@ -163,10 +164,12 @@ def one_shard(
         shard = Shard.read(given["shard"])
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--shard") from error
-    for flag, value in (("--join", given["join"]), ("--key", given["key"])):
-        if value is not None:
+    for name in ("join", "on", "key", "input_format"):
+        if given[name] is not None:
+            flag = f"--{name.replace('_', '-')}"
             raise click.BadParameter("has no effect with --shard", param_hint=flag)
     no_dash([*(("IN", path) for path in sources), ("-o", folder)])
+    _check_folder(folder, sources)
     suffix = f".{given['output_format'] or 'parquet'}"
     if suffix == ".h5ad":
         said = "a part is parquet, csv or npy"
@@ -183,13 +186,10 @@ def one_shard(
     inputs = Inputs.opened(files, want, given["keep"])
     for said in inputs.chosen.notes:
         shell.note(said)
-    if folder.exists() and not folder.is_dir():
-        said = f"{shown(folder)} is a file; with --shard it is a folder of parts"
-        raise click.BadParameter(said, param_hint="-o")
-    folder.mkdir(parents=True, exist_ok=True)
     timer = StageTimer(int(shell.progress))
     start, stop = shard.rows(inputs.n)
     check_placement(terms, stop - start, fitted)
+    folder.mkdir(parents=True, exist_ok=True)
     with timer.stage("transform", stop - start) as report:
         placed = place_shard(
             fitted, sha256_file(model), inputs, folder, shard, suffix=suffix, report=report
@@ -200,16 +200,31 @@ def one_shard(
     if suffix == ".npy" and beside:
         shell.note("npy holds places alone; ids, labels and kept columns are not in the part")
     paid, cost = cost_told(terms, took)
+    rows = f"rows {start:,} to {stop - 1:,}" if start < stop else "none"
     shell.result(
         f"written       {shown(placed.path)}{there}\n"
-        f"map           {counted(stop - start, 'point')}, rows {start:,} to {stop - 1:,} of "
-        f"{inputs.n:,}, {seconds(took)}{paid}",
+        f"map           {counted(stop - start, 'point')}, {rows} of {inputs.n:,}, "
+        f"{seconds(took)}{paid}",
         {
             "output": shown(placed.path), "rows": [start, stop], "n": inputs.n,
             "shard": shard.index, "of": shard.of, "seconds": took, "device": placed.manifest.device,
             "again": placed.again, **cost,
         },
     )  # fmt: skip
+
+
+def _check_folder(folder: Path, sources: tuple[Path, ...]) -> None:
+    """Raise UsageError for a folder of parts that is a file or an input, and for streams."""
+    streams = [path for path in sources if flows(path)]
+    if streams:
+        said = f"{shown(streams[0])} is a stream, of which no part can be read: give a file"
+        raise click.BadParameter(said, param_hint="IN")
+    if folder.exists() and not folder.is_dir():
+        said = f"{shown(folder)} is a file; with --shard it is a folder of parts"
+        raise click.BadParameter(said, param_hint="-o")
+    if any(path.is_dir() and resolved(path) == resolved(folder) for path in sources):
+        said = f"{shown(folder)} is read; parts need a folder of their own"
+        raise click.BadParameter(said, param_hint="-o")
 
 
 def columns_of_fit(names: Any, first: Path, want: Selection) -> Selection:

@@ -255,6 +255,7 @@ def test_parts_in_csv_become_csv_alone():
         (("--shard", "0/0"), 2, "N from 1"),
         (("--shard", "0/2", "--output-format", "h5ad"), 2, "parquet, csv or npy"),
         (("--shard", "0/2", "--key", "a"), 2, "no effect with --shard"),
+        (("--shard", "0/2", "--input-format", "npy"), 2, "no effect with --shard"),
         (("--shard", "0/2", "--id", "name"), 3, "no columns"),
         (("--shard", "0/2", "--columns", "0,1"), 3, "the model was fitted to 12 features"),
     ],
@@ -264,6 +265,22 @@ def test_what_a_shard_refuses(args, code, said):
     result = run("transform", "plain.npz", "x.npy", "-o", "parts", *args)
     assert result.exit_code == code, result.output
     assert said in result.stderr
+
+
+def test_parts_are_not_mixed_with_what_is_read(tmp_path):
+    (tmp_path / "rows").mkdir()
+    np.save("rows/0.npy", NEW)
+    result = run("transform", "plain.npz", "rows", "-o", "rows", "--shard", "0/2")
+    assert result.exit_code == 2
+    assert "a folder of their own" in result.stderr
+    os.mkfifo("pipe.npy")
+    result = run("transform", "plain.npz", "pipe.npy", "-o", "parts", "--shard", "0/2")
+    assert result.exit_code == 2
+    assert "is a stream" in result.stderr
+    shards("plain.npz", "rows", "parts", 2, "--output-format", "npy")
+    result = run("merge", "parts", "-o", "parts/part-00000-of-00002.npy")
+    assert result.exit_code == 2
+    assert "an output needs its own name" in result.stderr
 
 
 def test_infinity_is_told_with_file_column_and_rows():
