@@ -53,7 +53,7 @@ def evaluate(
     Parameters
     ----------
     X : dask array or dataframe, array_like, path, Source, or list of those, shape (n, d)
-        Data. It is read six times: ``X.persist()`` where reading is dear.
+        Data. It is read a dozen times and more: ``X.persist()`` where reading is dear.
     Y : dask array or dataframe, or array_like, shape (n, c)
         Map of the same rows; brought to this process, as float64.
     labels : array_like, dask array or series, shape (n,), or None
@@ -164,6 +164,7 @@ class PiecedSpace(Space):
         self._frame = self._measured(metric)
         self._squared = not isinstance(metric, Euclidean)
         self._lock = threading.Lock()
+        self._asked = np.empty(0, np.int64), np.empty((0, pieces.d))
         self.expect(np.empty(0, np.int64))
 
     def _measured(self, metric: Metric) -> _Frame:
@@ -200,7 +201,10 @@ class PiecedSpace(Space):
         return np.concatenate(self._each(_some, np.sort(rows)))[np.argsort(np.argsort(rows))]
 
     def _vectors(self, rows: I64) -> F64:
-        return _vectors_of(self._rows(rows), self._frame.metric)
+        """Return vectors of some points; the last, whom several metrics ask for, are kept."""
+        if not np.array_equal(self._asked[0], rows):
+            self._asked = rows, _vectors_of(self._rows(rows), self._frame.metric)
+        return self._asked[1]
 
     @property
     def points(self) -> F64:

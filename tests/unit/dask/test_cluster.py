@@ -127,6 +127,14 @@ def test_futures_belong_to_their_client(client, cluster, model, rows, placed):
         transform(model, mine)
 
 
+def test_two_clients_have_a_result_each(client, cluster, model, rows, placed):
+    X = da.from_array(rows, chunks=(300, 5))
+    with Client(cluster, set_as_default=False) as other:
+        for mine in (client, other):
+            Y = transform(model, X, client=mine)
+            assert mine.compute(Y).result().tobytes() == placed.tobytes()
+
+
 def test_a_client_that_is_closed_is_refused(cluster, rows, model):
     with Client(cluster, set_as_default=False) as other:
         X = da.from_array(rows, chunks=(300, 5))

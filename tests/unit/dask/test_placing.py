@@ -123,6 +123,16 @@ def test_what_can_be_no_rows_is_refused_at_once(model, X, said):
         transform(model, X)
 
 
+def test_blocks_of_other_columns_than_was_said_are_named(model, rows):
+    said = da.from_delayed(dask.delayed(rows[:9, :4]), (9, 5), rows.dtype)
+    with pytest.raises(ValueError, match=r"block 1 of X: X has 4 features"):
+        transform(model, da.concatenate([da.from_array(rows[:9]), said])).compute()
+    frame = dd.from_pandas(pd.DataFrame(rows), npartitions=2)
+    less = frame.map_partitions(lambda part: part.iloc[:, :3], meta=frame._meta)
+    with pytest.raises(ValueError, match="do not match the columns in the provided metadata"):
+        transform(model, less).compute()
+
+
 def test_a_series_is_no_table(model):
     with pytest.raises(TypeError, match="has no columns"):
         transform(model, dd.from_pandas(pd.Series([1.0, 2.0]), npartitions=1))
