@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from ipaddress import ip_network
 from typing import Any, Final, Self
+from zoneinfo import available_timezones
 
 from gputsne._version import __version__
 from gputsne.accounts.prices import amount_of
 from gputsne.telemetry.operations.entries import FILE, check_known, refuse
+from gputsne.telemetry.operations.schedules import is_schedule
 
 __all__ = ["CLUSTER_TEMPLATE", "TRIES", "Cluster"]
 
@@ -20,20 +23,14 @@ FILE_NAME: Final = re.compile(r"[A-Za-z0-9][-A-Za-z0-9_.]*(/[A-Za-z0-9][-A-Za-z0
 IMAGE: Final = re.compile(
     r"[a-z0-9][^\s@:]*(:\d+/[^\s@:]+)?(:(?P<tag>[\w.-]+))?(@sha256:[0-9a-f]{64})?"
 )
-FIELD: Final = (
-    r"[\d*][\d*,/-]*|[A-Za-z]{3}([,-][A-Za-z]{3})*"  # of a schedule; names of days and months
-)
-SCHEDULE: Final = re.compile(rf"({FIELD})( ({FIELD})){{4}}")
 STORAGE: Final = re.compile(r"[1-9]\d*(Mi|Gi|Ti)")
 ADDRESS: Final = re.compile(r"https?://[a-z0-9.-]+:\d+")
-REACHED: Final = re.compile(r"\d+\.\d+\.\d+\.\d+/\d+:\d+")
 TIMEZONE: Final = re.compile(r"[A-Za-z]+(/[A-Za-z0-9_+-]+)*")
 ACCESS: Final = ("ReadWriteMany", "ReadWriteOnce")
 LABELLED: Final = "letters, digits, -, _ and ., at most 63, as a label of Kubernetes is"
 FILED: Final = "a file's name in the volume, without / in front"
 # How each text is spelt, and what a message says of it.
 SPELT: Final = {
-    "schedule": (SCHEDULE, "five fields as cron has them, say '30 2 * * *'"),
     "timezone": (TIMEZONE, "a name of a time zone, say 'Europe/Berlin'"),
     "input": (FILE_NAME, FILED), "model_file": (FILE_NAME, FILED), "new_input": (FILE_NAME, FILED),
     "storage": (STORAGE, "an amount of storage such as '50Gi'"),
@@ -206,9 +203,17 @@ class Cluster:
                 refuse(f"cluster.{name}", value, "a list of texts")
             object.__setattr__(self, name, tuple(value))
         for reached in self.egress:
-            if not REACHED.fullmatch(reached):
+            if not _reached(reached):
                 refuse("cluster.egress", reached, "CIDR:port, say '10.1.0.0/16:443'")
-        if not isinstance(self.perplexity, int | float) or not 1 <= self.perplexity < self.rows:
+        if not isinstance(self.schedule, str) or not is_schedule(self.schedule):
+            refuse("cluster.schedule", self.schedule,
+                   "five fields as cron has them, say '30 2 * * *'")  # fmt: skip
+        if (zones := available_timezones()) and self.timezone not in zones:
+            refuse("cluster.timezone", self.timezone, "a name of a time zone, say 'Europe/Berlin'")
+        if self.pushgateway is not None and not _port(self.pushgateway):
+            refuse("cluster.pushgateway", self.pushgateway, "an address with a port up to 65535")
+        number = isinstance(self.perplexity, int | float) and self.perplexity is not True
+        if not number or not 1 <= self.perplexity < self.rows:
             refuse("cluster.perplexity", self.perplexity, "a number from 1 to the number of rows")
         if self.access not in ACCESS:
             refuse("cluster.access", self.access, " or ".join(map(repr, ACCESS)))
@@ -252,6 +257,21 @@ class Cluster:
             refuse("cluster", told, "a [table]")
         check_known(told, [f.name for f in fields(cls)], f"{path}: [cluster]")
         return cls(**told)
+
+
+def _reached(text: str) -> bool:
+    """Tell whether a text is a network of IPv4 and a port."""
+    block, _, _ = text.partition(":")
+    try:
+        ip_network(block, strict=False)
+    except ValueError:
+        return False
+    return "/" in block and _port(text)
+
+
+def _port(text: str) -> bool:
+    digits = text.rpartition(":")[2]
+    return digits.isascii() and digits.isdigit() and 1 <= int(digits) <= 65_535
 
 
 def _spelt(pattern: re.Pattern[str], value: object) -> bool:

@@ -197,7 +197,8 @@ def unsafe(folder: Path, others: Iterable[Path] = ()) -> dict[str, list[str]]:
     """
     found = {}
     for place in (folder / "kubernetes", *others):
-        paths = sorted(p for p in place.rglob("*") if p.suffix in YAML) if place.is_dir() else []
+        within = place.rglob("*") if place.is_dir() else ()
+        paths = sorted(p for p in within if p.suffix in YAML and p.is_file())
         if place in others and not paths:
             paths = [place]
         for path in paths:

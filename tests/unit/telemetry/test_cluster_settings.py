@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 from croniter import croniter
-from manifests import invoke
+from hypothesis import given
+from hypothesis import strategies as st
+from manifests import invoke, main_of, option
 
 from gputsne.base.errors import BadInput
 from gputsne.telemetry.operations import Settings, write
 from gputsne.telemetry.operations.cluster import Cluster
 from gputsne.telemetry.operations.kubernetes import manifests_of
+from gputsne.telemetry.operations.schedules import is_schedule
 from gputsne.telemetry.operations.settings import TEMPLATE
 
 
@@ -40,6 +43,15 @@ from gputsne.telemetry.operations.settings import TEMPLATE
         ("access = 'Many'", "'ReadWriteMany' or 'ReadWriteOnce'"),
         ("perplexity = 0", "cluster.perplexity = 0 must"),
         ("pushgateway = 'gateway'", "an address with its port"),
+        ("pushgateway = 'http://gateway:99999'", "a port up to 65535"),
+        ("egress = ['10.1.0.0/16:0']", "CIDR:port"),
+        ("egress = ['10.1.0.300/16:443']", "CIDR:port"),
+        ("egress = ['10.1.0.0:443']", "CIDR:port"),
+        ("schedule = '60 2 * * *'", "five fields as cron has them"),
+        ("schedule = 3", "five fields as cron has them"),
+        ("perplexity = true", "cluster.perplexity = True must"),
+        ("perplexity = nan", "cluster.perplexity = nan must"),
+        ("timezone = 'Mars/Phobos'", "a name of a time zone"),
         ("machine = 'large'", "machine='large' has no price"),
         ("max_cost = 5", "cluster.max_cost = 5 must be beside machine"),
         ("machine = 'large'\nmax_cost = -1", "cluster.max_cost = -1 must be an amount of money"),
@@ -84,3 +96,26 @@ def test_the_schedule_is_one_and_as_long_as_the_period():
 )
 def test_schedules_that_cron_knows_are_taken(schedule: str):
     assert croniter.is_valid(Cluster(schedule=schedule).schedule)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(["*", "*/2", "1-5", "5-1", "0", "7", "13", "24", "32", "60", "mon",
+                             "jan", "1,2", "*/0", "", "1-", "x", "mon-fri", "1-5/2"]),
+            st.from_regex(r"[0-9]{1,2}(-[0-9]{1,2})?(/[1-9])?", fullmatch=True),
+        ),
+        min_size=5, max_size=5,
+    )
+)  # fmt: skip
+def test_what_is_taken_as_a_schedule_is_one_for_cron(fields: list[str]):
+    text = " ".join(fields)
+    if is_schedule(text):
+        assert croniter.is_valid(text)
+
+
+def test_numbers_reach_the_command_with_all_their_digits():
+    cluster = Cluster(perplexity=30.1234567, machine="large", max_cost=1234567.25)
+    arguments = main_of(cluster, "nightly")["args"]
+    assert float(option(arguments, "--perplexity")) == cluster.perplexity
+    assert float(option(arguments, "--max-cost")) == cluster.max_cost

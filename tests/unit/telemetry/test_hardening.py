@@ -129,3 +129,27 @@ def test_manifests_of_ones_own_are_read_too(tmp_path: Path):
 def test_what_is_written_is_safe(site: str):
     texts = files_of(settings_of(SITES[site]))
     assert [f for n, t in texts.items() if n.startswith("kubernetes/") for f in faults_of(t)] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kind: Pod\nmetadata: [3]\nspec: {containers: 3}",
+        "kind: Pod\nspec: {containers: [{securityContext: {capabilities: {drop: ALL, add: 3}}}]}",
+        "kind: Pod\nspec: {containers: [{resources: [], image: [1]}], volumes: {a: 1}}",
+        "kind: List\nitems: 3\n---\n3",
+        "&a\nkind: List\nitems: [*a]",
+        "when: 2026-13-45",
+        "[" * 5000,
+        "kind: CronWorkflow\nspec: {workflowSpec: {templates: [{container: 3}, 4]}}",
+        "a: 1\n\x00",
+    ],
+)
+def test_whatever_is_no_manifest_is_told_and_breaks_nothing(text: str):
+    assert faults_of(text)
+
+
+def test_a_folder_that_is_called_like_a_manifest_is_a_folder(tmp_path: Path):
+    write(tmp_path)
+    (tmp_path / "kubernetes" / "more.yaml").mkdir()
+    assert invoke("check", tmp_path).exit_code == 0

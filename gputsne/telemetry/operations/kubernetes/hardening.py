@@ -56,7 +56,7 @@ def faults_of(text: str) -> list[str]:
 
     try:
         read = list(yaml.safe_load_all(text))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # dates, and nesting
         return [f"no YAML: {' '.join(str(error).split())}"]
     found = []
     for manifest in _unlisted(read):
@@ -71,7 +71,8 @@ def faults_of(text: str) -> list[str]:
 def _unlisted(read: list[Any]) -> Iterator[Mapping[str, Any]]:
     for one in read:
         if isinstance(one, Mapping) and one.get("kind") == "List":
-            yield from _unlisted(list(one.get("items") or []))
+            for item in _any(one, "items"):  # Kubernetes has no List in a List
+                yield item if isinstance(item, Mapping) else {}
         elif isinstance(one, Mapping):
             yield one
         elif one is not None:
@@ -102,7 +103,7 @@ def _as_pod(workflow: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a workflow as a pod that has the containers of all its templates."""
     found: list[Any] = []
     for template in _listed(workflow, "templates"):
-        own = [template[name] for name in ("container", "script") if name in template]
+        own = [_at(template, name) for name in ("container", "script") if name in template]
         for one in (*own, *_listed(_at(template, "containerSet"), "containers")):
             found.append({"name": template.get("name", "?"), **one})
     return {**workflow, "containers": found}
@@ -139,9 +140,8 @@ def _container_faults(container: Mapping[str, Any], spec: Mapping[str, Any]) -> 
     if own.get("allowPrivilegeEscalation") is not False or own.get("privileged"):
         yield "it may gain privileges: allowPrivilegeEscalation is not false, or it is privileged"
     capabilities = _at(own, "capabilities")
-    if "ALL" not in (capabilities.get("drop") or []) or not ALLOWED.issuperset(
-        capabilities.get("add") or []
-    ):
+    dropped, added = (set(map(str, _any(capabilities, name))) for name in ("drop", "add"))
+    if "ALL" not in dropped or not added <= ALLOWED:
         yield "it keeps capabilities: drop ALL"
     profile = _at(own, "seccompProfile") or _at(of_pod, "seccompProfile")
     if profile.get("type") not in ("RuntimeDefault", "Localhost"):
@@ -156,5 +156,9 @@ def _at(value: Any, *path: str) -> Mapping[str, Any]:
 
 
 def _listed(spec: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    return [x for x in _any(spec, name) if isinstance(x, Mapping)]
+
+
+def _any(spec: Mapping[str, Any], name: str) -> list[Any]:
     value = spec.get(name)
-    return [x for x in value if isinstance(x, Mapping)] if isinstance(value, list) else []
+    return value if isinstance(value, list) else []

@@ -62,7 +62,7 @@ def nightly(cluster: Cluster, prices: Prices) -> list[dict[str, Any]]:
         "--model", f"{DATA}/model.npz", "--store", f"{DATA}/store",
         "--checkpoint", f"{checkpoints}/$(JOB_NAME)", "--resume",
         "--deadline", str(seconds), "--memory-limit", f"{size.planned_mib}MiB",
-        "--perplexity", f"{cluster.perplexity:g}", "--metrics-port", f"0.0.0.0:{METRICS_PORT}",
+        "--perplexity", str(cluster.perplexity), "--metrics-port", f"0.0.0.0:{METRICS_PORT}",
         "--log-json",
     ]  # fmt: skip
     if cluster.pca is not None:
@@ -80,7 +80,7 @@ def nightly(cluster: Cluster, prices: Prices) -> list[dict[str, Any]]:
         mounts.append({"name": "prices", "mountPath": str(PurePosixPath(PRICES).parent)})
         volumes.append({"name": "prices", "configMap": {"name": f"{APP}-prices"}})
     if cluster.max_cost is not None:
-        arguments += ["--max-cost", f"{cluster.max_cost:g}"]
+        arguments += ["--max-cost", str(cluster.max_cost)]
     job = {"fieldRef": {"fieldPath": f"metadata.labels['{JOB_LABEL}']"}}
     main = container(
         cluster, [*arguments, *cluster.arguments], size, mounts=mounts,
