@@ -23,6 +23,7 @@ from gputsne.base import cgroups, forks
 __all__ = [
     "POOLS",
     "allowed",
+    "cores",
     "faiss_without_blas",
     "in_force",
     "in_order",
@@ -74,7 +75,7 @@ def resolve_n_jobs(n_jobs: int | None) -> int:
     3
     """
     if n_jobs is None:
-        asked = [_granted(), _openmp_variable("OMP_NUM_THREADS"), _limit_of_caller()]
+        asked = [cores(), _openmp_variable("OMP_NUM_THREADS"), _limit_of_caller()]
         return allowed(min(number for number in asked if number is not None))
     if isinstance(n_jobs, bool) or not hasattr(n_jobs, "__index__"):
         raise TypeError(f"n_jobs must be an integer or None, got {n_jobs!r}")
@@ -83,7 +84,7 @@ def resolve_n_jobs(n_jobs: int | None) -> int:
             f"n_jobs={n_jobs} is no number of threads: give 1 or more, None or -1 for all, -2 for "
             "all but one"
         )
-    return allowed(int(n_jobs) if n_jobs > 0 else max(1, _granted() + 1 + int(n_jobs)))
+    return allowed(int(n_jobs) if n_jobs > 0 else max(1, cores() + 1 + int(n_jobs)))
 
 
 def allowed(n: int) -> int:
@@ -102,7 +103,7 @@ def allowed(n: int) -> int:
     """
     if forks.single_if_forked(n) == 1 or os.environ.get("OMP_MAX_ACTIVE_LEVELS", "").strip() == "0":
         return 1
-    most = [n, max(MORE_THAN_CORES, _granted())]
+    most = [n, max(MORE_THAN_CORES, cores())]
     ceiling = _openmp_variable("OMP_THREAD_LIMIT")
     if ceiling is not None:
         most.append(ceiling)
@@ -111,14 +112,20 @@ def allowed(n: int) -> int:
     return max(1, min(most))
 
 
-def _granted() -> int:
-    """Count the cores of the affinity mask, cut by the CPU quota."""
+def cores() -> int:
+    """Return how many cores this process was granted, whatever variables and limits say.
+
+    Returns
+    -------
+    int
+        Those of the affinity mask, cut by the CPU quota.
+    """
     if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
+        masked = len(os.sched_getaffinity(0))
     else:  # macOS and Windows have no affinity mask to ask for
-        cores = os.cpu_count() or 1
+        masked = os.cpu_count() or 1
     quota = cgroups.cpu_quota()
-    return cores if quota is None else max(1, min(cores, math.ceil(quota)))
+    return masked if quota is None else max(1, min(masked, math.ceil(quota)))
 
 
 def _openmp_variable(name: str) -> int | None:

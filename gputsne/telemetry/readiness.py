@@ -22,9 +22,7 @@ NEEDED_ALERTS: Final = (
     "GputsneDriftData", "GputsneDriftColumns", "GputsneDriftGroup", "GputsneSeedsDisagree",
     "GputsneReplayDisagrees",
 )  # fmt: skip
-AMOUNTS: Final = (
-    ("requests", "cpu"), ("requests", "memory"), ("limits", "cpu"), ("limits", "memory"),
-)  # fmt: skip
+ALONE: Final = ("container", "script")  # keys of Argo's templates that hold one container
 YAML: Final = (".yaml", ".yml")
 MANIFESTS: Final = "kubernetes"  # folder of what gputsne ops init writes
 ALERTS: Final = "prometheus/alerts.yml"
@@ -99,6 +97,8 @@ def _counted(name: str, missing: Iterable[str]) -> Evidence:
 
 def _without_limits(paths: Sequence[Path]) -> Iterator[str]:
     """Yield containers that lack a request or a limit, and files that have no container."""
+    from gputsne.telemetry.operations.kubernetes.hardening import amounts_lacking
+
     files: list[Path] = []
     for path in paths:
         files += sorted(p for p in path.rglob("*") if p.suffix in YAML) if path.is_dir() else [path]
@@ -106,11 +106,7 @@ def _without_limits(paths: Sequence[Path]) -> Iterator[str]:
     for file in files:
         for owner, container in _containers(_documents(file), file.name):
             seen += 1
-            given = container.get("resources") or {}
-            lacking = [
-                f"{kind}.{what}" for kind, what in AMOUNTS if not (given.get(kind) or {}).get(what)
-            ]
-            if lacking:
+            if lacking := amounts_lacking(container):
                 yield f"{owner}/{container.get('name', '?')} ({', '.join(lacking)})"
     if not seen:
         yield f"{', '.join(map(str, paths))} (no container in it)"
@@ -123,12 +119,13 @@ def _containers(told: Any, owner: str) -> Iterator[tuple[str, Mapping[str, Any]]
             yield from _containers(part, owner)
     if not isinstance(told, Mapping):
         return
-    name = (told.get("metadata") or {}).get("name") if "kind" in told else None
-    owner = str(name or owner)
+    about = told.get("metadata")
+    if "kind" in told and isinstance(about, Mapping):
+        owner = str(about.get("name") or owner)
     for key, part in told.items():
         if key in ("containers", "initContainers") and isinstance(part, list):
             yield from ((owner, each) for each in part if isinstance(each, Mapping))
-        elif key == "container" and isinstance(part, Mapping):  # Argo's templates have one
+        elif key in ALONE and isinstance(part, Mapping):
             yield owner, part
         else:
             yield from _containers(part, owner)
@@ -141,12 +138,21 @@ def _alerts_missing(folder: Path) -> Iterator[str]:
     file = folder / ALERTS
     there: set[str] = set()
     if file.is_file():
-        for document in _documents(file):
-            for group in (document or {}).get("groups") or ():
-                there |= {str(rule.get("alert")) for rule in group.get("rules") or ()}
+        there = set(_named_alerts(_documents(file)))
     yield from (name for name in NEEDED_ALERTS if name not in there)
     if stale(folder).get(ALERTS) == "stale":
         yield f"{ALERTS} is stale"
+
+
+def _named_alerts(told: Any) -> Iterator[str]:
+    """Yield the names of alerts in rules of Prometheus."""
+    if isinstance(told, list):
+        for part in told:
+            yield from _named_alerts(part)
+    elif isinstance(told, Mapping):
+        if "alert" in told:
+            yield str(told["alert"])
+        yield from _named_alerts(told.get("groups") or told.get("rules"))
 
 
 def _documents(path: Path) -> list[Any]:

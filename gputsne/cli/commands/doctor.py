@@ -13,6 +13,7 @@ from gputsne.cli.monitoring import monitor_options
 from gputsne.cli.options import PATH, Command, option, options, print_options
 from gputsne.cli.output import output_of
 from gputsne.cli.stores import store_option
+from gputsne.cli.targets import no_dash
 from gputsne.provenance.outcome import FAILED, Outcome, shown
 
 EXAMPLES = """\
@@ -44,6 +45,7 @@ def doctor(ctx: click.Context, /, **given: Any) -> None:
     from gputsne.telemetry.doctor import examine
 
     shell = output_of(ctx, given, needed=True)
+    no_dash([("-o", given["output"]), ("--checkpoint", given["checkpoint"])])
     found = examine(
         store=given["store"] or None, scrape=given["scrape"], pushgateway=given["pushgateway"],
         textfile=given["metrics_textfile"], output=given["output"], checkpoint=given["checkpoint"],

@@ -218,11 +218,10 @@ def processors() -> Finding:
     if quota is not None and quota < 1:
         return Finding(AREA, "threads", WARNING, f"{found}: less than one core",
                        "raise the CPU limit: resources.limits.cpu, docker run --cpus")  # fmt: skip
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        value = os.environ.get(name)
-        if value is not None and value != str(granted):
-            return Finding(AREA, "threads", WARNING, f"{found}; {name}={value} goes before",
-                           f"unset {name}")  # fmt: skip
+    for name in ("OMP_NUM_THREADS", "OMP_THREAD_LIMIT"):
+        first = os.environ.get(name, "").split(",")[0].strip()
+        if first.isdigit() and int(first) < threads.cores():
+            return Finding(AREA, "threads", WARNING, f"{found}, by {name}={first}", f"unset {name}")
     return Finding(AREA, "threads", OK, found)
 
 

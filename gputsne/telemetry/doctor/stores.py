@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote, urlsplit
 
+from gputsne.base.files import check_writable
 from gputsne.base.sizes import size_text
 from gputsne.runs.attempts import KILLED, RUNNING
 from gputsne.telemetry.doctor.finding import FAILED, OK, WARNING, Finding, within
@@ -79,6 +81,10 @@ def store_findings(
                       "gputsne doctor --store URI with a folder, s3://, gs:// or abfs://"
                       )  # fmt: skip
         return
+    folder = _folder(uri) if filesystem is None else None
+    if folder is not None and not folder.exists():
+        yield _to_be_made(folder)
+        return
     remedy = f"give this user the right to read and write {shown}"
     try:
         fault = within(seconds, store.probe)
@@ -101,6 +107,27 @@ def store_findings(
         yield Finding(AREA, "leftovers", OK, "no unfinished writes")
 
 
+def _folder(uri: str) -> Path | None:
+    """Return the folder that an address names, None where it is no folder's."""
+    parts = urlsplit(uri)
+    if "://" in uri and parts.scheme != "file":
+        return None
+    return Path(unquote(parts.path) if "://" in uri else uri).expanduser()
+
+
+def _to_be_made(folder: Path) -> Finding:
+    """Tell of a store that is not there, which is a mistake, or the first run's to make."""
+    there = next(place for place in folder.absolute().parents if place.exists())
+    try:
+        check_writable(there / folder.name)
+    except OSError as error:
+        words = " ".join(str(error).split())
+        return Finding(AREA, "access", FAILED, f"{folder} can't be made: {words}",
+                       f"give this user the right to write in {there}")  # fmt: skip
+    return Finding(AREA, "access", WARNING, f"there is no {folder} yet: the first run makes it",
+                   f"is the address right? Then gputsne embed --store {folder}")  # fmt: skip
+
+
 def _clock(skew: float | None) -> Finding:
     if skew is None:
         return Finding(AREA, "clock", OK, "the storage tells no times")
@@ -114,8 +141,8 @@ def _clock(skew: float | None) -> Finding:
 
 def _room(uri: str) -> Iterator[Finding]:
     """Tell how much room a folder's disk has."""
-    place = Path(uri.removeprefix("file://")).expanduser()
-    if "://" in str(uri).removeprefix("file://") or not place.is_dir():
+    place = _folder(uri)
+    if place is None or not place.is_dir():
         return
     free = shutil.disk_usage(place).free
     state = OK if free > LITTLE else WARNING

@@ -63,7 +63,7 @@ def test_where_the_group_slows_down_counts_as_full(machine):
 def test_ulimit_counts(machine, monkeypatch, kind: str, field: str):
     import resource
 
-    monkeypatch.setattr(threads, "_granted", lambda: 2)
+    monkeypatch.setattr(threads, "cores", lambda: 2)
     monkeypatch.setattr(threads, "_limit_of_caller", lambda: None)
     monkeypatch.setattr(threads, "_run_before", False)
     reserved = memory.LIBRARY_ADDRESSES + threads.POOLS * memory.THREAD_ADDRESSES

@@ -40,7 +40,7 @@ def test_everything_granted_is_never_more_than_the_affinity_mask(n_jobs: int | N
 
 @pytest.mark.parametrize(("n_jobs", "left"), [(-1, 8), (-2, 7), (-8, 1), (-9, 1), (-100, 1)])
 def test_negative_numbers_leave_cores_free(monkeypatch, n_jobs: int, left: int):
-    monkeypatch.setattr(threads, "_granted", lambda: 8)
+    monkeypatch.setattr(threads, "cores", lambda: 8)
     assert threads.resolve_n_jobs(n_jobs) == left
 
 
@@ -56,7 +56,7 @@ def test_more_threads_than_can_be_started_are_never_asked_for(n_jobs: int):
 
 @pytest.mark.parametrize("text", ["3", "3,2", " 3 "])
 def test_none_keeps_to_the_job_systems_number(monkeypatch, text: str):
-    monkeypatch.setattr(threads, "_granted", lambda: 8)
+    monkeypatch.setattr(threads, "cores", lambda: 8)
     monkeypatch.setattr(threads, "_limit_of_caller", lambda: 8)
     monkeypatch.setenv("OMP_NUM_THREADS", text)
     assert threads.resolve_n_jobs(None) == 3
@@ -66,7 +66,7 @@ def test_none_keeps_to_the_job_systems_number(monkeypatch, text: str):
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "many", "16"])
 def test_a_number_that_limits_nothing(monkeypatch, text: str):
-    monkeypatch.setattr(threads, "_granted", lambda: 8)
+    monkeypatch.setattr(threads, "cores", lambda: 8)
     monkeypatch.setattr(threads, "_limit_of_caller", lambda: None)
     monkeypatch.setenv("OMP_NUM_THREADS", text)
     assert threads.resolve_n_jobs(None) == 8
@@ -75,7 +75,7 @@ def test_a_number_that_limits_nothing(monkeypatch, text: str):
 def test_none_keeps_to_the_users_threadpool_limits(monkeypatch):
     import faiss  # noqa: F401  brings OpenMP
 
-    monkeypatch.setattr(threads, "_granted", lambda: 8)
+    monkeypatch.setattr(threads, "cores", lambda: 8)
     with threadpool_limits(limits=1):
         assert threads.resolve_n_jobs(None) == 1
         assert threads.resolve_n_jobs(3) == 3

@@ -282,7 +282,7 @@ def test_threads_are_this_machines_and_those_set_last(model, monkeypatch, tmp_pa
     written = pickle.dumps(free)
     free.save(tmp_path / "m.npz")
     smaller = resolve_n_jobs(None) + 5  # another number than here
-    monkeypatch.setattr("gputsne.base.threads._granted", lambda: smaller)
+    monkeypatch.setattr("gputsne.base.threads.cores", lambda: smaller)
     monkeypatch.setattr("gputsne.base.threads._limit_of_caller", lambda: None)
     assert used(pickle.loads(written), monkeypatch) == smaller
     assert used(gputsne.load(tmp_path / "m.npz"), monkeypatch) == smaller

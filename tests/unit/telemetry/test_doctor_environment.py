@@ -151,9 +151,13 @@ def test_a_quota_below_one_core_and_few_tasks_are_told(machine, monkeypatch):
 
 
 def test_a_variable_that_limits_threads_is_named(monkeypatch):
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "77")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     found = environment.processors()
-    assert (found.state, found.remedy) == (WARNING, "unset OPENBLAS_NUM_THREADS")
+    assert (found.state, found.remedy) == (WARNING, "unset OMP_NUM_THREADS")
+    assert "OMP_NUM_THREADS=1" in found.found
+    monkeypatch.setenv("OMP_NUM_THREADS", "64")
+    assert environment.processors().state == OK
 
 
 def test_a_temporary_folder_without_room_is_told(monkeypatch, tmp_path):

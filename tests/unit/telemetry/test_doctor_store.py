@@ -42,6 +42,8 @@ def test_a_store_that_cannot_be_written_fails(tmp_path, monkeypatch):
     def refuse(*given):
         raise PermissionError(13, "Permission denied", "tmp")
 
+    (tmp_path / "store").mkdir()
+
     monkeypatch.setattr(LocalStorage, "add", refuse)
     found = only(store_findings(str(tmp_path / "store")))
     assert (found.name, found.state) == ("access", FAILED)
@@ -99,3 +101,10 @@ def test_killed_runs_and_unfinished_writes_are_told(tmp_path):
     assert found["killed runs"].remedy.startswith("gputsne runs ls --status killed")
     assert found["leftovers"].remedy.startswith("gputsne runs prune")
     assert left.exists()
+
+
+@pytest.mark.parametrize("before", ["", "file://"])
+def test_a_store_that_is_not_there_yet_is_told_and_not_made(tmp_path, before):
+    found = only(store_findings(f"{before}{tmp_path}/deep/store"))
+    assert (found.state, "no " in found.found) == (WARNING, True)
+    assert list(tmp_path.iterdir()) == []

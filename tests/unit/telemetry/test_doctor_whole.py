@@ -87,6 +87,7 @@ def test_examine_looks_at_all_that_is_named(quick, tmp_path, scraped):
 
 def test_the_command_prints_a_line_and_a_remedy_for_each(quick, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "store").mkdir()
     result = CliRunner().invoke(main, ["doctor", "--store", "store"])
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()

@@ -148,3 +148,15 @@ def test_the_command_brings_all_of_it(site, server, tmp_path, monkeypatch):
         row = rows("prod")["published"]
         assert (row["status"], str(path) in row["says"]) == ("fail", True)
         path.write_text(text)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [["a", 1], "text", {"kind": "Job", "metadata": "maps", "spec": {"containers": ["a"]}},
+     {"kind": "Pod", "spec": {"containers": [{"name": "a", "resources": ["cpu"]}]}}],
+)  # fmt: skip
+def test_whatever_yaml_holds_nothing_passes_by_being_odd(tmp_path, site, document):
+    found = readiness(manifests=[written(tmp_path / "odd.yaml", document)])
+    assert found["limits_missing"] == 1.0
+    written(site / "prometheus" / "alerts.yml", document)
+    assert readiness(operations=site)["alerts_missing"] == len(NEEDED_ALERTS) + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-__all__ = ["LABELS", "faults_of"]
+__all__ = ["LABELS", "amounts_lacking", "faults_of"]
 
 LABELS: Final = ("model", "team", "cost-center", "owner")
 PODS: Final = {  # where each kind has the spec of its pods
@@ -126,11 +126,7 @@ def _container_faults(container: Mapping[str, Any], spec: Mapping[str, Any]) -> 
     tag = image.rpartition("/")[2].partition(":")[2]
     if "@sha256:" not in image and tag in ("", "latest"):
         yield f"image {image!r} has neither a tag other than latest nor a digest"
-    for what in ("requests", "limits"):
-        given = _at(container, "resources", what)
-        for name in NEEDED:
-            if not given.get(name):
-                yield f"no resources.{what}.{name}"
+    yield from (f"no resources.{name}" for name in amounts_lacking(container))
     if own.get("runAsNonRoot", of_pod.get("runAsNonRoot")) is not True:
         yield "runAsNonRoot is not true"
     if own.get("runAsUser", of_pod.get("runAsUser")) == 0:
@@ -146,6 +142,27 @@ def _container_faults(container: Mapping[str, Any], spec: Mapping[str, Any]) -> 
     profile = _at(own, "seccompProfile") or _at(of_pod, "seccompProfile")
     if profile.get("type") not in ("RuntimeDefault", "Localhost"):
         yield "seccompProfile is not RuntimeDefault"
+
+
+def amounts_lacking(container: Mapping[str, Any]) -> list[str]:
+    """Return which requests and limits a container lacks.
+
+    Parameters
+    ----------
+    container : mapping
+        Of a manifest.
+
+    Returns
+    -------
+    list of str
+        Such as ``limits.memory``.
+    """
+    return [
+        f"{what}.{name}"
+        for what in ("requests", "limits")
+        for name in NEEDED
+        if not _at(container, "resources", what).get(name)
+    ]
 
 
 def _at(value: Any, *path: str) -> Mapping[str, Any]:
