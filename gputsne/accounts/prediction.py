@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from gputsne.base.threads import resolve_n_jobs
 from gputsne.engine.schedule import SCHEDULES
+from gputsne.planning.costs import MACHINES
 from gputsne.planning.host import (
     ERROR,
     ERROR_BELOW,
@@ -72,14 +73,14 @@ def modelled(
     parameters : mapping
         Of TSNE, as they were given.
     device : str
-        "cpu", or the GPU's kind.
+        "cpu", the GPU's kind, or the name of a model: "h100", "h200".
     iterations : int or None
         Done; None for those that the parameters ask for.
 
     Returns
     -------
     float
-        Of a GPU, those of an H100, to be scaled.
+        Of a GPU that there is no model of, those of an H100, to be scaled.
     """
     from gputsne.affinities import n_neighbors_for
 
@@ -88,10 +89,10 @@ def modelled(
     kept = min(d, parameters.get("pca") or d)
     steps = iterations or _iterations(parameters)
     if device != "cpu":
-        from gputsne.planning.costs import MACHINES
         from gputsne.planning.stages import fit_seconds
 
-        stages = fit_seconds(n, d, MACHINES["h100"], k=int(k), pca=kept, iterations=steps)
+        gpu = MACHINES.get(device, MACHINES["h100"])
+        stages = fit_seconds(n, d, gpu, k=int(k), pca=kept, iterations=steps)
         return START + sum(stages.values())
     threads = resolve_n_jobs(parameters.get("n_jobs"))
     return START + host_seconds(n, kept, int(k), threads, iterations=steps)
@@ -119,7 +120,7 @@ def predict(
     parameters : mapping or None
         Of TSNE; what is left out is its default.
     device : str, default "cpu"
-        Where it will run, as ``Run.device`` says it.
+        Where it will run, as ``Run.device`` says it; "h100" and "h200" are models of GPUs.
     runs : iterable of Run
         Earlier ones; those on this host count which are done, of the same device and of up to eight
         times as many rows, or as few.
@@ -152,6 +153,9 @@ def predict(
         high = seconds * SPREAD if few else model * max(rates)
         many = "one run" if len(rates) == 1 else f"the median of {len(rates)} runs"
         return Prediction(seconds, low, high, f"{many} like it on this machine")
+    if device in MACHINES:
+        said = f"a model of {MACHINES[device].name}, of which nothing was measured"
+        return Prediction(model, model / SPREAD, model * SPREAD, said)
     if device != "cpu":
         return None
     return _by_model(model, ERROR if n >= ERROR_FROM else ERROR_BELOW)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from gputsne.base.errors import OverBudget
+from gputsne.base.errors import BackendUnavailable, OverBudget
 from gputsne.cli.options import ABOVE_0, MOST_REPLICAS, PATH, Number, WholeNumber, option
 from gputsne.cli.output import seconds as seconds_text
 
@@ -143,10 +143,17 @@ def _read(path: Path) -> Prices:
 
 
 def device_of(parameters: Mapping[str, Any]) -> str:
-    """Return where a fit with these parameters will run."""
+    """Return where a fit with these parameters will run; of a plan, a GPU that isn't here, too."""
     from gputsne import backends
+    from gputsne.planning.costs import MACHINES
 
-    return backends.choose(parameters.get("device") or "auto", parameters.get("n_jobs")).device
+    asked = str(parameters.get("device") or "auto")
+    if asked in MACHINES:
+        return asked
+    try:
+        return backends.choose(asked, parameters.get("n_jobs")).device
+    except BackendUnavailable:  # embed has refused it before
+        return asked
 
 
 def approval(terms: Terms) -> Callable[[Job], Mapping[str, Any]] | None:

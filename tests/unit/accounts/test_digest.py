@@ -148,5 +148,6 @@ def test_the_command_prints_and_writes_them(store, tmp_path, monkeypatch):
     assert "2026-11" in (tmp_path / "page.html").read_text()
     told = json.loads(call(*words, "--json").splitlines()[0])
     assert (told["every"], told["periods"][0]["runs"]) == ("month", 2)
+    assert "lies in the future" in call("--every", "week", "--since", "2999-01-01", code=2)
     assert "has no effect without --every" in call("--html", "x.html", code=2)
     assert "no TOML" in call("--every", "week", "--settings", "page.html", code=2)

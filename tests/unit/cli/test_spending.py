@@ -144,6 +144,18 @@ def test_plan_tells_seconds_and_cost_and_holds_them_against_the_limit():
     assert "no effect without a price" in call("plan", "9", "5", "--replicas", "2", code=2)
 
 
+def test_plan_tells_the_cost_of_a_gpu_by_its_model_and_of_one_that_is_not_here_nothing():
+    line = ("plan", "1e6", "50", *PAID, "--json", "--device", "h100")
+    told = json.loads(call(*line))
+    seconds = told["spending"]["predicted_seconds"]
+    # The same model with half a second for reading and writing.
+    assert seconds == pytest.approx(sum(told["stage_seconds"].values()) + 0.5)
+    assert "nothing was measured" in told["spending"]["predicted_by"]
+    cuda = ("plan", "1e6", "50", *PAID, "--device", "cuda")
+    assert "can't be predicted without runs of it" in call(*cuda)
+    assert "can't be predicted" in call(*cuda, "--max-cost", "5", code=4)
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -85,6 +85,8 @@ def _by_period(shell: Output, store: Any, given: dict[str, Any]) -> None:
         store, given["every"], since=given["since"], tagged=given["tags"], rules=rules,
         targets=targets,
     )  # fmt: skip
+    if not told:
+        raise click.BadParameter("lies in the future", param_hint="--since")
     if file is not None:
         with replacing(file) as part:
             part.write_text(page(told, given["every"], store.uri), encoding="utf-8")
