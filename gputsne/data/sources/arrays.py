@@ -72,7 +72,8 @@ class SlicedShard(Decoded):
     """
 
     def __init__(self, values: Any, name: str, path: Path | None = None) -> None:
-        self.values, self.name, self.path = values, name, path
+        self.values, self.name = values, name
+        self.path = None if path is None else path.absolute()
         self.n, self.d = two_axes(values.shape, name)
         self.dtype = native(np.dtype(values.dtype), name)
         super().__init__()
@@ -125,7 +126,8 @@ class NpyShard(Shard):
     def __init__(
         self, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], offset: int, fortran: bool
     ) -> None:
-        self.path, self.name = path, str(path)
+        # wherever this process, or the one that gets a pickle, goes meanwhile
+        self.path, self.name = path.absolute(), str(path)
         self.n, self.d = two_axes(shape, self.name)
         self.dtype, self._stored = native(dtype, self.name), dtype
         self._offset, self._fortran = offset, fortran
@@ -151,7 +153,7 @@ class NpyShard(Shard):
         while left:
             got = os.preadv(file, [left[:PART]], offset)
             if got == 0:
-                raise BadInput(f"{self.path} has been cut off since the source was opened")
+                raise BadInput(f"{self.name} has been cut off since the source was opened")
             left, offset = left[got:], offset + got
 
 

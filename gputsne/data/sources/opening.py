@@ -137,7 +137,7 @@ def _at(path: Path, want: Selection, left: tuple[str, ...]) -> list[Shard]:
     if path.is_dir():
         if any((path / name).is_file() for name in ZARR):
             _no_columns(path, want, left)
-            return [SlicedShard(zarr_array(path), str(path), path)]
+            return [SlicedShard(zarr_array(path.absolute()), str(path), path)]
         return _folder(path, want, left)
     if not path.exists() and not path.is_symlink():
         raise BadInput(f"{path}: no such file or folder")

@@ -47,7 +47,7 @@ class ParquetShard(Decoded):
     """
 
     def __init__(self, path: Path, want: Selection, leave_out: Sequence[str] = ()) -> None:
-        self.path, self.name = path, str(path)
+        self.path, self.name = path.absolute(), str(path)
         self._stamp = Stamp.of(path)
         with self._opened() as file:
             schema, groups = file.schema_arrow, file.metadata
@@ -87,7 +87,7 @@ class ParquetShard(Decoded):
         try:
             return parquet.ParquetFile(name, pre_buffer=False, buffer_size=READ_AHEAD)
         except Exception as error:  # damaged bytes raise half a dozen types
-            raise BadInput(f"{self.path} can't be read as parquet: {error}") from error
+            raise BadInput(f"{self.name} can't be read as parquet: {error}") from error
 
     def _fresh(self) -> None:
         super()._fresh()
@@ -114,7 +114,7 @@ class ParquetShard(Decoded):
             if filled == len(out):
                 break
         if filled < len(out):
-            raise BadInput(f"{self.path} declares {self.n} rows and holds fewer")
+            raise BadInput(f"{self.name} declares {self.n} rows and holds fewer")
         self._at = stop
         if stop == self.n:
             self._stream = None
@@ -131,7 +131,7 @@ class ParquetShard(Decoded):
                 try:
                     batch = next(found, None)
                 except Exception as error:  # of a page that is damaged
-                    raise BadInput(f"{self.path} can't be read as parquet: {error}") from error
+                    raise BadInput(f"{self.name} can't be read as parquet: {error}") from error
                 if batch is None:
                     return
                 if row + batch.num_rows <= start:
@@ -147,7 +147,7 @@ class ParquetShard(Decoded):
 
     def _put(self, batch: Any, out: Array, row: int) -> None:
         if self._vector:
-            what = f"{self.path}, column {self._read_names[0]!r}"
+            what = f"{self.name}, column {self._read_names[0]!r}"
             put_vectors(batch.column(0), out, what, row)
         else:
             put_columns(batch, self._read_names, out)

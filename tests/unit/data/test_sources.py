@@ -53,6 +53,18 @@ def test_a_pickled_source_reads_the_same(tmp_path, form):
     assert again.shards == source.shards
 
 
+@pytest.mark.parametrize("form", ["npy shards", "parquet shards", "zarr path"])
+def test_a_source_of_relative_paths_stays_where_it_was_opened(tmp_path, form, monkeypatch):
+    form_of(form, X, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    source = open_source("x")
+    held = pickle.dumps(source)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    np.testing.assert_array_equal(source.read(0, N), X)
+    np.testing.assert_array_equal(pickle.loads(held).read(0, N), X)
+
+
 def test_a_source_of_files_is_small_to_pickle(tmp_path):
     for source in (open_source(npy_shards(tmp_path / "a", X)),
                    open_source(parquet_shards(tmp_path / "b", X))):  # fmt: skip
