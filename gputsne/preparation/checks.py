@@ -48,20 +48,26 @@ def complain_if_not_finite(table: Table, *, nan_allowed: bool = False) -> None:
     where = _named(table, bad)
     remedy = "drop or replace them" if inf.any() else "drop those rows, or pass impute='mean'"
     what = [f"{nan.sum()} NaN"] * bool(nan.any()) + [f"{inf.sum()} infinity"] * bool(inf.any())
-    first = f"; the first in {first_bad(table.values)}" if table.on_disk else ""
+    first = (
+        f"; the first in {first_bad(table.values, nan_allowed=nan_allowed)}"
+        if table.on_disk
+        else ""
+    )
     raise ValueError(
         f"Input X contains {' and '.join(what)} values, in {bad.size} of {len(nan)} columns "
         f"({where}){first}. t-SNE needs finite numbers: {remedy}"
     )
 
 
-def first_bad(source: Any) -> str:
+def first_bad(source: Any, *, nan_allowed: bool = False) -> str:
     """Return a message's words for the first row of a source that holds NaN or infinity.
 
     Parameters
     ----------
     source : Source
         Which has one.
+    nan_allowed : bool
+        Whether NaN is none of these.
 
     Returns
     -------
@@ -69,7 +75,7 @@ def first_bad(source: Any) -> str:
         As in ``row 12, which is row 2 of part-1.npy``.
     """
     for start, block in source.blocks():
-        bad = ~np.isfinite(block).all(axis=1)
+        bad = (np.isinf(block) if nan_allowed else ~np.isfinite(block)).any(axis=1)
         if bad.any():
             said: str = source.where(start + int(np.argmax(bad)))
             return said

@@ -69,7 +69,11 @@ def _not_finite(source: str, table: Data, imputed: bool, remedy: str) -> str | N
     more = f", ... ({bad.size} columns)" if bad.size > _SHOWN else ""
     do = "correct or remove those rows" if inf.any() else f"remove those rows, or {remedy}"
     noun = "column" if bad.size == 1 else "columns"
-    more += f", the first in {first_bad(table.X)}" if stays_on_disk(table.X) else ""
+    more += (
+        f", the first in {first_bad(table.X, nan_allowed=imputed)}"
+        if stays_on_disk(table.X)
+        else ""
+    )
     return f"{source} has {' and '.join(what)} in {noun} {where}{more}: {do}"
 
 

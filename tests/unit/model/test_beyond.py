@@ -68,6 +68,9 @@ def test_what_is_wrong_is_told_by_shard_and_row(tmp_path):
     source = open_source(shards.npy_shards(tmp_path / "x", holed))
     with pytest.raises(ValueError, match=r"1 NaN .* row 800, which is row 200 of .*part-12.npy"):
         TSNE(**SHORT).fit(source)
+    holed[900, 1] = np.inf
+    with pytest.raises(ValueError, match=r"1 infinity .* row 900, which is row 300 of .*part-12"):
+        TSNE(**SHORT, impute=0.0).fit(open_source(shards.npy_shards(tmp_path / "y", holed)))
     with pytest.raises(TypeError, match=r"gputsne.open_source\(path\)"):
         TSNE().fit(str(tmp_path / "x"))
 
