@@ -24,6 +24,7 @@ from gputsne.change import Alignment, Reproducibility
 from gputsne.change.drifting import Drift
 from gputsne.data import Data
 from gputsne.judging import Advice, Checklist, Row
+from gputsne.large import LargeMap
 from gputsne.metrics.spaces import Space
 from gputsne.planning.memory import Plan
 from gputsne.reporting import Report
@@ -53,6 +54,7 @@ RESULTS: dict[str, tuple[type, ...]] = {
         Content,
         Data,
         Drift,
+        LargeMap,
         Plan,
         Problem,
         Pruned,
