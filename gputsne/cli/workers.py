@@ -38,7 +38,8 @@ def show_workers(
     d = d if pca is None else min(d, pca)
     ways = dict(zip(("placed", "refined"), plan_workers(n, d, **own), strict=True))
     price = None if terms is None else terms.price_per_hour
-    lines, facts = [], {"source": SOURCES, "price_per_hour": price, "pays": PAYS}
+    lines: list[str] = []
+    facts: dict[str, Any] = {"source": SOURCES, "price_per_hour": price, "pays": PAYS}
     for name, found in ways.items():
         told = found.to_dict(workers)
         if price is not None:

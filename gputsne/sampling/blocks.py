@@ -76,7 +76,7 @@ def sample_blocks(
     pool = None if every == n else np.sort(rng.choice(n, every, replace=False, shuffle=False))
     crowd, first, done = np.empty(every), 0, 0
     for block in blocks():
-        here = slice(None)
+        here: Any = slice(None)
         if pool is not None:
             low, high = np.searchsorted(pool, [first, first + len(block)])
             here = pool[low:high] - first
