@@ -22,7 +22,7 @@ SEARCH_POWER: Final = (
 )
 # What small fits take: of 10,000 rows the search among all pairs and 750 iterations, whose mesh
 # costs the same for fewer points (scaling.json); of digits' 1,797 rows sums by definition, which
-# grow as n^2 (digits.json).
+# grow as n^2 (digits.json); fewer rows take no less, by what an iteration takes of Python.
 PAIRS_ROWS, PAIRS = 10_000, 0.55
 MESH: Final = 2.0
 FEW_ROWS, FEW = 1_797, 0.52
@@ -62,7 +62,7 @@ def host_seconds(n: int, d: int, k: int, threads: int, *, iterations: int = ITER
     pairs = min(PAIRS, PAIRS * (n / PAIRS_ROWS) ** 2)
     search: float = max(SEARCH * (n / ROWS) ** SEARCH_POWER, pairs) * d / COLUMNS
     rows = n / ROWS * k / K
-    mesh = min(MESH, FEW * (n / FEW_ROWS) ** 2)
+    mesh = min(MESH, FEW * max(1.0, n / FEW_ROWS) ** 2)
     optimize = max(OPTIMIZE * rows, mesh) * iterations / ITERATIONS
     return (search + (REST - OPTIMIZE) * rows + optimize) * THREADS / threads
 

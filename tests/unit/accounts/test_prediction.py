@@ -116,6 +116,13 @@ def test_fewer_iterations_columns_and_rows_are_what_would_fit():
     assert fits(1e-9) == []
 
 
+def test_few_rows_take_what_an_iteration_takes_at_least():
+    few, digits = (host_seconds(n, 5, 30, 2, iterations=1500) for n in (300, 1797))
+    # 1,500 iterations of 0.52 / 750 s each; rows below those of digits change nothing.
+    assert few == pytest.approx(1.04, rel=0.01)
+    assert digits == pytest.approx(1.04, rel=0.01)
+
+
 @pytest.mark.parametrize(("n", "d"), [(0, 5), (5, 0)])
 def test_a_table_of_nothing_is_refused(n, d):
     with pytest.raises(ValueError, match="at least one row"):
