@@ -208,8 +208,12 @@ class Settings:
         except ValueError as error:
             raise BadInput(f"{path} is no TOML: {error}") from error
         check_known(told, [f.name for f in fields(cls)], path)
-        if "cluster" in told:
-            told["cluster"] = Cluster.read(told["cluster"], path)
-        if "serverless" in told:
-            told["serverless"] = Serverless.read(told["serverless"], path)
-        return cls(**told)
+        try:
+            if "cluster" in told:
+                told["cluster"] = Cluster.read(told["cluster"], path)
+            if "serverless" in told:
+                told["serverless"] = Serverless.read(told["serverless"], path)
+            return cls(**told)
+        except BadInput as error:  # entries know no file, and name the usual one
+            said = str(error).removeprefix(f"{path}:").removeprefix(f"{FILE}:")
+            raise BadInput(f"{path}:{said}") from error

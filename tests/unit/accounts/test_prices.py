@@ -67,6 +67,22 @@ def test_what_is_no_price_is_refused_with_its_place(text, said):
         Settings.read_text(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[machines]\nneg = -1", "currency = 3", "levels = 3", "period_hours = 0", "uptime = 2.0",
+        "owners = 3", "[cluster]\nimage = 3", "cluster = 3", "machine = 3", "[mute", "budgets = 3",
+    ],
+)  # fmt: skip
+def test_a_message_names_the_file_that_was_given(tmp_path, text):
+    path = tmp_path / "prices.toml"
+    path.write_text(text)
+    with pytest.raises(BadInput) as caught:
+        Settings.read(path)
+    assert str(caught.value).startswith(f"{path}")
+    assert "ops.toml" not in str(caught.value)
+
+
 def test_the_template_of_a_site_names_no_price():
     from gputsne.telemetry.operations.settings import TEMPLATE
 
