@@ -107,6 +107,7 @@ def _as_text(facts: dict[str, Any]) -> str:
 PLANS = """\
 Examples:
   gputsne plan 1e6 50 --memory-limit 8G
+  gputsne plan 1e7 50 --on-disk --memory-limit 24GB
   gputsne plan 1e8 50 --workers 32 --price-per-hour 0.4
   gputsne plan --device h100      the model of an iteration and of whole fits
 """
@@ -132,7 +133,14 @@ Examples:
         help="How a GPU keeps P. [float32]",
     ),
     option("--schedule", type=click.Choice(list(SCHEDULE_NAMES)), help="As in embed. [classic]"),
-    option("--memory-limit", type=bytes_of, metavar="SIZE", help="Exit with 4 if more is needed."),
+    option("--on-disk", is_flag=True, default=None, help="Rows stay on disk, read by blocks."),
+    option(
+        "--memory-limit",
+        type=bytes_of,
+        metavar="SIZE",
+        help="Plan with parts of the fit on disk where it has to be so; exit with 4 if it needs "
+        "more all the same.",
+    ),
     option(
         "--workers",
         type=WholeNumber(1),
@@ -155,6 +163,7 @@ def plan(
     asked = {name: given.pop(name) for name in (*COST, "store", "schedule")}
     import gputsne
     from gputsne.planning.costs import MACHINES
+    from gputsne.planning.ways import IN_MEMORY
 
     if given["device"] in MODELS and n is None:
         given_too = {f"--{name.replace('_', '-')}": value for name, value in asked.items()}
@@ -162,6 +171,7 @@ def plan(
             "--memory-limit": memory_limit,
             "--workers": workers,
             "--pca": given["pca"],
+            "--on-disk": given.pop("on_disk"),
             **given_too,
         }
         for flag, value in alone.items():
@@ -174,10 +184,12 @@ def plan(
     given["n_components"] = given.pop("components")
     terms, chosen = _terms(asked)
     if workers is not None:
+        given.pop("on_disk")
         show_workers(n, d, workers, given, asked, terms, memory_limit, as_json)
         return
     try:
-        planned = gputsne.plan(n, d, **{k: v for k, v in given.items() if v is not None})
+        own = {**given, "memory_limit": memory_limit}
+        planned = gputsne.plan(n, d, **{k: v for k, v in own.items() if v is not None})
     except ValueError as error:  # all it was given is the command line's
         raise click.UsageError(in_shell(str(error))) from error
     facts = {
@@ -189,9 +201,14 @@ def plan(
         "device_needs": planned.device_needs,
         "seconds": planned.seconds,
         "stage_seconds": planned.stage_seconds,
+        "way": str(planned.way),
+        "disk_bytes": planned.disk_bytes,
     }
+    given.pop("on_disk")  # a fit takes as long
     lines = [f"{amount(size):>10}  {part}" for part, size in planned.parts.items()]
     lines.append(f"{amount(planned.host_bytes):>10}  in all, main memory")
+    if planned.way != IN_MEMORY:
+        lines.append(f"{amount(planned.disk_bytes):>10}  in temporary files: {planned.way}")
     if planned.device_bytes:
         lines.append(f"{amount(planned.device_bytes):>10}  in all, device memory")
     room = MACHINES[given["device"]].memory if planned.seconds is not None else None
@@ -209,8 +226,8 @@ def plan(
         said, told = foreseen(terms, (n, d), parameters)
         lines, facts = [*lines, *said], {**facts, "spending": told}
     Output(as_json, needed=True).result("\n".join(lines), facts)
-    if memory_limit is not None:
-        planned.check(memory_limit)
+    if memory_limit is not None and planned.host_bytes > memory_limit:
+        planned.check(memory_limit)  # another machine may have room on its disk
     if terms is not None:
         checked(terms, (n, d), parameters)
 
