@@ -12,7 +12,7 @@ import numpy as np
 
 from gputsne.base.errors import BadInput, DependencyMissing
 from gputsne.base.extras import pip_install
-from gputsne.base.files import path_of
+from gputsne.base.files import path_of, resolved
 from gputsne.data.sources.arrays import ArrayShard, SlicedShard, npy_shard, shard_of_memmap
 from gputsne.data.sources.shard import Shard
 from gputsne.data.sources.source import Source
@@ -183,15 +183,26 @@ def _folder(folder: Path, want: Selection, left: tuple[str, ...]) -> list[Shard]
     return [_file(path, want, left) for path in found]
 
 
-def _files(folder: Path) -> list[Path]:
-    """Return the files of a folder that are shards, and those of its partitions."""
+def _files(folder: Path, seen: frozenset[Path] = frozenset()) -> list[Path]:
+    """Return the files of a folder that are shards, and those of its partitions.
+
+    ``seen`` are the folders that it lies in: a link to one of them would lead round in a circle.
+    """
     found: list[Path] = []
+    seen |= {resolved(folder)}
     for path in folder.iterdir():
         if path.name.startswith((".", "_")):  # _SUCCESS, _metadata, .DS_Store, .part-0.crc
             continue
         if path.is_dir():
             if PARTITION.match(path.name):
-                found += _files(path)
+                if resolved(path) in seen:
+                    raise BadInput(f"{path} is a link to a folder that it lies in: remove it")
+                found += _files(path, seen)
+            elif any(inner.suffix.lower() in SUFFIXES for inner in path.iterdir()):
+                raise BadInput(
+                    f"{path} is a folder with shards of its own, which would be passed over: only "
+                    "those of partitions (day=5/) are read. Move it away, or pass a list of folders"
+                )
             continue
         suffixes = [suffix.lower() for suffix in path.suffixes]
         if suffixes and suffixes[-1] in SUFFIXES:

@@ -21,7 +21,7 @@ def test_hidden_and_foreign_files_are_no_shards(tmp_path):
         (folder / name).write_text("nothing")
     (folder / "_temporary").mkdir()
     (folder / "sub").mkdir()
-    np.save(folder / "sub" / "1.npy", X)
+    (folder / "sub" / "notes.txt").touch()
     assert open_source(folder).shape == X.shape
 
 
@@ -30,6 +30,23 @@ def test_tables_that_would_be_passed_over_are_refused(tmp_path, name):
     folder = npy_shards(tmp_path / "x", X)
     (folder / name).write_text("1,2\n")
     with pytest.raises(BadInput, match=f"{name} is no shard that is read by blocks"):
+        open_source(folder)
+
+
+def test_links_in_circles_and_folders_of_shards_are_refused(tmp_path):
+    folder = npy_shards(tmp_path / "x", X)
+    (folder / "day=1").symlink_to(".", target_is_directory=True)
+    with pytest.raises(BadInput, match="day=1 is a link to a folder that it lies in"):
+        open_source(folder)
+    (folder / "day=1").unlink()
+    (folder / "day=2" / "hour=3").mkdir(parents=True)
+    (folder / "day=2" / "hour=3" / "day=4").symlink_to("../..", target_is_directory=True)
+    with pytest.raises(BadInput, match="day=4 is a link to a folder that it lies in"):
+        open_source(folder)
+    (folder / "day=2" / "hour=3" / "day=4").unlink()
+    (folder / "sub").mkdir()
+    np.save(folder / "sub" / "1.npy", X)
+    with pytest.raises(BadInput, match="sub is a folder with shards of its own"):
         open_source(folder)
 
 
@@ -105,11 +122,12 @@ def test_shards_that_differ_are_refused(tmp_path):
         np.save(tmp_path / name / "b.npy", other)
         with pytest.raises(BadInput, match=message):
             open_source(tmp_path / name)
-    parquet.write_table(table(X), tmp_path / "0.parquet")
+    (names := tmp_path / "names").mkdir()
+    parquet.write_table(table(X), names / "0.parquet")
     other = table(X).rename_columns([f"c{j}" for j in (0, 2, 1, 3, 4, 5, 6)])
-    parquet.write_table(other, tmp_path / "1.parquet")
+    parquet.write_table(other, names / "1.parquet")
     with pytest.raises(BadInput, match=r"other columns than .*0.parquet: 'c2' for 'c1'"):
-        open_source(tmp_path)
+        open_source(names)
 
 
 def test_what_is_no_source_is_refused(tmp_path):
