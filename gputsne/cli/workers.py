@@ -26,16 +26,9 @@ def show_workers(
     """Print the steps with and without a refinement; raise OverMemory where one takes too much."""
     from gputsne.planning.workers import PAYS, SOURCES, plan_workers
 
-    if given["device"] not in (None, *CPUS):
-        said = "the model of several workers is of CPUs: leave it out with --workers"
-        raise click.BadParameter(said, param_hint="--device")
-    for name in NO_EFFECT:
-        if asked.get(name) is not None:
-            flag = f"--{name.replace('_', '-')}"
-            raise click.BadParameter("has no effect with --workers", param_hint=flag)
     pca = given["pca"]
     own = {k: v for k, v in given.items() if v is not None and k not in ("pca", "device")}
-    d = d if pca is None else min(d, pca)
+    d = d if pca is None else pca
     ways = dict(zip(("placed", "refined"), plan_workers(n, d, **own), strict=True))
     price = None if terms is None else terms.price_per_hour
     lines: list[str] = []
@@ -50,6 +43,17 @@ def show_workers(
     lines += [SOURCES, "Other processors, data and networks are further off; docs/large.md."]
     Output(as_json, needed=True).result("\n".join(lines), facts)
     _check(ways["placed"], memory_limit)
+
+
+def check_workers(given: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """Raise UsageError for options that say nothing beside --workers."""
+    if given["device"] not in (None, *CPUS):
+        said = "the model of several workers is of CPUs: leave it out with --workers"
+        raise click.BadParameter(said, param_hint="--device")
+    for name in NO_EFFECT:
+        if asked.get(name) is not None:
+            flag = f"--{name.replace('_', '-')}"
+            raise click.BadParameter("has no effect with --workers", param_hint=flag)
 
 
 def _table(name: str, found: WorkersPlan, workers: int, told: Mapping[str, Any]) -> list[str]:

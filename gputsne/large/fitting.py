@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from gputsne.base.errors import BadInput
 from gputsne.base.parameter_table import TABLE, Whole
+from gputsne.base.tables import read
 from gputsne.base.types import FloatArray
 from gputsne.data.named import with_names
 from gputsne.data.sources import Source, open_source
@@ -26,6 +27,7 @@ __all__ = ["REFINE", "LargeMap", "SampledTSNE", "fit_large"]
 # and of a million rows (docs/large.md), by the classic schedule: the short one has a rate at which
 # near copies change places.
 REFINE: Final = 300
+LEAST: Final = 10  # rows of a sample: with fewer there is no neighbourhood to be placed in
 CALLED: Final = ("callbacks", "callbacks_every")  # what goes to the last fit alone
 # What the refinement sets itself.
 SET: Final = (
@@ -299,7 +301,8 @@ def _opened(X: Any) -> tuple[Source, Any]:
     if isinstance(X, np.ndarray) and not isinstance(X, np.memmap):
         return open_source(X), X
     if hasattr(X, "to_numpy") and hasattr(X, "columns"):  # a frame is in memory already
-        values = with_names(np.asarray(X.to_numpy()), list(map(str, X.columns)))
+        table = read(X)  # names a column that isn't numeric
+        values = with_names(np.asarray(table.values), list(table.names or map(str, X.columns)))
         return open_source(values), values
     if hasattr(X, "tocsr"):
         raise BadInput(
@@ -316,9 +319,17 @@ def _size(sample: Any, n: int) -> int:
         return sample_size(n)
     if isinstance(sample, float | np.floating):
         if not 0 < sample < 1:
-            raise ValueError(f"sample={sample!r} must be a whole number, or a share of the rows")
-        return max(1, round(float(sample) * n))
+            whole = f", {sample:.0f}" if LEAST <= sample < n + 1 else ""
+            raise ValueError(
+                f"sample={sample!r} is no share: give one between 0 and 1, both excluded, or a "
+                f"number of rows as an integer{whole}"
+            )
+        return max(min(LEAST, n), round(float(sample) * n))
+    if isinstance(sample, str):
+        raise TypeError(f"sample={sample!r} is text: give a number of rows, or a share such as 0.1")
     Whole(1).check("sample", sample)
+    if sample < min(LEAST, n):
+        raise ValueError(f"sample={sample}: at least {LEAST} rows are needed to place others among")
     if sample > n:
         raise ValueError(f"sample={sample} is more than the {n} rows of the source")
     return int(sample)
@@ -327,12 +338,18 @@ def _size(sample: Any, n: int) -> int:
 def _numbers(sample: Any, n: int) -> npt.NDArray[np.int64]:
     """Return the row numbers of a sample that the caller chose, ascending."""
     rows = np.asarray(sample)
-    if rows.ndim != 1 or rows.dtype.kind not in "iu" or not len(rows):
+    if rows.dtype.kind == "b":
+        raise ValueError("sample is a mask of rows: give their numbers, np.flatnonzero(sample)")
+    if rows.ndim != 1 or rows.dtype.kind not in "iu":
         raise ValueError(
             f"sample has shape {rows.shape} and dtype {rows.dtype}: give row numbers, a count, or "
             "a share"
         )
     rows = np.sort(rows.astype(np.int64))
+    if len(rows) < min(LEAST, n):
+        raise ValueError(
+            f"sample names {len(rows)} rows: at least {LEAST} are needed to place others among"
+        )
     if rows[0] < 0 or rows[-1] >= n or (np.diff(rows) == 0).any():
         raise ValueError(f"sample must name rows from 0 to {n - 1}, each once")
     return rows

@@ -24,7 +24,7 @@ __all__ = ["FORMATS", "Manifest", "Shard", "found_in", "stem"]
 SCHEMA: Final = "gputsne.part/1"
 FORMATS: Final = (".parquet", ".csv", ".npy")
 MOST: Final = 99_999  # shards: five digits of a part's name
-_NAME: Final = re.compile(r"part-(\d{5})-of-(\d{5})(\.[a-z]+)")
+_NAME: Final = re.compile(r"part-([0-9]{5})-of-([0-9]{5})(\.[a-z]+)")
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Shard:
         ValueError
             It says none.
         """
-        found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text.strip())
+        found = re.fullmatch("([0-9]{1,6})/([0-9]{1,6})", text.strip())
         if found is None:
             raise ValueError(f"shard={text!r} must be I/N, say 0/16, with I from 0 to N - 1")
         return cls(int(found[1]), int(found[2]))

@@ -29,7 +29,7 @@ from gputsne.cli.output import Output, seconds
 from gputsne.cli.spending import checked, foreseen, machine_of, price_options, terms_of
 from gputsne.cli.stores import store_of
 from gputsne.cli.wording import in_shell
-from gputsne.cli.workers import show_workers
+from gputsne.cli.workers import check_workers, show_workers
 from gputsne.provenance.machine import versions
 
 if TYPE_CHECKING:
@@ -182,6 +182,11 @@ def plan(
     if n is None or d is None:
         raise click.UsageError(f"Missing argument {'N' if n is None else 'D'!r}.")
     given["n_components"] = given.pop("components")
+    if given["pca"] is not None and given["pca"] > d:
+        said = f"{given['pca']} is more than the {d} features: a fit refuses it"
+        raise click.BadParameter(said, param_hint="--pca")
+    if workers is not None:
+        check_workers(given, asked)
     terms, chosen = _terms(asked)
     if workers is not None:
         given.pop("on_disk")

@@ -53,8 +53,9 @@ Examples:
   gputsne embed old.csv -o old-map.csv --model model.npz
   gputsne transform model.npz new.csv -o new-map.csv --id name
 
-IN needs the columns that the model was fitted to: found by name in csv, parquet and h5ad, else by
-their order. Each row's place depends on that row and the model alone, not on other rows of IN.
+IN may be a folder of npy or parquet files, too. It needs the columns that the model was fitted to:
+found by name in csv, parquet and h5ad, else by their order. Each row's place depends on that row
+and the model alone, not on other rows of IN.
 
 With --shard I/N, I from 0 to N - 1, one process of N places its own stretch of the rows into
 DIR/part-IIIII-of-NNNNN, and gputsne merge DIR -o OUT joins the parts: the bytes are those of one
@@ -110,6 +111,10 @@ def transform(
     if given["shard"] is not None:
         one_shard(ctx, shell, model, sources, output, given)
         return
+    if any(path.is_dir() for path in sources):
+        from gputsne.large import files_in
+
+        sources = tuple(file for path in sources for file in files_in(path))
     check_inputs(sources, given["input_format"])
     check_map(output, given["output_format"], sources, given["input_format"])
     also_read = [model, label_file(given["labels"]), given["join"], ctx.meta.get("gputsne.config")]

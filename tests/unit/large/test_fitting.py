@@ -152,9 +152,16 @@ def test_callbacks_are_called_in_the_last_fit_alone():
     [
         ({"sample": 501}, ValueError, "more than the 500 rows"),
         ({"sample": 0}, ValueError, "sample=0"),
-        ({"sample": 1.5}, ValueError, "a share of the rows"),
-        ({"sample": [1, 1, 2]}, ValueError, "each once"),
-        ({"sample": [3, 500]}, ValueError, "from 0 to 499"),
+        ({"sample": 200.0}, ValueError, "as an integer, 200"),
+        ({"sample": 1.0}, ValueError, "between 0 and 1, both excluded"),
+        ({"sample": float("nan")}, ValueError, "is no share"),
+        ({"sample": 1}, ValueError, "at least 10 rows"),
+        ({"sample": "10%"}, TypeError, "a share such as 0.1"),
+        ({"sample": []}, ValueError, "give row numbers"),
+        ({"sample": [True] * 500}, ValueError, "np.flatnonzero"),
+        ({"sample": range(9)}, ValueError, "names 9 rows"),
+        ({"sample": [1, *range(20)]}, ValueError, "each once"),
+        ({"sample": [*range(20), 500]}, ValueError, "from 0 to 499"),
         ({"refine": -1}, ValueError, "refine=-1"),
         ({"refine": "all"}, TypeError, "refine='all'"),
         ({"refine": True}, ValueError, "says no number"),
@@ -168,6 +175,16 @@ def test_callbacks_are_called_in_the_last_fit_alone():
 def test_what_is_refused(given, error, said):
     with pytest.raises(error, match=said):
         gputsne.fit_large(FEW, **{"sample": 200, "random_state": 0, **given})
+
+
+def test_frames_have_the_names_of_their_columns():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(FEW[:, :20], columns=[f"f{j}" for j in range(20)])
+    found = gputsne.fit_large(frame, sample=200, refine=3, **SHORT)
+    assert list(found.model_.feature_names_in_) == list(frame.columns)
+    frame["kind"] = "a"
+    with pytest.raises(ValueError, match="kind"):
+        gputsne.fit_large(frame, sample=200, refine=3, **SHORT)
 
 
 def test_rows_that_are_no_blocks_are_refused():

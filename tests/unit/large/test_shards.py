@@ -138,6 +138,8 @@ def test_a_folder_of_files_is_read_in_the_order_of_its_numbers():
         parquet.write_table(table(slice(start, stop)), name)
     parquet.write_table(table(), "x.parquet")
     done("transform", "named.npz", "x.parquet", "-o", "whole.parquet", "--id", "name")
+    done("transform", "named.npz", "rows", "-o", "folder.parquet", "--id", "name")
+    assert Path("folder.parquet").read_bytes() == Path("whole.parquet").read_bytes()
     shards("named.npz", "rows", "parts", 5, "--id", "name")
     done("merge", "parts", "-o", "merged.parquet")
     assert Path("merged.parquet").read_bytes() == Path("whole.parquet").read_bytes()
@@ -252,6 +254,7 @@ def test_parts_in_csv_become_csv_alone():
     [
         (("--shard", "2/2"), 2, "I from 0 to N - 1"),
         (("--shard", "x"), 2, "must be I/N"),
+        (("--shard", "\u0661/3"), 2, "must be I/N"),  # a digit, but none of ours
         (("--shard", "0/0"), 2, "N from 1"),
         (("--shard", "0/2", "--output-format", "h5ad"), 2, "parquet, csv or npy"),
         (("--shard", "0/2", "--key", "a"), 2, "no effect with --shard"),

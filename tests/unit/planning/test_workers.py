@@ -132,7 +132,9 @@ def test_the_command_prints_the_model(plans):
         (("--replicas", "2", "--price-per-hour", "1"), 2),
         (("--max-cost", "2", "--price-per-hour", "1"), 2),
         (("--memory-limit", "300M"), 4),
+        (("--schedule", "short"), 2),
         (("--pca", "10"), 0),
+        (("--pca", "51"), 2),
     ],
 )  # fmt: skip
 def test_what_the_command_refuses(args, code):
