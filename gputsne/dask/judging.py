@@ -53,7 +53,7 @@ def evaluate(
     Parameters
     ----------
     X : dask array or dataframe, array_like, path, Source, or list of those, shape (n, d)
-        Data. It is read a dozen times and more: ``X.persist()`` where reading is dear.
+        Data. It is read about ten times: ``X.persist()`` where reading is dear.
     Y : dask array or dataframe, or array_like, shape (n, c)
         Map of the same rows; brought to this process, as float64.
     labels : array_like, dask array or series, shape (n,), or None

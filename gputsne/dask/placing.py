@@ -98,6 +98,11 @@ def _frozen(model: Any) -> FittedMap:
         from gputsne.estimator import load
 
         model = load(model)
+    if not isinstance(model, FittedMap) and not hasattr(type(model), "fitted_map_"):
+        raise TypeError(
+            f"model={model!r} has no map: pass a fitted TSNE, its fitted_map_, or the path of a "
+            "saved model"
+        )
     frozen = model if isinstance(model, FittedMap) else frozen_of(model)
     if type(frozen.rows) is not np.ndarray:
         from dataclasses import replace

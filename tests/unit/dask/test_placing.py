@@ -159,6 +159,24 @@ def test_parameters_are_checked_before_anything_is_sent(model, rows, how, error,
         transform(model, da.from_array(rows), **how)
 
 
+@pytest.mark.parametrize(
+    ("what", "error", "said"),
+    [
+        (None, TypeError, "model=None has no map: pass a fitted TSNE"),
+        (np.ones(3), TypeError, "has no map"),
+        (gputsne.TSNE(), AttributeError, "fitted_map_ needs fit"),
+        ("missing.gputsne", FileNotFoundError, "missing.gputsne"),
+    ],
+)
+def test_what_is_no_model_is_refused(rows, what, error, said):
+    with pytest.raises(error, match=said):
+        transform(what, da.from_array(rows))
+
+
+def test_a_frozen_map_is_a_model(model, rows, placed):
+    assert transform(model.fitted_map_, rows).compute().tobytes() == placed.tobytes()
+
+
 def test_parameters_reach_the_placing(model, rows):
     how = {"perplexity": 9, "exaggeration": 2.0, "max_iter": 7, "n_neighbors": 40}
     Y = transform(model, da.from_array(rows[:50], chunks=(20, 5)), **how)
