@@ -52,7 +52,7 @@ class LargeMap:
         Fitted: to all rows where they were refined, else to the sample, whose row numbers are its
         ``ids_``. ``model_.affinities_`` and the like are of what it was fitted to.
     refined_ : int
-        Iterations of all rows together; 0 where each lies where it was placed.
+        Iterations of all rows together that were done; 0 where each lies where it was placed.
     timings_ : dict of str to float
         Seconds: ``"sample"``, ``"fit"``, ``"transform"``, ``"refine"`` and ``"total"``.
     """
@@ -167,6 +167,7 @@ def fit_large(
             model = TSNE(**refined, init=Y)
             model.fit(X)
         Y = np.asarray(model.embedding_)
+        n_iter = int(model.n_iter_)  # a callback or ``stop`` may have ended it early
     else:
         model.ids_ = drawn
     timings["total"] = time.perf_counter() - began

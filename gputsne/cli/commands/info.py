@@ -183,8 +183,8 @@ def plan(
         raise click.UsageError(f"Missing argument {'N' if n is None else 'D'!r}.")
     given["n_components"] = given.pop("components")
     if given["pca"] is not None and given["pca"] > d:
-        said = f"{given['pca']} is more than the {d} features: a fit refuses it"
-        raise click.BadParameter(said, param_hint="--pca")
+        reason = f"{given['pca']} is more than the {d} features: a fit refuses it"
+        raise click.BadParameter(reason, param_hint="--pca")
     if workers is not None:
         check_workers(given, asked)
     terms, chosen = _terms(asked)

@@ -147,6 +147,12 @@ def test_callbacks_are_called_in_the_last_fit_alone():
     assert set(seen) == {200}
 
 
+def test_a_refinement_that_a_callback_ends_tells_what_was_done():
+    ended = {"callbacks": lambda p: True, "callbacks_every": 5}
+    found = gputsne.fit_large(FEW, sample=200, refine=20, **SHORT, **ended)
+    assert found.refined_ == found.model_.n_iter_ == 5
+
+
 @pytest.mark.parametrize(
     ("given", "error", "said"),
     [
