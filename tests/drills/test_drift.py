@@ -1,4 +1,4 @@
-"""Game day: a stream whose data drift from a known window on. Who is told, how soon, how often?"""
+"""Game day: a stream whose data drift from a known window on, and who is told of it when."""
 
 from __future__ import annotations
 
