@@ -54,6 +54,7 @@ CASES = {
     "neighbors": Case("Recall against time of FAISS' indexes", 10, "neighbors"),
     "recall": Case("What does a lower min_recall save, and cost a map?", 5, "recall"),
     "search": Case("Differences, products, lists: which search from when?", 6, "search"),
+    "near_copies": Case("Tight groups of near copies: what do schedules keep?", 2, "near_copies"),
     "relabel": Case("What does the order of points in memory gain?", 1, "relabel"),
     "mesh_accuracy": Case("What error does which spacing leave?", 30, "mesh_accuracy"),
     "groups": Case("Tight groups: KL by mesh beside the definition's", 60, "groups"),

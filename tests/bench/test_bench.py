@@ -104,6 +104,12 @@ def test_determinism(tmp_path: Path):
     assert record["equal"] is True
 
 
+def test_near_copies(tmp_path: Path):
+    record = quick("near_copies", tmp_path)
+    assert [fit["schedule"][:7] for fit in record["fits"]] == ["classic", "short", *["short, "] * 3]
+    assert all(0 < fit["kept"] <= 1 and fit["kl"] > 0 for fit in record["fits"])
+
+
 def test_relabel(tmp_path: Path):
     record = quick("relabel", tmp_path)
     (line,) = record["steps"]
