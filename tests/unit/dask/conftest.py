@@ -35,12 +35,15 @@ def cluster() -> Iterator[Any]:
     from distributed import LocalCluster
 
     # a task is given up once it has ended two workers: each takes a second or two to come back
-    quick = {"distributed.scheduler.allowed-failures": 1}
+    quick = {
+        "distributed.scheduler.allowed-failures": 1,
+        "distributed.comm.timeouts.connect": "120s",
+    }
     with (
         dask.config.set(quick),
         LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None,
-            memory_limit="2GiB", silence_logs=50,
+            memory_limit="2GiB", silence_logs=50, death_timeout=180,  # on a machine that is busy
         ) as made,
     ):  # fmt: skip
         yield made
