@@ -33,7 +33,9 @@ __all__ = ["PAYS", "SOURCES", "Step", "WorkersPlan", "plan_workers"]
 # Seconds per row whose density is counted: of a million rows of 50 columns 7.4 in all, on two
 # threads (bench/results/large_million.json).
 DRAW: Final = 7.4e-6
-MERGE: Final = 0.1e-6  # per row of a part: read twice, hashed, written; an estimate
+# Per row of a part, which is read twice, hashed and written: of ten million 2.4 in all
+# (bench/results/shards.json).
+MERGE: Final = 0.24e-6
 READ: Final = 0.5e9  # bytes per second of a local disk, an assumption; drawing reads all rows twice
 PART: Final = 2e-3  # seconds to open and check one part
 # Seconds of a process before it places its first row: interpreter, model, index; an estimate.
@@ -47,8 +49,8 @@ REFINED: Final = 300  # iterations of fit_large
 PAYS: Final = 0.1  # of the time that twice as many workers must save, or they don't pay
 SOURCES: Final = (
     "Seconds are scaled from fits and transforms measured on two threads (bench/results: "
-    "million.json, transform.json, large_million.json); a disk of 0.5 GB per second, the start of "
-    "a worker and the merge are estimates."
+    "million.json, transform.json, large_million.json, shards.json); a disk of 0.5 GB per second "
+    "and the start of a worker are estimates."
 )
 
 
