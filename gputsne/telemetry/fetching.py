@@ -6,10 +6,10 @@ import time
 from base64 import b64encode
 from collections.abc import Mapping
 from http.client import HTTPException
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["Answer", "fetch", "without_secrets"]
+__all__ = ["Answer", "fetch", "split_user", "without_secrets"]
 
 MOST: Final = 64 << 20  # bytes: a Pushgateway with some 100,000 series answers 20 MB
 PART: Final = 1 << 16  # bytes read at once
@@ -54,20 +54,25 @@ def fetch(url: str, seconds: float, headers: Mapping[str, str] | None = None) ->
         Nobody answers, in time or as a server does; it answers with an error; it is too much.
     """
     from urllib.error import HTTPError
-    from urllib.request import Request, urlopen
+    from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{without_secrets(url)!r} is no address such as http://localhost:9091")
+    class Redirects(HTTPRedirectHandler):
+        """Follows redirects, and tells who asks to nobody but the address that was given."""
+
+        def redirect_request(self, req: Any, *told: Any) -> Any:
+            new = super().redirect_request(req, *told)
+            if new is not None and _origin(new.full_url) != _origin(req.full_url):
+                new.remove_header("Authorization")
+            return new
+
+    url, who = split_user(url)
     held = dict(headers or {})
-    if parts.username is not None:  # urllib would look for a host of that name
-        told = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
-        held.setdefault("Authorization", f"Basic {b64encode(told).decode('ascii')}")
-        url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    if who is not None:
+        held.setdefault("Authorization", f"Basic {b64encode(':'.join(who).encode()).decode()}")
     until = time.monotonic() + seconds
     found = bytearray()
     try:
-        with urlopen(Request(url, headers=held), timeout=seconds) as answer:
+        with build_opener(Redirects).open(Request(url, headers=held), timeout=seconds) as answer:
             while part := answer.read1(PART):
                 found += part
                 if time.monotonic() > until:
@@ -81,6 +86,43 @@ def fetch(url: str, seconds: float, headers: Mapping[str, str] | None = None) ->
     except HTTPException as error:  # not an OSError, though a socket brought it
         raise ConnectionError(f"what answers is no web server ({type(error).__name__})") from error
     return Answer(found.decode("utf-8", "replace"), kind)
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
+
+
+def split_user(url: str) -> tuple[str, tuple[str, str] | None]:
+    """Return an address without the user and password in it, and these.
+
+    Parameters
+    ----------
+    url : str
+        Of http or https.
+
+    Returns
+    -------
+    tuple of str and (str, str) or None
+        urllib would look for a host of that name, so they are sent in a header.
+
+    Raises
+    ------
+    ValueError
+        The address is none of http or https.
+
+    Examples
+    --------
+    >>> split_user("http://ann:secret@host:9091")
+    ('http://host:9091', ('ann', 'secret'))
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{without_secrets(url)!r} is no address such as http://localhost:9091")
+    if parts.username is None:
+        return url, None
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return bare, (unquote(parts.username), unquote(parts.password or ""))
 
 
 def without_secrets(url: str) -> str:

@@ -26,6 +26,7 @@ from gputsne.provenance.plain import stamp
 from gputsne.provenance.tags import checked_tags
 from gputsne.runs.attempts import Attempt
 from gputsne.telemetry.board import Board, Service
+from gputsne.telemetry.fetching import without_secrets
 from gputsne.telemetry.sinks import Port, let_go, push, write_textfile
 from gputsne.telemetry.telling import RUNNING_NOW, begin, count_killed, count_left, finish
 
@@ -254,7 +255,7 @@ class Monitor:
     def _push(self, change: Callable[[Board], None]) -> None:
         if self.pushgateway is not None:
             pushed = partial(_one_at_a_time, change)
-            self._try(self.pushgateway, partial(push, self.pushgateway, pushed))
+            self._try(without_secrets(self.pushgateway), partial(push, self.pushgateway, pushed))
 
     def _try(self, where: str, work: Callable[[], Any]) -> Any:
         try:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from gputsne.base.files import path_of, remove_dead, replacing
 from gputsne.data import require
 from gputsne.telemetry.board import Board
+from gputsne.telemetry.fetching import fetch, split_user
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -118,7 +118,7 @@ def read_pushed(url: str) -> Board:
     Parameters
     ----------
     url : str
-        Its address, ``http://host:9091``.
+        Its address, ``http://host:9091``; a user and password in it are sent as such.
 
     Returns
     -------
@@ -134,12 +134,7 @@ def read_pushed(url: str) -> Board:
         The address is none.
     """
     require("prometheus_client", "pushing metrics")
-    from urllib.request import urlopen
-
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise ValueError(f"pushgateway={url!r} must be an address such as http://localhost:9091")
-    with urlopen(f"{url.rstrip('/')}/metrics", timeout=SECONDS) as answer:
-        return Board.from_text(answer.read().decode("utf-8"))
+    return Board.from_text(fetch(f"{url.rstrip('/')}/metrics", SECONDS).text)
 
 
 def push(url: str, change: Callable[[Board], None]) -> Board:
@@ -172,13 +167,23 @@ def push(url: str, change: Callable[[Board], None]) -> Board:
     before = read_pushed(url)
     told = {service: before.only(service).text() for service in before.services}
     change(before)
-    from prometheus_client import push_to_gateway
+    from prometheus_client import exposition, push_to_gateway
+
+    address, who = split_user(url)
+
+    def send(**request: Any) -> Callable[[], None]:
+        if who is None:
+            return exposition.default_handler(**request)
+        user, password = who
+        return exposition.basic_auth_handler(**request, username=user, password=password)
 
     for service in before.services:
         own = before.only(service)
         if own.text() != told.get(service):
             group = dict(zip(("model", "pipeline", "owner"), service, strict=True))
-            push_to_gateway(url, JOB, own.registry(), grouping_key=group, timeout=SECONDS)
+            push_to_gateway(
+                address, JOB, own.registry(), grouping_key=group, timeout=SECONDS, handler=send
+            )
     return before
 
 

@@ -68,7 +68,11 @@ def scrape_findings(url: str, *, seconds: float = SECONDS) -> Iterator[Finding]:
     """
     shown = without_secrets(url)
     require("prometheus_client", "reading metrics")
-    token = os.environ.get(TOKEN)
+    token = os.environ.get(TOKEN, "").strip()
+    if not token.isascii() or not token.isprintable():
+        yield Finding("scrape", "token", FAILED, f"{TOKEN} has characters that no token has",
+                      f"export {TOKEN}=... once more, without line breaks")  # fmt: skip
+        return
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
         answer = within(seconds, lambda: fetch(url, seconds, headers))

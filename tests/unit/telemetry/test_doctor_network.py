@@ -31,6 +31,11 @@ class Odd(BaseHTTPRequestHandler):
         if self.path == "/token" and self.headers.get("Authorization") != f"Bearer {SECRET}":
             self.send_error(401)
             return
+        if self.path.startswith("/to/"):
+            self.send_response(302)
+            self.send_header("Location", f"{self.path[4:]}/basic")
+            self.end_headers()
+            return
         if self.path == "/basic":
             body = f'gputsne_told{{user="{self.headers.get("Authorization")}"}} 1\n'.encode()
         elif self.path == "/other":
@@ -119,6 +124,22 @@ def test_a_token_and_a_password_are_sent_and_not_shown(odd, monkeypatch):
     assert "Basic YW5uOlhRNzc=" in fetch(f"{named}/basic", 5).text
     found = only(scrape_findings(f"{named}/gone?key={SECRET}"))
     assert found.state == FAILED
+    assert SECRET not in found.found + found.remedy
+
+
+def test_a_token_goes_to_no_other_address_than_the_one_given(odd):
+    other = odd.replace("127.0.0.1", "localhost")
+    held = {"Authorization": SECRET}
+    assert SECRET in fetch(f"{odd}/to/{odd}", 5, held).text
+    assert fetch(f"{odd}/to/{other}", 5, held).text == 'gputsne_told{user="None"} 1\n'
+
+
+def test_a_token_is_taken_without_its_line_break_or_not_at_all(odd, monkeypatch):
+    monkeypatch.setenv("GPUTSNE_SCRAPE_TOKEN", f"{SECRET}\n")
+    assert only(scrape_findings(f"{odd}/token")).state == OK
+    monkeypatch.setenv("GPUTSNE_SCRAPE_TOKEN", f"{SECRET}\nX: 1")
+    found = only(scrape_findings(f"{odd}/token"))
+    assert (found.name, found.state) == ("token", FAILED)
     assert SECRET not in found.found + found.remedy
 
 

@@ -6,7 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from base64 import b64encode
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -110,6 +113,34 @@ def test_monitoring_that_fails_is_one_remark(here: Path, option: list[str]):
     assert "no metrics at" in done.stderr
     assert np.load("map.npy").shape == (120, 2)
     assert Path("other.prom").read_bytes() == data
+
+
+def test_a_password_of_a_gateway_is_sent_and_not_shown(here: Path):
+    asked: list[tuple[str, str | None]] = []
+
+    class Gateway(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            asked.append((self.command, self.headers.get("Authorization")))
+            self.send_response(200)
+            self.end_headers()
+
+        def do_PUT(self):
+            self.do_GET()
+
+        def log_message(self, *given):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Gateway) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        done = embed("--pushgateway", f"http://ann:s3cret@127.0.0.1:{server.server_port}")
+        server.shutdown()
+    assert "no metrics" not in done.stderr
+    assert {name for name, _ in asked} == {"GET", "PUT"}
+    assert {told for _, told in asked} == {"Basic " + b64encode(b"ann:s3cret").decode()}
+    done = embed("--pushgateway", "http://ann:s3cret@127.0.0.1:1")
+    assert "no metrics at http://127.0.0.1:1" in done.stderr
+    assert "s3cret" not in done.output + done.stderr
 
 
 def test_a_file_that_no_exporter_reads_is_usage(here: Path):
