@@ -13,6 +13,7 @@ from gputsne.base.types import Array
 from gputsne.data import BadInput, Selection
 from gputsne.data.ranges import Ranges, ranges_of
 from gputsne.provenance.outcome import shown
+from gputsne.provenance.plain import sha256_file
 from gputsne.runs.reading import Chosen, chosen_of
 from gputsne.runs.stacking import stacked
 from gputsne.runs.streams import Source
@@ -20,7 +21,9 @@ from gputsne.runs.streams import Source
 __all__ = ["Inputs", "changed", "files_in"]
 
 NUMBERS: Final = 1 << 22  # of a block: 16 MB in float32
-END: Final = 1 << 20  # bytes of a file's beginning and end that tell it from another
+# Bytes of all inputs up to which each shard hashes them whole, which takes a second at most.
+WHOLE: Final = 1 << 28
+END: Final = 1 << 20  # bytes that are hashed of the beginning and end of larger ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,10 +124,20 @@ class Inputs:
         return ids, labels, {name: read(name, second) for name, second in chosen.kept}
 
     def told(self) -> list[dict[str, Any]]:
-        """Return what tells these files from others: names, sizes, rows, beginnings and ends."""
+        """Return what tells these files from others, per file.
+
+        Returns
+        -------
+        list of dict
+            Name, rows, bytes, and the SHA-256 of the whole file; where the files are larger
+            together than 256 MB, the SHA-256 of beginning and end, and the time of the last change,
+            in nanoseconds since 1970: no shard reads all of them.
+        """
+        paths = [own.table.path for own in self.ranges]
+        whole = sum(path.stat().st_size for path in paths) <= WHOLE
         return [
-            {"name": own.table.path.name, "rows": own.n, **_told_of(own.table.path)}
-            for own in self.ranges
+            {"name": path.name, "rows": own.n, **(_hashed if whole else _glanced)(path)}
+            for own, path in zip(self.ranges, paths, strict=True)
         ]
 
     def _within(self, start: int, stop: int) -> list[tuple[Ranges, int, int]]:
@@ -138,15 +151,21 @@ class Inputs:
         return found
 
 
-def _told_of(path: Path) -> dict[str, Any]:
-    """Return the size of a file and a hash of its first and last bytes: all of it may be large."""
-    size = path.stat().st_size
+def _hashed(path: Path) -> dict[str, Any]:
+    """Return the size and the hash of a file."""
+    return {"bytes": path.stat().st_size, "sha256": sha256_file(path)}
+
+
+def _glanced(path: Path) -> dict[str, Any]:
+    """Return what is known of a file without reading all of it: size, ends, time of change."""
+    status = path.stat()
+    size = status.st_size
     digest = hashlib.sha256()
     with path.open("rb") as file:
         digest.update(file.read(END))
         file.seek(max(END, size - END))
         digest.update(file.read(END))
-    return {"bytes": size, "ends_sha256": digest.hexdigest()}
+    return {"bytes": size, "ends_sha256": digest.hexdigest(), "changed": status.st_mtime_ns}
 
 
 def changed(inputs: Inputs) -> list[int]:

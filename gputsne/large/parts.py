@@ -114,7 +114,8 @@ class Manifest:
     model : str
         SHA-256 of the model's file.
     input : tuple of dict
-        Per file of the input: name, rows, bytes, SHA-256 of its beginning and end.
+        Per file of the input: name, rows, bytes, and the SHA-256 of all of it, or of a large one
+        that of its beginning and end, and when it was changed.
     selection : dict
         Columns that were asked for.
     version : str
@@ -287,8 +288,27 @@ def _check_of_one_map(folder: Path, manifests: Sequence[Manifest]) -> None:
         groups.sort(key=len, reverse=True)
         rest = [own for group in groups[1:] for own in group]
         what = rest[0].differs(groups[0][0])
+        names = _rewritten(rest[0], groups[0][0]) if what == "input" else []
+        if names:
+            raise BadInput(
+                f"{shown(folder)}: {listed([own.part for own in rest])} of another input than "
+                f"{groups[0][0].part}: {listed(names)} was changed at another time, so that its "
+                "rows may differ. Run the older shards again; copies on several machines need one "
+                "time of change (cp -p, rsync -t)"
+            )
         raise BadInput(
             f"{shown(folder)}: {listed([own.part for own in rest])} of another {what} than "
             f"{groups[0][0].part}: run those shards again with what the others had, or remove "
             "them with their manifests"
         )
+
+
+def _rewritten(one: Manifest, other: Manifest) -> list[str]:
+    """Return which files alone differ by the time of their change; none where more differs."""
+    names = []
+    for mine, its in zip(one.input, other.input, strict=False):
+        if {**mine, "changed": 0} != {**its, "changed": 0}:
+            return []
+        if mine != its:
+            names.append(str(mine.get("name")))
+    return names if len(one.input) == len(other.input) else []

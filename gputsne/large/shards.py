@@ -104,6 +104,12 @@ def place_shard(
     check_features(chosen.d, frozen.preparation, inputs.ranges[0].table.path.name)
     places = _places(model, inputs, start, stop, report)
     ids, labels, kept = inputs.beside(start, stop) if suffix != ".npy" else (None, None, {})
+    if tuple(changed(inputs)) != made.changed:
+        name = listed([own.table.path.name for own in inputs.ranges])
+        raise BadInput(
+            f"{name} was changed while shard {shard.index}/{shard.of} read it: run the "
+            "shard again once nothing writes there"
+        )
     told.unlink(missing_ok=True)  # a new part with an old manifest would be none of both
     write(path, places, ids=ids, labels=labels, label_name=chosen.label_name, kept=kept)
     beside = {"id": ids, chosen.label_name: labels, **kept}
