@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +20,8 @@ from gputsne.data.sources import Source, open_source
 from gputsne.estimator import TSNE
 from gputsne.large.start import Start, starting_map
 from gputsne.planning.sampled import plan_sampled, sample_size
+from gputsne.provenance.facts import map_sha256
+from gputsne.provenance.run import Run
 
 __all__ = ["REFINE", "LargeMap", "SampledTSNE", "fit_large"]
 
@@ -29,6 +31,8 @@ __all__ = ["REFINE", "LargeMap", "SampledTSNE", "fit_large"]
 REFINE: Final = 300
 LEAST: Final = 10  # rows of a sample: with fewer there is no neighbourhood to be placed in
 CALLED: Final = ("callbacks", "callbacks_every")  # what goes to the last fit alone
+# What records call the stages before the refinement.
+STAGES: Final = {"sample": "sample", "fit": "fit of the sample", "transform": "transform"}
 # What the refinement sets itself.
 SET: Final = (
     "init", "max_iter", "schedule", "early_exaggeration", "early_exaggeration_iter",
@@ -184,7 +188,7 @@ class SampledTSNE(TSNE):
     """
 
     sample: Any = None
-    refine: int = REFINE
+    refine: int | None = REFINE
     method_of_sample: str = "density"
 
     def fit(self, X: Any, y: Any = None) -> SampledTSNE:
@@ -199,7 +203,15 @@ class SampledTSNE(TSNE):
         n_iter = iterations(self.refine)
         check(parameters)
         m = _size(self.sample, len(rows))
-        plan_sampled(*rows.shape, sample=m, **planned(parameters)).check(self.memory_limit)
+        plan_sampled(*rows.shape, sample=m, refine=n_iter > 0, **planned(parameters)).check(
+            self.memory_limit
+        )
+        vars(self).pop("_of_sample", None)
+        if not n_iter:
+            own = {name: asked[name] for name in CALLED if asked[name] is not DEFAULTS[name]}
+            return self._placed(
+                starting_map(rows, m, self.method_of_sample, parameters | own, refined=False)
+            )
         start: Start = starting_map(rows, m, self.method_of_sample, parameters, refined=True)
         drawn, weights, taken = start.rows, start.weights, start.timings
         for name, value in (DEFAULTS | refining(parameters, n_iter)).items():
@@ -209,12 +221,43 @@ class SampledTSNE(TSNE):
         del start  # the sample's model is not needed while all rows are refined
         super().fit(X)
         self.sample_indices_, self.sample_weights_ = drawn, weights
-        called = {"sample": "sample", "fit": "fit of the sample", "transform": "transform"}
-        before = {called[name]: seconds for name, seconds in taken.items()}
-        own: dict[str, float] = dict(vars(self)["timings_"])
-        whole = sum(before.values()) + own["total"]
-        self.__dict__.update(timings_={**before, **own, "total": whole})
+        before = {STAGES[name]: seconds for name, seconds in taken.items()}
+        last: dict[str, float] = dict(vars(self)["timings_"])
+        whole = sum(before.values()) + last["total"]
+        self.__dict__.update(timings_={**before, **last, "total": whole})
         return self
+
+    def _placed(self, start: Start) -> SampledTSNE:
+        """Take over the sample's fit, with the places of all rows as the map."""
+        own = {k: v for k, v in vars(start.model).items() if k[0] == "_" or k[-1] == "_"}
+        taken = {STAGES[name]: seconds for name, seconds in start.timings.items()}
+        start.model.ids_ = start.rows
+        self.__dict__.update(
+            own, _run=None, _of_sample=start.model, embedding_=start.places,
+            sample_indices_=start.rows, sample_weights_=start.weights,
+            timings_={**taken, "total": sum(taken.values())},
+        )  # fmt: skip
+        return self
+
+    @property
+    def run_(self) -> Run:
+        """Record of the fit; of all rows, refined or not."""
+        run = super().run_
+        if "_of_sample" not in vars(self):
+            return run
+        return replace(run, map_sha256=map_sha256(self.embedding_))
+
+    def save(self, path: Any, *, affinities: bool = False) -> None:
+        """Write the model as ``TSNE.save`` does; the sample's where nothing was refined."""
+        model: TSNE | None = vars(self).get("_of_sample")
+        if model is None:
+            super().save(path, affinities=affinities)
+            return
+        if (ids := vars(self).get("ids_")) is not None:
+            model.ids_ = np.asarray(ids)[self.sample_indices_]
+        if (palette := vars(self).get("palette_")) is not None:
+            model.palette_ = palette
+        model.save(path, affinities=affinities)
 
 
 DEFAULTS: Final = {row.name: row.default for row in TABLE}

@@ -21,13 +21,13 @@ from gputsne.cli.options import (
     ABOVE_0,
     PATH,
     Command,
-    WholeNumber,
     input_options,
     option,
     options,
     output_options,
     print_options,
     record_options,
+    refinement_of,
     selection_of,
     size_of,
 )
@@ -100,13 +100,17 @@ def sampled(given: dict[str, Any]) -> Callable[[Mapping[str, Any]], Any] | None:
         if given["refine"] is not None:
             raise click.BadParameter("has no effect without --sample", param_hint="--refine")
         return None
+    if given["refine"] == 0 and given["checkpoint"] is not None:
+        said = "has no effect without a refinement: give --refine a number, or leave it out"
+        raise click.BadParameter(said, param_hint="--checkpoint")
 
     def make(parameters: Mapping[str, Any]) -> Any:
         from gputsne.large import SampledTSNE
 
         model = SampledTSNE(**parameters)
         model.sample = given["sample"]
-        model.refine = given["refine"] or SampledTSNE.refine
+        if given["refine"] is not None:
+            model.refine = given["refine"]
         return model
 
     return make
@@ -127,9 +131,10 @@ def sampled(given: dict[str, Any]) -> Callable[[Mapping[str, Any]], Any] | None:
     ),
     option(
         "--refine",
-        type=WholeNumber(1),
+        type=refinement_of,
         metavar="N",
-        help="Iterations of all rows after --sample. [300]",
+        help="Iterations of all rows after --sample; 0 or none: rows stay where they were placed, "
+        "and the model is the sample's. [300]",
     ),
     option(
         "--score",

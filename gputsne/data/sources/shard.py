@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
@@ -17,6 +18,10 @@ from gputsne.base.types import Array
 
 __all__ = ["Decoded", "Shard", "Stamp", "native"]
 
+_KINDS: Final = {
+    stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device", stat.S_IFDIR: "a folder",
+}  # fmt: skip
 KEPT: Final = 2  # decoded blocks that are kept: the one being read, and the one before it
 
 
@@ -40,6 +45,11 @@ class Stamp(NamedTuple):
         except FileNotFoundError as error:
             what = "a link to a file that is missing" if path.is_symlink() else "no such file"
             raise BadInput(f"{path}: {what}") from error
+        if not stat.S_ISREG(told.st_mode):  # to open a pipe is to wait for who writes
+            raise BadInput(
+                f"{path} is no regular file but {_KINDS.get(stat.S_IFMT(told.st_mode), 'another')}:"
+                " write its rows to one, or move it elsewhere"
+            )
         return cls(told.st_size, told.st_mtime_ns)
 
     def check(self, path: Path) -> None:
@@ -53,7 +63,8 @@ class Stamp(NamedTuple):
         try:
             now = Stamp.of(path)
         except BadInput as error:
-            raise BadInput(f"{path} was there when the source was opened and is gone") from error
+            gone = "is gone" if isinstance(error.__cause__, FileNotFoundError) else "is none now"
+            raise BadInput(f"{path} was there when the source was opened and {gone}") from error
         if now != self:
             raise BadInput(
                 f"{path} has changed since the source was opened ({self.size:,} bytes then, "

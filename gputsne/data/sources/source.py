@@ -121,12 +121,14 @@ class Source:
 
         Raises
         ------
+        TypeError
+            They are no whole numbers.
         IndexError
             There are no such rows.
         BadInput
             A file has changed, is gone, or is damaged.
         """
-        start, stop = operator.index(start), operator.index(stop)
+        start, stop = _whole("start", start), _whole("stop", stop)
         if not 0 <= start <= stop <= self.shape[0]:
             raise IndexError(f"rows {start} to {stop} are asked for, of {self.shape[0]}")
         number = int(np.searchsorted(self._ends, start, side="right")) - 1
@@ -171,10 +173,17 @@ class Source:
         ------
         tuple of int and array
             Number of the first row, and rows, shape (at most ``rows``, d).
+
+        Raises
+        ------
+        TypeError, ValueError
+            ``rows`` is no whole number from 1.
         """
         n, d = self.shape
-        for part in row_blocks(n, d) if rows is None else row_blocks(n, 1, rows):
-            yield part.start, self.read(part.start, part.stop)
+        if rows is not None and (rows := _whole("rows", rows)) < 1:
+            raise ValueError(f"rows={rows} of a block must be at least 1")
+        parts = row_blocks(n, d) if rows is None else row_blocks(n, 1, rows)
+        return ((part.start, self.read(part.start, part.stop)) for part in parts)
 
     def take(self, rows: Array) -> Array:
         """Return chosen rows, in the order asked for; the source is gone through at most once.
@@ -215,7 +224,17 @@ class Source:
         Returns
         -------
         str
+
+        Raises
+        ------
+        TypeError
+            It is no whole number.
+        IndexError
+            There is no such row.
         """
+        row = _whole("row", row)
+        if not 0 <= row < self.shape[0]:
+            raise IndexError(f"row={row} must be from 0 to {self.shape[0] - 1}")
         number = int(np.searchsorted(self._ends, row, side="right")) - 1
         if len(self.pieces) == 1:
             return f"row {row} of {self.pieces[0].name}"
@@ -282,6 +301,16 @@ class Source:
         """Take them over; nothing is open yet."""
         vars(self).update(state)
         self._fresh()
+
+
+def _whole(name: str, value: Any) -> int:
+    """Return a number of rows or of a row; TypeError that names the argument for what is none."""
+    try:
+        if isinstance(value, bool | np.bool_):
+            raise TypeError
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name}={value!r} must be a whole number") from None
 
 
 def _check_like(piece: Shard, first: Shard) -> None:

@@ -17,6 +17,7 @@ from gputsne.data.datasets import load_digits, toy_clusters
 from gputsne.data.named import with_names
 from gputsne.large import SampledTSNE, fitting, start
 from gputsne.metrics import knn_preservation
+from gputsne.provenance.facts import map_sha256
 
 X = load_digits().X
 FEW = X[:500]
@@ -230,6 +231,39 @@ def test_the_command_gives_the_bytes_of_the_function(large):
     assert record["n_iter"] == 20
 
 
+@pytest.mark.parametrize("none", ["none", "None", 0])
+def test_the_command_leaves_the_refinement_out(none):
+    placed = gputsne.fit_large(
+        FEW, sample=200, refine=None, perplexity=10, max_iter=60, early_exaggeration_iter=30,
+        random_state=0,
+    )  # fmt: skip
+    np.save("x.npy", FEW)
+    result = run(
+        "embed", "x.npy", "-o", "map.npy", "--model", "m.npz", "--run-record", "r.json",
+        "--plot", "map.svg", "--sample", 200, "--refine", none, *OPTIONS,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    np.testing.assert_array_equal(np.load("map.npy"), placed.embedding_)
+    model = gputsne.load("m.npz")
+    np.testing.assert_array_equal(model.embedding_, placed.model_.embedding_)
+    np.testing.assert_array_equal(model.ids_, placed.sample_indices_)
+    np.testing.assert_array_equal(model.transform(FEW[:9]), placed.transform(FEW[:9]))
+    record = json.loads(Path("r.json").read_text())
+    assert record["map"] == [500, 2]
+    assert record["map_sha256"] == map_sha256(placed.embedding_)
+    assert set(record["timings"]) >= {"sample", "fit of the sample", "transform"}
+    assert "optimize" not in record["timings"]
+
+
+@pytest.mark.parametrize("share", ["1.0", "200.0", "100%", "1", "9"])
+def test_a_sample_that_is_neither_share_nor_number_of_rows_is_refused(share):
+    np.save("x.npy", FEW)
+    result = run("embed", "x.npy", "-o", "m.npy", "--sample", share)
+    assert result.exit_code in (2, 3)
+    assert not Path("m.npy").exists()
+    assert ("share" if result.exit_code == 2 else "at least 10 rows") in result.stderr
+
+
 def test_the_command_goes_on_from_a_checkpoint(large, monkeypatch):
     np.save("x.npy", FEW)
     how = ("--sample", 200, "--refine", 20, *OPTIONS, "--checkpoint", "c", "--resume")
@@ -245,6 +279,9 @@ def test_what_the_command_refuses():
     np.save("x.npy", FEW)
     assert run("embed", "x.npy", "-o", "m.npy", "--refine", 5).exit_code == 2
     assert run("embed", "x.npy", "-o", "m.npy", "--sample", 501).exit_code == 3
+    none = run("embed", "x.npy", "-o", "m.npy", "--sample", 200, "--refine", 0, "--checkpoint", "c")
+    assert none.exit_code == 2
+    assert "--checkpoint: has no effect" in none.stderr.replace("'", "")
     over = run("embed", "x.npy", "-o", "m.npy", "--sample", 200, "--memory-limit", "50M")
     assert over.exit_code == 4
 

@@ -293,9 +293,13 @@ def test_an_input_that_is_rewritten_while_a_shard_reads_it_is_refused():
     Path("parts").mkdir()
     with pytest.raises(gputsne.data.BadInput, match=r"x\.npy was changed while shard 1/3 read it"):
         place_shard(
-            gputsne.load("plain.npz"), "m", Inputs.opened([Path("x.npy")], gputsne.data.Selection()),
-            Path("parts"), Shard(1, 3), report=lambda done, of: rewrite_middle("x.npy"),
-        )  # fmt: skip
+            gputsne.load("plain.npz"),
+            "m",
+            Inputs.opened([Path("x.npy")], gputsne.data.Selection()),
+            Path("parts"),
+            Shard(1, 3),
+            report=lambda done, of: rewrite_middle("x.npy"),
+        )
     assert not list(Path("parts").iterdir())
 
 
