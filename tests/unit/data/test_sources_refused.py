@@ -177,3 +177,47 @@ def test_vectors_of_another_length_are_named(tmp_path):
     assert source.shape == (3, 2)
     with pytest.raises(BadInput, match=r"column 'v', row 2: a vector of 1; the first has 2"):
         source.read(0, 3)
+
+
+@pytest.mark.parametrize("suffix", ["npy", "parquet"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path, suffix, whole):
+    folder = (npy_shards if suffix == "npy" else parquet_shards)(tmp_path / "x", X)
+    pipe = folder / f"part-99.{suffix}"
+    os.mkfifo(pipe)
+    with pytest.raises(BadInput, match=rf"part-99\.{suffix} is no regular file but a pipe"):
+        open_source(folder if whole else pipe)
+    pipe.unlink()
+    pipe.symlink_to("/dev/zero")
+    with pytest.raises(BadInput, match=rf"part-99\.{suffix} is no regular file but a device"):
+        open_source(folder if whole else pipe)
+
+
+def test_a_shard_whose_place_a_pipe_took_is_not_waited_for(tmp_path):
+    np.save(tmp_path / "x.npy", X)
+    source = open_source(tmp_path / "x.npy")
+    (tmp_path / "x.npy").unlink()
+    os.mkfifo(tmp_path / "x.npy")
+    with pytest.raises(BadInput, match=r"x\.npy was there when .* and is none now"):
+        source.read(0, 1)
+
+
+@pytest.mark.parametrize(
+    ("call", "given", "error", "said"),
+    [
+        ("where", (N,), IndexError, f"row={N} must be from 0 to {N - 1}"),
+        ("where", (-1,), IndexError, "row=-1 must be"),
+        ("where", (1.5,), TypeError, "row=1.5 must be a whole number"),
+        ("where", (True,), TypeError, "row=True must be a whole number"),
+        ("blocks", (0,), ValueError, "rows=0 of a block must be at least 1"),
+        ("blocks", (-1,), ValueError, "rows=-1 of a block"),
+        ("blocks", (1.5,), TypeError, "rows=1.5 must be a whole number"),
+        ("blocks", ("9",), TypeError, "rows='9' must be a whole number"),
+        ("read", (0.5, 2), TypeError, "start=0.5 must be a whole number"),
+        ("read", (0, None), TypeError, "stop=None must be a whole number"),
+    ],
+)
+def test_rows_that_are_none_are_named(tmp_path, call, given, error, said):
+    source = open_source(npy_shards(tmp_path / "x", X))
+    with pytest.raises(error, match=said):
+        getattr(source, call)(*given)
