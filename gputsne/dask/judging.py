@@ -15,7 +15,7 @@ from gputsne.base import threads
 from gputsne.base.errors import UndefinedMetric
 from gputsne.base.memory import available_memory
 from gputsne.base.rows import exact_unit, row_blocks
-from gputsne.dask.pieces import Pieces, pieces_of, values_of
+from gputsne.dask.pieces import Pieces, not_finite, pieces_of, refuse_not_finite, values_of
 from gputsne.dask.running import RETRIES, Job, Runner, library
 from gputsne.metrics.spaces import (
     BLOCK_DISTANCES,
@@ -176,10 +176,7 @@ class PiecedSpace(Space):
             jobs.append(Job(self._pieces.label(start, stop), total[1]))
         jobs.append(Job("the sum of X", total[0]))  # type: ignore[index]
         *bad, whole = self._runner.results(jobs)
-        if any(bad):
-            raise ValueError(
-                f"X has {sum(bad)} rows with NaN or infinite values; drop or fill them"
-            )
+        refuse_not_finite(self._pieces, [start for start, _, _ in self._blocks], bad)
         centre = whole / self.n
         tops = self._each(_farthest, metric, centre)
         return _Frame(metric, centre, exact_unit(np.array(max(tops))))
@@ -342,17 +339,15 @@ def _read(block: Any, metric: Metric) -> F64:
     return _vectors_of(np.asarray(block).astype(np.float64, copy=False), metric)
 
 
-def _summed(before: Any, block: Any, metric: Metric) -> tuple[F64, int]:
+def _summed(before: Any, block: Any, metric: Metric) -> tuple[F64, tuple[int, int]]:
     """Add a block's rows to those before it, one after the other, as one sum over all rows does."""
     numbers = np.asarray(block).astype(np.float64, copy=False)
-    bad = sum(
-        int((~np.isfinite(numbers[part])).any(axis=1).sum()) for part in row_blocks(*numbers.shape)
-    )
-    if bad:
+    bad = not_finite(numbers)
+    if bad[0]:
         return np.full(numbers.shape[1], np.nan), bad
     vectors = _vectors_of(numbers, metric)
     first = vectors if before is None else np.concatenate([before[0][None], vectors])
-    return np.add.reduce(first, axis=0), 0
+    return np.add.reduce(first, axis=0), bad
 
 
 def _farthest(block: Any, start: int, metric: Metric, centre: F64) -> float:

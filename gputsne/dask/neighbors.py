@@ -13,7 +13,7 @@ from gputsne.base import threads
 from gputsne.base.messages import heard, warn_user
 from gputsne.base.random import draw_seed
 from gputsne.base.types import Array, KNNGraph
-from gputsne.dask.pieces import pieces_of
+from gputsne.dask.pieces import not_finite, pieces_of, refuse_not_finite
 from gputsne.dask.running import RETRIES, Job, Runner, library
 from gputsne.neighbors.choose import Wish
 from gputsne.neighbors.graph import VectorSearch, check_reach, checked_k, judged, recall_of
@@ -136,6 +136,10 @@ def knn(
     rows = quiet.kept(
         Job("the rows of X", dask.delayed(_opened, pure=True)(pieces.part(0, n), known))
     )
+    wrong = quiet.results([Job("the rows of X", dask.delayed(_refusal, pure=True)(rows))])[0]
+    if wrong is not None:
+        refuse_not_finite(pieces, [0], [wrong.bad])
+        raise wrong.error
     for last in (False, True):
         make = dask.delayed(_made, pure=True)(rows, k, known, wish, jobs)
         ready = quiet.kept(Job(label, make))
@@ -177,10 +181,31 @@ def _searched(n: int, k: int, told: _Told, ready: Any, jobs: int, runner: Runner
     return KNNGraph(ids, lengths, told.recall, told.source, told.metric)
 
 
-def _opened(X: Array, metric: VectorMetric) -> Rows:
-    rows = read_rows(X, metric)
-    check_reach(rows, metric)
+class _Refused(NamedTuple):
+    """What is wrong with the rows, returned: what is raised would be tried again in vain.
+
+    Attributes
+    ----------
+    error : Exception
+    bad : tuple of int
+        How many rows are not finite, and the first of them.
+    """
+
+    error: Exception
+    bad: tuple[int, int]
+
+
+def _opened(X: Array, metric: VectorMetric) -> Rows | _Refused:
+    try:
+        rows = read_rows(X, metric)
+        check_reach(rows, metric)
+    except (TypeError, ValueError) as error:
+        return _Refused(error.with_traceback(None), not_finite(X))
     return rows
+
+
+def _refusal(rows: Rows | _Refused) -> _Refused | None:
+    return rows if isinstance(rows, _Refused) else None
 
 
 def _made(rows: Rows, k: int, metric: VectorMetric, wish: Wish, jobs: int) -> VectorSearch:

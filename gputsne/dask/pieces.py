@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
+from gputsne.base.rows import row_blocks
 from gputsne.base.tables import read
 from gputsne.base.types import Array
 from gputsne.dask.running import Job, Runner, library, named
 
-__all__ = ["Piece", "Pieces", "array_of", "is_frame", "pieces_of", "values_of"]
+__all__ = [
+    "Piece", "Pieces", "array_of", "is_array", "is_delayed", "is_frame", "not_finite", "pieces_of",
+    "refuse_not_finite", "values_of",
+]  # fmt: skip
 
 # Bytes of one block of what is no dask collection: 80,000 rows of 50 float32, some seconds of work.
 BLOCK_BYTES: Final = 16 << 20
@@ -131,6 +135,12 @@ class Pieces:
             stop = min(self.n, start + rows)
             yield start, stop, self.part(start, stop)
 
+    def where(self, row: int) -> str:
+        """Return what messages call a row: its number, and its number in its block."""
+        starts = self.starts
+        own = int(np.searchsorted(starts, row, side="right")) - 1
+        return f"row {row}, which is row {row - starts[own]} of {self.pieces[own].label}"
+
     def label(self, start: int, stop: int) -> str:
         """Return what messages call some of the rows."""
         starts = self.starts
@@ -157,6 +167,51 @@ def array_of(value: Any, label: str, d: int) -> Array:
         if values.shape[1] != d:
             raise ValueError(f"it has {values.shape[1]} columns where the first block has {d}")
         return values
+
+
+def not_finite(values: Array) -> tuple[int, int]:
+    """Count the rows of a block with NaN or infinity.
+
+    Parameters
+    ----------
+    values : array, shape (m, d)
+
+    Returns
+    -------
+    count : int
+    first : int
+        The first of them; -1 where there is none.
+    """
+    count, first = 0, -1
+    if values.dtype.kind == "f":
+        for part in row_blocks(*values.shape):
+            bad = np.flatnonzero(~np.isfinite(values[part]).all(axis=1))
+            if len(bad) and first < 0:
+                first = part.start + int(bad[0])
+            count += len(bad)
+    return count, first
+
+
+def refuse_not_finite(pieces: Pieces, starts: Iterable[int], told: Iterable[Sequence[int]]) -> None:
+    """Raise ValueError that names the first of the rows with NaN or infinity, if there are any.
+
+    Parameters
+    ----------
+    pieces : Pieces
+        All rows, counted.
+    starts : iterable of int
+        Number of the first row of each block that was looked at.
+    told : iterable of (int, int)
+        What ``not_finite`` says of each.
+    """
+    bad = [(start + first, count) for start, (count, first) in zip(starts, told, strict=True)
+           if count]  # fmt: skip
+    if bad:
+        total = sum(count for _, count in bad)
+        raise ValueError(
+            f"{pieces.name} has {total} rows with NaN or infinite values; the first is "
+            f"{pieces.where(int(bad[0][0]))}; drop or fill them"
+        )
 
 
 def _joined(cut: Sequence[tuple[Any, int, int, str]], d: int) -> Array:
@@ -238,7 +293,19 @@ def _holds_shards(X: Any) -> bool:
     return not len(X) or not all(isinstance(one, list | tuple | int | float) for one in X)
 
 
+def is_delayed(X: Any) -> bool:
+    """Tell whether X is a ``dask.delayed`` object, which claims to have any attribute."""
+    from dask.delayed import Delayed
+
+    return isinstance(X, Delayed)
+
+
 def _pieces(X: Any, name: str, client: Any) -> Pieces:
+    if is_delayed(X):
+        raise TypeError(
+            f"{name} is delayed, and nobody knows its columns: wrap it with "
+            "dask.array.from_delayed(value, shape=(n, d), dtype=...); n may be np.nan"
+        )
     if is_array(X):
         return _of_array(X, name)
     if is_frame(X):
@@ -255,9 +322,12 @@ def _pieces(X: Any, name: str, client: Any) -> Pieces:
 
 def _of_array(X: Any, name: str) -> Pieces:
     if X.ndim != 2:
-        raise ValueError(
-            f"{name} has {X.ndim} axes: rows x columns are needed; X[:, None] is one column"
-        )
+        how = (
+            "X[:, None] is one column" if X.ndim == 1
+            else "X.reshape(len(X), -1) makes a row of each X[i]" if X.ndim > 2
+            else "X[None, None] is one number"
+        )  # fmt: skip
+        raise ValueError(f"{name} has {X.ndim} axes: rows x columns are needed; {how}")
     if np.isnan(X.shape[1]):
         raise ValueError(
             f"{name} has an unknown number of columns: X.compute_chunk_sizes() finds it"
@@ -345,7 +415,11 @@ def values_of(column: Any, runner: Runner) -> Any:
     runner : Runner
         What computes a dask collection.
     """
-    if column is None or not (hasattr(column, "dask") or hasattr(column, "to_delayed")):
+    if column is None:
+        return None
+    if is_delayed(column):
+        return runner.results([Job("a column", column)])[0]
+    if not (hasattr(column, "dask") or hasattr(column, "to_delayed")):
         return column
     return runner.results([Job("a column", _whole(column))])[0]
 

@@ -97,12 +97,22 @@ def _frozen(model: Any) -> FittedMap:
     if isinstance(model, str) or hasattr(model, "__fspath__"):
         from gputsne.estimator import load
 
-        model = load(model)
+        try:
+            model = load(model)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"model={str(model)!r}: no such file; pass the path of one that TSNE.save wrote, "
+                "as this process sees it"
+            ) from error
     if not isinstance(model, FittedMap) and not hasattr(type(model), "fitted_map_"):
         raise TypeError(
             f"model={model!r} has no map: pass a fitted TSNE, its fitted_map_, or the path of a "
             "saved model"
         )
+    if not isinstance(model, FittedMap) and not hasattr(model, "embedding_"):
+        from sklearn.exceptions import NotFittedError
+
+        raise NotFittedError(f"model={model!r} is not fitted: call its fit first")
     frozen = model if isinstance(model, FittedMap) else frozen_of(model)
     if type(frozen.rows) is not np.ndarray:
         from dataclasses import replace

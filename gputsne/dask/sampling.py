@@ -9,9 +9,8 @@ import numpy as np
 
 from gputsne.base.labels import read_column
 from gputsne.base.random import draw_seed
-from gputsne.base.rows import row_blocks
 from gputsne.base.types import Array
-from gputsne.dask.pieces import array_of, pieces_of, values_of
+from gputsne.dask.pieces import array_of, not_finite, pieces_of, refuse_not_finite, values_of
 from gputsne.dask.running import RETRIES, Job, Runner, library
 from gputsne.sampling import Sample
 from gputsne.sampling.choosing import METHODS, drawn, sha256_of, size_of
@@ -87,7 +86,7 @@ def sample(
     rows, chances = drawn(
         np.empty((n, 0)), m, method, strata, weights, np.random.default_rng(draw_seed(random_state))
     )
-    told = np.arange(n) if ids is None else np.asarray(
+    names = np.arange(n) if ids is None else np.asarray(
         read_column(ids, n, name="ids", whose="X").values
     )  # fmt: skip
     starts = pieces.starts
@@ -97,19 +96,13 @@ def sample(
         own = rows[np.searchsorted(rows, first) : np.searchsorted(rows, last)] - first
         jobs.append(Job(piece.label, look(piece.value, own, piece.label, pieces.d)))
     found = runner.results(jobs)
-    bad = sum(count for count, _ in found)
-    if bad:
-        raise ValueError(f"X has {bad} rows with NaN or infinite values; drop or fill them")
+    refuse_not_finite(pieces, starts[:-1].tolist(), [told for told, _ in found])
     data = np.concatenate([part for _, part in found])
-    hashed = sha256_of(method, told[rows])
-    return Sample(rows, told[rows], 1.0 / chances, method, hashed, None, data)
+    hashed = sha256_of(method, names[rows])
+    return Sample(rows, names[rows], 1.0 / chances, method, hashed, None, data)
 
 
-def _looked(block: Any, rows: Array, label: str, d: int) -> tuple[int, Array]:
-    """Count rows of a block that are not finite, and take some rows of it."""
+def _looked(block: Any, rows: Array, label: str, d: int) -> tuple[tuple[int, int], Array]:
+    """Look for rows of a block that are not finite, and take some rows of it."""
     values = array_of(block, label, d)
-    bad = 0
-    if values.dtype.kind == "f":
-        for part in row_blocks(*values.shape):
-            bad += int((~np.isfinite(values[part])).any(axis=1).sum())
-    return bad, values[rows]
+    return not_finite(values), values[rows]

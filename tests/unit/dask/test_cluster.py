@@ -103,6 +103,21 @@ def test_a_task_that_raises_is_tried_again_and_then_named(client, rows, tmp_path
     assert caught.value.__notes__ == ["raised for block 0 of X"]
 
 
+def test_a_value_that_is_wrong_is_not_tried_again(client, rows, tmp_path):
+    def noted(block, path):
+        with path.open("a") as file:
+            file.write("x")
+        return block
+
+    bad = rows.copy()
+    bad[10, 1] = np.nan
+    read = tmp_path / "read"
+    X = da.from_array(bad, chunks=(900, 5)).map_blocks(noted, read, dtype="f4", meta=bad[:0])
+    with pytest.raises(ValueError, match="row 10, which is row 10 of block 0 of X"):
+        knn(X, 5)
+    assert read.read_text() == "x"
+
+
 def test_the_model_is_sent_once_and_without_what_it_can_make_again(client, model, rows):
     Y, again = (transform(model, da.from_array(rows, chunks=(100, 5))) for _ in range(2))
     (key,) = {k for k in map(str, dict(Y.dask)) if "gputsne-model" in k}

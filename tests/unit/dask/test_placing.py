@@ -8,6 +8,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.exceptions import NotFittedError
 
 import gputsne
 from gputsne.base.errors import DependencyMissing, OverMemory
@@ -110,7 +111,8 @@ def test_a_bad_value_is_told_with_its_block(model, rows):
     ("X", "said"),
     [
         (da.ones((10, 4)), "X has 4 features, but TSNE is expecting 5"),
-        (da.ones(10), "1 axes: rows x columns"),
+        (da.ones(10), r"1 axes: rows x columns are needed; X\[:, None\] is one column"),
+        (da.ones((10, 5, 1)), r"3 axes: rows x columns are needed; X.reshape\(len\(X\), -1\)"),
         (da.ones((10, 5), dtype="complex64"), "dtype complex64"),
         (da.from_array(np.full((10, 5), "a"), chunks=5), "dtype <U1"),
         (da.ones((10, 0)), "no columns"),
@@ -131,6 +133,13 @@ def test_blocks_of_other_columns_than_was_said_are_named(model, rows):
     less = frame.map_partitions(lambda part: part.iloc[:, :3], meta=frame._meta)
     with pytest.raises(ValueError, match="do not match the columns in the provided metadata"):
         transform(model, less).compute()
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_what_is_delayed_has_no_known_columns(model, rows, many):
+    X = dask.delayed(rows)
+    with pytest.raises(TypeError, match=r"X is delayed, .*dask.array.from_delayed"):
+        transform(model, [rows, X] if many else X)
 
 
 def test_a_series_is_no_table(model):
@@ -164,8 +173,8 @@ def test_parameters_are_checked_before_anything_is_sent(model, rows, how, error,
     [
         (None, TypeError, "model=None has no map: pass a fitted TSNE"),
         (np.ones(3), TypeError, "has no map"),
-        (gputsne.TSNE(), AttributeError, "fitted_map_ needs fit"),
-        ("missing.gputsne", FileNotFoundError, "missing.gputsne"),
+        (gputsne.TSNE(), NotFittedError, r"model=TSNE\(\) is not fitted: call its fit first"),
+        ("missing.gputsne", FileNotFoundError, "missing.gputsne'?: no such file; pass the path"),
     ],
 )
 def test_what_is_no_model_is_refused(rows, what, error, said):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dask
 import dask.array as da
 import dask.dataframe as dd
 import numpy as np
@@ -207,3 +208,23 @@ def test_progress_is_told(rows):
     told = []
     sample(da.from_array(rows, chunks=(300, 5)), 5, progress=lambda *now: told.append(now))
     assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("work", ["knn", "sample", "evaluate"])
+def test_a_bad_value_is_told_with_its_row_and_block(rows, work, value):
+    bad = rows.copy()
+    bad[[555, 700], 2] = value
+    X = da.from_array(bad, chunks=(200, 5))
+    call = {
+        "knn": lambda: knn(X, 5), "sample": lambda: sample(X, 20),
+        "evaluate": lambda: evaluate(X, rows[:, :2]),
+    }[work]  # fmt: skip
+    with pytest.raises(ValueError, match=r"2 rows .*row 555, which is row 155 of block 2 of X"):
+        call()
+
+
+def test_delayed_labels_are_brought(rows):
+    labels = np.arange(900) % 3
+    X = da.from_array(rows, chunks=(300, 5))
+    assert evaluate(X, rows[:, :2], dask.delayed(labels)) == evaluate(X, rows[:, :2], labels)
