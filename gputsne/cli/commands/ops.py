@@ -58,6 +58,32 @@ Counters over all runs of the store, gauges of the latest run of each model, pip
 """
 
 
+def check_arguments(folder: Path) -> None:
+    """Raise BadInput where ``cluster.arguments`` of a folder are no options of gputsne embed."""
+    from gputsne.base.errors import BadInput
+    from gputsne.cli.commands.embed import embed
+    from gputsne.telemetry.operations.settings import FILE, Settings
+
+    own = folder / FILE
+    if not own.exists():
+        return
+    given = list(Settings.read(own).cluster.arguments)
+    with click.Context(embed, info_name="gputsne embed") as context:
+        try:
+            told, _, _ = embed.make_parser(context).parse_args(list(given))
+            wrong = ""
+            if isinstance(sources := told.get("sources"), list | tuple) and sources:
+                wrong = f"{sources[0]!r} belongs to none, and the input is cluster.input"
+            elif "--help" in given:
+                wrong = "--help computes nothing"
+        except click.UsageError as error:
+            wrong = error.format_message()
+    if wrong:
+        raise BadInput(
+            f"{own}: cluster.arguments = {given!r} must be options of gputsne embed: {wrong}"
+        )
+
+
 @click.group(cls=Group, examples=EXAMPLES)
 def ops() -> None:
     """Write and check operating files: alerts, dashboards, runbook; metrics of a store."""
@@ -78,6 +104,7 @@ def init(ctx: click.Context, /, folder: Path, **given: Any) -> None:
     from gputsne.telemetry.operations import write
 
     shell = output_of(ctx, given)
+    check_arguments(folder)
     names = ("dry_run", "rows", "features")
     written = write(folder, **{name: given[name] for name in names})
     what = "would be written" if given["dry_run"] else "written"
@@ -106,6 +133,7 @@ def check_folder(ctx: click.Context, /, folder: Path, **given: Any) -> None:
     from gputsne.telemetry.operations import differences, stale, unsafe
 
     shell = output_of(ctx, given)
+    check_arguments(folder)
     found, faults = stale(folder), unsafe(folder, given["manifests"])
     said = [f"{what:<8} {folder / name}" for name, what in found.items()]
     said += [f"unsafe   {path}: {fault}" for path, told in faults.items() for fault in told]

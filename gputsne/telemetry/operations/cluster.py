@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 
 from gputsne._version import __version__
 from gputsne.accounts.prices import amount_of
+from gputsne.telemetry.operations.addresses import is_port
 from gputsne.telemetry.operations.entries import FILE, check_known, refuse
 from gputsne.telemetry.operations.schedules import is_schedule
 
@@ -39,6 +40,20 @@ SPELT: Final = {
     "monitoring": (NAME, "a name of a namespace"),
     "pushgateway": (ADDRESS, "an address with its port, say 'http://pushgateway.monitoring:9091'"),
     **dict.fromkeys(("model", "pipeline", "owner", "team", "cost_center"), (LABEL, LABELLED)),
+}  # fmt: skip
+# Options of gputsne embed that the nightly map's manifest gives, and where else they are set.
+FIXED: Final = "as other manifests and the retries rely on it"
+GIVEN: Final = {
+    **dict.fromkeys(
+        ("--output", "-o", "--model", "--store", "--checkpoint", "--resume", "--memory-limit",
+         "--metrics-port", "--log-json", "--prices"), FIXED,
+    ),
+    "--deadline": "by cluster.deadline_minutes",
+    "--pca": "by cluster.pca",
+    "--device": "by cluster.gpu",
+    "--pushgateway": "by cluster.pushgateway",
+    "--machine": "by cluster.machine",
+    "--max-cost": "by cluster.max_cost",
 }  # fmt: skip
 OPTIONAL: Final = ("pca", "storage_class", "pushgateway", "machine")
 # Of whole numbers: the least and the most that makes sense.
@@ -202,12 +217,14 @@ class Cluster:
             if not isinstance(value, list | tuple) or not all(isinstance(x, str) for x in value):
                 refuse(f"cluster.{name}", value, "a list of texts")
             object.__setattr__(self, name, tuple(value))
+        self._check_arguments()
         for reached in self.egress:
             if not _reached(reached):
                 refuse("cluster.egress", reached, "CIDR:port, say '10.1.0.0/16:443'")
         if not isinstance(self.schedule, str) or not is_schedule(self.schedule):
             refuse("cluster.schedule", self.schedule,
-                   "five fields as cron has them, say '30 2 * * *'")  # fmt: skip
+                   "five fields as cron has them, of a day that comes, say "
+                   "'30 2 * * *'")  # fmt: skip
         if (zones := available_timezones()) and self.timezone not in zones:
             refuse("cluster.timezone", self.timezone, "a name of a time zone, say 'Europe/Berlin'")
         if self.pushgateway is not None and not _port(self.pushgateway):
@@ -229,6 +246,13 @@ class Cluster:
         if value is None and name not in OPTIONAL:
             refuse(f"cluster.{name}", value, "given")
         return value
+
+    def _check_arguments(self) -> None:
+        for argument in self.arguments:
+            option = argument.partition("=")[0] if argument[:2] == "--" else argument[:2]
+            if option in GIVEN:
+                refuse("cluster.arguments", argument,
+                       f"left out: the manifest gives {option} ({GIVEN[option]})")  # fmt: skip
 
     def _check_places(self) -> None:
         shared = ("default", "kube-system", "kube-public", "kube-node-lease")
@@ -270,8 +294,7 @@ def _reached(text: str) -> bool:
 
 
 def _port(text: str) -> bool:
-    digits = text.rpartition(":")[2]
-    return digits.isascii() and digits.isdigit() and 1 <= int(digits) <= 65_535
+    return is_port(text.rpartition(":")[2])
 
 
 def _spelt(pattern: re.Pattern[str], value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Schedules of cron as Kubernetes reads them: five fields, each within its range."""
+"""Schedules of cron as Kubernetes reads them: fields within their ranges, days that come."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ FIELDS: Final[tuple[tuple[int, int, dict[str, int]], ...]] = (
 PART: Final = re.compile(r"(\*|([a-z]{3}|\d{1,2})(-([a-z]{3}|\d{1,2}))?)(/(\d{1,2}))?", re.ASCII)
 
 
+MOST_DAYS: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # of January and so on
+
+
 def is_schedule(text: str) -> bool:
     """Tell whether a text is a schedule.
 
@@ -33,19 +36,36 @@ def is_schedule(text: str) -> bool:
     --------
     >>> is_schedule("*/15 1-5 * jan,feb mon-fri"), is_schedule("60 1 * * *")
     (True, False)
+    >>> is_schedule("0 1 29 2 *"), is_schedule("0 1 31 2,4 *")
+    (True, False)
     """
     fields = text.lower().split(" ")
-    return len(fields) == len(FIELDS) and all(map(_is_field, fields, FIELDS))
+    if len(fields) != len(FIELDS):
+        return False
+    found = [_values(*pair) for pair in zip(fields, FIELDS, strict=True)]
+    if not all(found):
+        return False
+    # Where a day of the week is given, too, either of the two will do.
+    _, _, days, months, _ = found
+    return not fields[4].startswith("*") or any(
+        min(days) <= MOST_DAYS[month - 1] for month in months
+    )
 
 
-def _is_field(text: str, field: tuple[int, int, dict[str, int]]) -> bool:
+def _values(text: str, field: tuple[int, int, dict[str, int]]) -> set[int]:
+    """Return the values that a field names; none where it is no field."""
     least, most, names = field
+    values: set[int] = set()
     for part in text.split(","):
         found = PART.fullmatch(part)
         if found is None or (found[6] is not None and int(found[6]) < 1):
-            return False
+            return set()
         ends = [names.get(end, int(end) if end.isdigit() else -1)
                 for end in (found[2], found[4]) if end is not None]  # fmt: skip
         if not all(least <= end <= most for end in ends) or ends != sorted(ends):
-            return False
-    return True
+            return set()
+        first, step = ends[0] if ends else least, int(found[6] or 1)
+        # One value with a step goes on to the end of the range.
+        last = first if len(ends) == 1 and found[6] is None else (ends[1:] or [most])[0]
+        values.update(range(first, last + 1, step))
+    return values

@@ -12,11 +12,15 @@ from typing import Any, Final, Self
 from gputsne.accounts.levels import checked_targets
 from gputsne.accounts.prices import Prices
 from gputsne.base.errors import BadInput
+from gputsne.telemetry.operations.addresses import is_target, is_webhook, is_weekdays
 from gputsne.telemetry.operations.cluster import CLUSTER_TEMPLATE, Cluster
-from gputsne.telemetry.operations.entries import FILE, check_known
+from gputsne.telemetry.operations.entries import FILE, check_known, refuse
 from gputsne.telemetry.operations.serverless import SERVERLESS_TEMPLATE, Serverless
 
 __all__ = ["FILE", "TEMPLATE", "Settings", "template"]
+
+TARGETS: Final = ("node", "pushgateway", "serve", "alertmanager")
+MUTED: Final = ("weekdays",)  # entries of [mute]
 
 TEMPLATE: Final = (
     """\
@@ -153,17 +157,35 @@ class Settings:
         for name in ("report_url", "thumbnail_url", "runbook_url", "logs_url"):
             if not isinstance(getattr(self, name), str):
                 raise BadInput(f"{FILE}: {name} = {getattr(self, name)!r} must be text")
-        for owner, url in self.owners.items():
-            if not isinstance(url, str) or "://" not in url:
-                raise BadInput(f"{FILE}: owners.{owner} = {url!r} must be the address of a webhook")
-        for name, hosts in self.targets.items():
-            if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts):
-                raise BadInput(f"{FILE}: targets.{name} = {hosts!r} must be a list of host:port")
-
+        self._check_addresses()
         object.__setattr__(self, "levels", checked_targets(self.levels, FILE))
         prices = self.prices
         if self.cluster.machine is not None:
             prices.price_of(self.cluster.machine)
+
+    def _check_addresses(self) -> None:
+        for owner, url in self.owners.items():
+            if not is_webhook(url):
+                refuse(f"owners.{owner}", url,
+                       "the address of a webhook, say 'http://localhost:9099/alerts'")  # fmt: skip
+        check_known(self.targets, TARGETS, f"{FILE}: [targets]")
+        for name, hosts in self.targets.items():
+            if not isinstance(hosts, list):
+                refuse(f"targets.{name}", hosts, "a list of host:port")
+            for host in hosts:
+                if not is_target(host):
+                    refuse(f"targets.{name}", host,
+                           "host:port, say 'localhost:9100', with a port up to 65535 and "
+                           "without http://")  # fmt: skip
+        check_known(self.mute, MUTED, f"{FILE}: [mute]")
+        days = self.mute.get("weekdays", [])
+        if not isinstance(days, list):
+            refuse("mute.weekdays", days, "a list of weekdays, say ['saturday', 'sunday']")
+        for day in days:
+            if not is_weekdays(day):
+                refuse("mute.weekdays", day,
+                       "a weekday by its English name, say 'saturday', or several as "
+                       "'monday:friday', from sunday on")  # fmt: skip
 
     @property
     def prices(self) -> Prices:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from croniter import croniter
+from croniter import CroniterBadDateError, croniter
 from hypothesis import given
 from hypothesis import strategies as st
 from manifests import invoke, main_of, option
@@ -48,6 +48,10 @@ from gputsne.telemetry.operations.settings import TEMPLATE
         ("egress = ['10.1.0.300/16:443']", "CIDR:port"),
         ("egress = ['10.1.0.0:443']", "CIDR:port"),
         ("schedule = '60 2 * * *'", "five fields as cron has them"),
+        ("schedule = '30 2 31 2 *'", "of a day that comes"),
+        ("arguments = ['--store', 'x']", "cluster.arguments = '--store' must be left out"),
+        ("arguments = ['--device=cuda']", "must be left out: the manifest gives --device (by"),
+        ("arguments = ['-omap.npy']", "must be left out: the manifest gives -o"),
         ("schedule = 3", "five fields as cron has them"),
         ("perplexity = true", "cluster.perplexity = True must"),
         ("perplexity = nan", "cluster.perplexity = nan must"),
@@ -112,6 +116,43 @@ def test_what_is_taken_as_a_schedule_is_one_for_cron(fields: list[str]):
     text = " ".join(fields)
     if is_schedule(text):
         assert croniter.is_valid(text)
+        assert croniter(text, datetime(2026, 3, 1, tzinfo=UTC)).get_next(datetime)
+
+
+@pytest.mark.parametrize("days", ["29", "30", "30,31", "31/2"])
+@pytest.mark.parametrize("months", ["2", "apr", "2,4", "11/3", "*"])
+@pytest.mark.parametrize("weekday", ["*", "mon"])
+def test_a_schedule_is_refused_where_its_day_never_comes(days: str, months: str, weekday: str):
+    text = f"30 2 {days} {months} {weekday}"
+    try:
+        comes = bool(croniter(text, datetime(2026, 3, 1, tzinfo=UTC)).get_next(datetime))
+    except CroniterBadDateError:
+        comes = False
+    assert is_schedule(text) == comes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--bogus"], "No such option '--bogus'"),
+        (["--labels"], "requires an argument"),
+        (["more.csv"], "'more.csv' belongs to none, and the input is cluster.input"),
+        (["--help"], "--help computes nothing"),
+    ],
+)
+def test_arguments_that_embed_does_not_know_are_refused(
+    tmp_path: Path, arguments: list[str], said: str
+):
+    text = f"[cluster]\narguments = {json.dumps(arguments)}\n"
+    (tmp_path / "ops.toml").write_text(text)
+    for command in ("init", "check"):
+        done = invoke(command, tmp_path)
+        assert done.exit_code == 3
+        assert f"cluster.arguments = {arguments!r} must be options of gputsne embed" in done.stderr
+        assert said in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["ops.toml"]
+    (tmp_path / "ops.toml").write_text("[cluster]\narguments = ['--labels', 'kind', '--id=name']")
+    assert invoke("init", tmp_path).exit_code == 0
 
 
 def test_numbers_reach_the_command_with_all_their_digits():

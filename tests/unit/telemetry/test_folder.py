@@ -80,6 +80,18 @@ def test_every_file_says_who_made_it():
         ("[owners]\nmaps = 5", "owners.maps = 5 must"),
         ("[targets]\nserve = 'a:1'", "targets.serve = 'a:1' must"),
         ("owners = 3", "owners = 3 must be a"),
+        ("[owners]\nmaps = 'slack://x'", "owners.maps = 'slack://x' must"),
+        ("[owners]\nmaps = 'http://'", "owners.maps = 'http://' must"),
+        ("[owners]\nmaps = 'http://x:99999'", "owners.maps = 'http://x:99999' must"),
+        ("[targets]\nnode = ['http://x:1']", "targets.node = 'http://x:1' must be host:port"),
+        ("[targets]\nnode = ['a:1', 'x:99999']", "targets.node = 'x:99999' must be host:port"),
+        ("[targets]\nnode = ['x']", "targets.node = 'x' must be host:port"),
+        ("[targets]\nnode = [3]", "targets.node = 3 must be host:port"),
+        ("[targets]\nnodes = ['a:1']", "[targets]: unknown entry 'nodes'; did you mean 'node'"),
+        ("[mute]\nweekdays = ['caturday']", "mute.weekdays = 'caturday' must be a weekday"),
+        ("[mute]\nweekdays = ['friday:monday']", "mute.weekdays = 'friday:monday' must"),
+        ("[mute]\nweekdays = 'sunday'", "mute.weekdays = 'sunday' must be a list"),
+        ("[mute]\nweekday = []", "[mute]: unknown entry 'weekday'; did you mean 'weekdays'"),
         ("report_url = 3", "report_url = 3 must be text"),
         ("= 3", "no TOML"),
     ],
@@ -88,6 +100,15 @@ def test_settings_that_make_no_sense(tmp_path: Path, text: str, said: str):
     (tmp_path / "ops.toml").write_text(text)
     with pytest.raises(BadInput, match=re.escape(said)):
         stale(tmp_path)
+
+
+@pytest.mark.parametrize("days", ["Saturday", "monday:friday", "sunday:sunday"])
+@pytest.mark.parametrize("host", ["[::1]:9100", "node_1.maps.svc:65535", "10.0.0.1:1"])
+def test_what_the_tools_take_is_taken(days: str, host: str):
+    told = Settings(mute={"weekdays": [days]}, targets={"node": [host]})
+    texts = files_of(told)
+    assert days in texts["alertmanager/alertmanager.yml"]
+    assert host in texts["prometheus/prometheus.yml"]
 
 
 def test_the_template_holds_the_defaults():
