@@ -45,8 +45,13 @@ def show_workers(
     _check(ways["placed"], memory_limit)
 
 
-def check_workers(given: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
-    """Raise UsageError for options that say nothing beside --workers."""
+def check_workers(workers: int, given: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """Raise UsageError for more workers than shards, and options that say nothing beside them."""
+    from gputsne.large.parts import MOST
+
+    if workers > MOST:
+        said = f"{workers} is more than the {MOST} shards that a transform can be cut into"
+        raise click.BadParameter(said, param_hint="--workers")
     if given["device"] not in (None, *CPUS):
         said = "the model of several workers is of CPUs: leave it out with --workers"
         raise click.BadParameter(said, param_hint="--device")

@@ -143,7 +143,7 @@ Examples:
     ),
     option(
         "--workers",
-        type=WholeNumber(1),
+        type=count_of,
         metavar="W",
         help="Show the steps on W machines: a sample, all rows placed in shards, a refinement.",
     ),
@@ -186,7 +186,7 @@ def plan(
         reason = f"{given['pca']} is more than the {d} features: a fit refuses it"
         raise click.BadParameter(reason, param_hint="--pca")
     if workers is not None:
-        check_workers(given, asked)
+        check_workers(workers, given, asked)
     terms, chosen = _terms(asked)
     if workers is not None:
         given.pop("on_disk")

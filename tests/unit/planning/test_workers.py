@@ -139,3 +139,22 @@ def test_the_command_prints_the_model(plans):
 )  # fmt: skip
 def test_what_the_command_refuses(args, code):
     assert run("1e7", 50, "--workers", 4, *args).exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("workers", "said"),
+    [
+        ("1e9", "1000000000 is more than the 99999 shards that a transform can be cut into"),
+        ("100000", "100000 is more than the 99999 shards"),
+        ("1.5", "isn't a whole number from 1"),
+        ("0", "isn't a whole number from 1"),
+    ],
+)
+def test_workers_that_can_not_be_are_refused_with_the_reason(workers, said):
+    result = run("1e8", 50, "--workers", workers)
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_workers_may_be_written_as_rows_are():
+    assert run("1e8", 50, "--workers", "1e2").stdout == run("1e8", 50, "--workers", 100).stdout
