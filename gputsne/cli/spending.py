@@ -83,7 +83,8 @@ def terms_of(given: Mapping[str, Any], store: Any = None) -> Terms:
     Raises
     ------
     UsageError
-        For options that have no effect, or contradict one another.
+        For options that have no effect, or contradict one another, and for a budget of the run's
+        tags without a store.
     """
     from gputsne.accounts.prices import Prices
     from gputsne.accounts.terms import Terms
@@ -101,9 +102,15 @@ def terms_of(given: Mapping[str, Any], store: Any = None) -> Terms:
         except ValueError as error:
             raise click.BadParameter(f"{file}: {error}", param_hint="--machine") from error
     reason = given.get("ignore_budget")
-    budgets = prices.budgets_of(given.get("tags") or {}) if store is not None else ()
+    budgets = prices.budgets_of(given.get("tags") or {})
+    if budgets and store is None:  # only runs of a store tell what the month has cost
+        said = (
+            f"{file}: the budget of {budgets[0]} is held against the runs of a store: give "
+            "--store URI, or the price by --price-per-hour without --prices"
+        )
+        raise click.UsageError(said)
     if reason is not None and not (budgets and reason.strip()):
-        said = "has no effect: no budget of --prices is for this run's tags, or it has no --store"
+        said = "has no effect: no budget of --prices is for this run's tags"
         said = said if reason.strip() else "is empty: give a reason"
         raise click.BadParameter(said, param_hint="--ignore-budget")
     limit = given["max_cost"]

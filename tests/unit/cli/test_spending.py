@@ -84,7 +84,6 @@ def test_a_months_budget_refuses_and_a_reason_lets_through():
     assert "runs with the tag team=search have cost 0.00 EUR of 1e-06 EUR in 20" in said
     embed(*PAID, *tag, "--ignore-budget", "end of quarter")
     embed(*PAID, "--store", "store", "--tag", "team=maps")
-    embed(*PAID, "--tag", "team=search")  # nobody knows of the month without a store
     store = gputsne.Store("store")
     runs = {(run.status, run.tags["team"]): run for run in store.list()}
     refused, done, other = (
@@ -107,6 +106,9 @@ def test_a_months_budget_refuses_and_a_reason_lets_through():
         (["--stop-at-cost", "--price-per-hour", "3"], "has no effect without --max-cost"),
         (["--price-per-hour", "3", "--max-cost", "0"], "--max-cost"),
         (["--price-per-hour", "3", "--ignore-budget", "why"], "has no effect"),
+        ([*PAID, "--tag", "team=search"],
+         "the budget of team=search is held against the runs of a store: give --store URI"),
+        ([*PAID, "--tag", "team=search", "--ignore-budget", "why"], "give --store"),
         (["--prices", "x.npy"], "is no TOML"),
         (["--prices", "none.toml"], "none.toml"),
         (["--prices", "prices.toml", "--store", "s", "--tag", "team=search"],
