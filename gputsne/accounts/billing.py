@@ -138,6 +138,8 @@ class Line:
         Of all three, those that are in no sum of costs.
     hours : Decimal
         Of machines: the time of each run that ended times its machines, to the millionth.
+    seconds : float
+        Of the runs that ended, whatever number of machines they had.
     cost : Decimal
         Of the runs that ended.
     killed_cost : Decimal
@@ -151,6 +153,7 @@ class Line:
     killed_runs: int = 0
     runs_without_price: int = 0
     hours: Decimal = Decimal(0)
+    seconds: float = 0.0
     cost: Decimal = Decimal(0)
     killed_cost: Decimal = Decimal(0)
 
@@ -182,6 +185,47 @@ class Bill:
         for line in self.lines:
             found[line.currency] = found.get(line.currency, Decimal(0)) + line.total
         return found
+
+    def summed(self) -> dict[str, Any]:
+        """Return what all lines come to.
+
+        Returns
+        -------
+        dict
+            ``cost``, killed runs with what they were expected to cost; None where amounts are of
+            several currencies, which are never added up. ``costs`` by currency, as texts of
+            decimals. ``without_price``, the number of runs that are in no sum.
+        """
+        totals = self.totals
+        amounts = [total for total in totals.values() if total]
+        return {
+            "cost": None if len(amounts) > 1 else float(sum(amounts)),
+            "costs": {name: f"{total:f}" for name, total in totals.items()},
+            "without_price": sum(line.runs_without_price for line in self.lines),
+        }
+
+    def by_first(self) -> dict[str, dict[str, Any]]:
+        """Return what is summed by the first key alone.
+
+        Returns
+        -------
+        dict of str to dict
+            By value, "-" where a run has none: ``runs``, ``killed`` and ``seconds``, with ``cost``
+            and ``without_price`` as in `summed`.
+        """
+        found: dict[str, list[Line]] = {}
+        for line in self.lines:
+            found.setdefault(line.keys[0] or "-", []).append(line)
+        told = {}
+        for value, lines in sorted(found.items()):
+            sums = Bill(self.by, tuple(lines)).summed()
+            told[value] = {
+                "runs": sum(line.runs for line in lines),
+                "killed": sum(line.killed_runs for line in lines),
+                "seconds": sum(line.seconds for line in lines),
+                "cost": sums["cost"], "without_price": sums["without_price"],
+            }  # fmt: skip
+        return told
 
     def to_dict(self) -> dict[str, Any]:
         """Return the bill as plain values, amounts as texts of decimals.
@@ -281,6 +325,7 @@ def bill(runs: Sequence[Run], attempts: Iterable[Attempt] = (), by: Sequence[str
         line.runs += 1
         line.failed_runs += run.status != DONE
         line.hours += _rounded(Decimal(repr(run.seconds or 0.0)) * run.replicas / HOUR)
+        line.seconds += run.seconds or 0.0
         line.runs_without_price += cost is None
         line.cost += cost or 0
     for attempt in attempts:

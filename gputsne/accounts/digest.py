@@ -67,7 +67,8 @@ def digest(
     every : {"week", "month", "quarter"}
         Kind of period; weeks are those of ISO 8601, and all are of UTC.
     since : datetime or None
-        A moment of the first period; None for the last four, with the one that goes on.
+        A moment of the first period, before ``until``; None for the last four, with the one that
+        goes on.
     until : datetime or None
         A moment of the last one; None for now.
     tagged : mapping of str to str or None
@@ -83,15 +84,17 @@ def digest(
         Oldest first. ``period``, ``start``, ``end`` and ``complete``; what
         ``gputsne.runs.review.summary`` says; ``seconds_p50`` and ``seconds_p95``; ``medians`` by
         measure; ``change`` of the medians, the success rate and the percentiles since the period
-        before; ``costs`` by currency, as texts of decimals; ``changed`` versions, as pairs of
-        lists; ``incidents``; ``levels``.
+        before; ``cost``, ``costs`` and ``without_price`` as of ``Bill.summed``; ``changed``
+        versions, as pairs of lists; ``incidents``; ``levels``.
 
     Raises
     ------
     ValueError
-        ``every`` is another word.
+        ``every`` is another word, or a moment is at an end of the calendar.
     """
     now = datetime.now(UTC) if until is None else until
+    if since is not None and since > now:
+        return []
     first = period_of(now if since is None else since, every)
     for _ in range(PERIODS - 1 if since is None else 0):
         first = period_of(_before(first.start), every)
@@ -144,13 +147,11 @@ def _told(
     told = summary(held.runs, held.attempts, drifts)
     seconds = [run.seconds for run in held.runs if run.seconds is not None]
     killed = [attempt for attempt in held.attempts if attempt.state == KILLED]
-    costs = bill(held.runs, killed).totals
     return {
         "period": period.name, "start": period.start.isoformat(), "end": period.end.isoformat(),
-        "complete": period.end <= now, **told,
+        "complete": period.end <= now, **told, **bill(held.runs, killed).summed(),
         "seconds_p50": _percentile(seconds, 50), "seconds_p95": _percentile(seconds, P95),
         "medians": _medians(held),
-        "costs": {name: f"{cost:f}" for name, cost in costs.items()},
         "incidents": _incidents(held, killed),
         "levels": [
             budget.to_dict()

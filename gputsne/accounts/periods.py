@@ -10,6 +10,9 @@ __all__ = ["EVERY", "Period", "month_of", "period_of", "periods"]
 
 EVERY: Final = ("week", "month", "quarter")
 QUARTER: Final = 3  # months
+# A datetime has the years 1 to 9999: periods beside one of these fit.
+FIRST_YEAR: Final = datetime.min.year + 1
+LAST_YEAR: Final = datetime.max.year - 1
 
 
 @dataclass(frozen=True, order=True)
@@ -49,7 +52,7 @@ def period_of(moment: datetime, every: str) -> Period:
     Raises
     ------
     ValueError
-        For another kind.
+        For another kind, and for a moment whose period, or the one beside it, no datetime can hold.
 
     Examples
     --------
@@ -58,6 +61,11 @@ def period_of(moment: datetime, every: str) -> Period:
     """
     if every not in EVERY:
         raise ValueError(f"every={every!r} must be one of {', '.join(map(repr, EVERY))}")
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(
+            f"moment={moment.isoformat()} must lie within the years {FIRST_YEAR} to {LAST_YEAR}, "
+            "so that there are periods before and after"
+        )
     now = moment.astimezone(UTC)
     day = datetime(now.year, now.month, now.day, tzinfo=UTC)
     if every == "week":

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Terms", "cost_text"]
 
 HOUR: Final = 3600
-CENTS: Final = 0.1  # below, two decimals say too little
+CENTS: Final = Decimal("0.1")  # below, two decimals say too little
 HISTORY: Final = timedelta(days=90)  # in which runs like this one are looked for
 
 
@@ -269,6 +269,8 @@ def cost_text(amount: float | Decimal, currency: str | None = None) -> str:
     --------
     >>> cost_text(1234.5, "EUR"), cost_text(0.00123)
     ('1,234.50 EUR', '0.0012')
+    >>> cost_text(0.1), cost_text(Decimal("0.100000"))
+    ('0.10', '0.10')
     """
     text = f"{amount:,.2f}" if amount >= CENTS or not amount else f"{float(amount):.2g}"
     return text if currency is None else f"{text} {currency}"

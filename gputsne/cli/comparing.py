@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from gputsne.cli.options import selection_of
 from gputsne.cli.output import output_of
-from gputsne.cli.stores import VARIABLE, store_of
+from gputsne.cli.stores import VARIABLE, found_store
 from gputsne.cli.targets import check_inputs, no_dash
 from gputsne.runs.streams import named
 
@@ -83,7 +83,7 @@ def compare_two(ctx: click.Context, words: Sequence[Path], given: Mapping[str, A
                 f"{shown}: no such files; if they are runs, name the store: --store URI, or the "
                 f"variable {VARIABLE}"
             )
-        store = store_of(given)
+        store = found_store(given)
         runs = [store.get(str(word)) for word in words]
         sides = [
             side_of_run(run, data) for run, data in zip(runs, tables or (None,) * 2, strict=True)

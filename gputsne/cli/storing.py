@@ -16,7 +16,7 @@ from gputsne.base.parameter_table import BY_NAME
 from gputsne.cli.options import option
 from gputsne.cli.parameters import FLAGS
 from gputsne.cli.plots import Style, fixed_in
-from gputsne.cli.stores import store_of
+from gputsne.cli.stores import found_store, store_of
 from gputsne.data import Selection, require
 from gputsne.provenance import Run
 
@@ -141,7 +141,7 @@ def replay_of(
         if not sources:
             raise click.MissingParameter(ctx=ctx, param=_argument(ctx), param_type="argument")
         return None
-    store = store_of({"store": given["store"] or _from_environment()})
+    store = found_store({"store": given["store"] or _from_environment()})
     run = store.get(given["replay"]).run
     names = {field.name for field in fields(Selection)} - {"memory_limit"} | {"keep"}
     held = {k: v for k, v in (run.input.get("selection") or {}).items() if k in names}

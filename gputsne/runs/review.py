@@ -10,7 +10,7 @@ from gputsne.provenance import Run
 from gputsne.runs.attempts import KILLED, Attempt
 
 __all__ = [
-    "KEYS", "cost_by", "difference", "drift_of", "killed_before", "spark", "summary", "value_of",
+    "KEYS", "difference", "drift_of", "killed_before", "spark", "summary", "value_of",
 ]  # fmt: skip
 
 NUMBERS: Final = (
@@ -139,14 +139,13 @@ def summary(
     -------
     dict
         ``runs``, ``done``, ``killed``, ``success_rate`` (of those that ended or were killed; None
-        without any), ``status`` (numbers of runs), ``seconds``, ``cost`` and ``without_price``,
+        without any), ``status`` (numbers of runs), ``seconds``,
         ``drift`` (by measure: ``runs``, ``mean``, ``max`` and ``worst``, the id of the most) and
         ``versions`` (by library: numbers of runs by version).
     """
     status = Counter(run.status for run in runs)
     killed = sum(attempt.state == KILLED for attempt in attempts)
     ended = len(runs) + killed
-    priced = [run.cost for run in runs if run.cost is not None]
     versions: dict[str, Counter[str]] = {}
     for run in runs:
         for name, version in run.versions.items():
@@ -162,8 +161,6 @@ def summary(
         "success_rate": status["done"] / ended if ended else None,
         "status": dict(sorted(status.items())),
         "seconds": sum(run.seconds or 0.0 for run in runs),
-        "cost": sum(priced),
-        "without_price": len(runs) - len(priced),
         "drift": {
             name: {
                 "runs": len(values),
@@ -177,41 +174,6 @@ def summary(
     }
 
 
-def cost_by(runs: Sequence[Run], key: str) -> dict[str, dict[str, float]]:
-    """Return what runs cost together, by a tag or by another key.
-
-    Parameters
-    ----------
-    runs : sequence of Run
-        Any.
-    key : str
-        ``tag.NAME``, or one of ``status``, ``device``, ``host``, ``day``, ``month``.
-
-    Returns
-    -------
-    dict of str to dict
-        By value of the key, "-" where a run has none: ``runs``, ``seconds``, ``cost`` and
-        ``without_price``, the number of runs that are in no sum of costs.
-
-    Raises
-    ------
-    ValueError
-        The key is none of these.
-    """
-    if not key.startswith("tag.") and key not in KEYS:
-        raise ValueError(f"by={key!r} is neither tag.NAME nor one of {', '.join(KEYS)}")
-    found: dict[str, dict[str, float]] = {}
-    for run in runs:
-        line = found.setdefault(
-            value_of(run, key), {"runs": 0, "seconds": 0.0, "cost": 0.0, "without_price": 0}
-        )
-        line["runs"] += 1
-        line["seconds"] += run.seconds or 0.0
-        line["cost"] += run.cost or 0.0
-        line["without_price"] += run.cost is None
-    return dict(sorted(found.items()))
-
-
 def value_of(run: Run, key: str, none: str = "-") -> str:
     """Return a run's value of a key.
 
@@ -220,7 +182,7 @@ def value_of(run: Run, key: str, none: str = "-") -> str:
     run : Run
         Any.
     key : str
-        As in `cost_by`; day and month are those of its start, in UTC.
+        ``tag.NAME``, or one of `KEYS`; day and month are those of its start, in UTC.
     none : str, default "-"
         What stands for no value.
 

@@ -110,6 +110,22 @@ class Store:
     def __repr__(self) -> str:
         return f"Store({self.uri!r})"
 
+    def exists(self) -> bool:
+        """Tell whether there is anything where the store lies; the first write makes it.
+
+        Returns
+        -------
+        bool
+            True for a folder that is there, however empty; of a bucket, for a path below which an
+            object is.
+
+        Raises
+        ------
+        OSError
+            The storage can't be read.
+        """
+        return self._storage.exists()
+
     def put(
         self, run: Any, *, files: Mapping[str, bytes | str | PathLike[str]] | None = None
     ) -> str:

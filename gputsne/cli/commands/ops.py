@@ -19,7 +19,7 @@ from gputsne.cli.options import (
     print_options,
 )
 from gputsne.cli.output import output_of
-from gputsne.cli.stores import store_of, store_option
+from gputsne.cli.stores import found_store, store_option
 from gputsne.provenance.outcome import FAILED, Outcome
 
 EXAMPLES = """\
@@ -167,7 +167,7 @@ def metrics_of_store(ctx: click.Context, /, **given: Any) -> None:
 
     shell = output_of(ctx, given)
     require("prometheus_client", "telling metrics")
-    board = board_of_store(store_of(given), seeds=given["seeds"])
+    board = board_of_store(found_store(given), seeds=given["seeds"])
     text = board.text(openmetrics=given["openmetrics"])
     path = given["textfile"]
     if path is None:

@@ -28,7 +28,7 @@ from gputsne.cli.options import (
 )
 from gputsne.cli.output import Output, output_of, seconds
 from gputsne.cli.plots import palette_of
-from gputsne.cli.stores import store_of, store_option
+from gputsne.cli.stores import found_store, store_option
 from gputsne.cli.targets import check_inputs
 from gputsne.data.table import counted, listed
 from gputsne.planning.memory import available_memory
@@ -166,6 +166,6 @@ def _found(stack: ExitStack, source: str, given: dict[str, Any], shell: Output) 
         if given[name] not in (None, ()):
             flag = f"--{name.replace('_', '-')}"
             raise click.BadParameter("has no effect on a run", param_hint=flag)
-    run = store_of(given).get(source)
+    run = found_store(given).get(source)
     shell.note(f"run {run.id}, {listed(list(run.files))}")
     return stack.enter_context(opened_map(run, given["labels"], given["keep"], given["ids"], limit))

@@ -77,6 +77,9 @@ class Storage(Protocol):
     retry: Retry
     exclusive: bool  # whether ``add`` refuses a name that another writer took a moment ago
 
+    def exists(self) -> bool:
+        """Tell whether there is anything at the root: a folder, or an object below it."""
+
     def entries(self, folder: str) -> list[Entry]:
         """Return what is in a folder, by name; nothing where there is none."""
 

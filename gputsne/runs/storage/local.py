@@ -46,6 +46,10 @@ class LocalStorage:
         if self.root.exists() and not self.root.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(root))
 
+    def exists(self) -> bool:
+        """Tell whether the folder is there."""
+        return self.retry("looking for the store", self.root.exists)
+
     def entries(self, folder: str) -> list[Entry]:
         """Return what is in a folder, by name; links are told as such and never followed."""
         return self.retry(f"listing {folder}", lambda: self._entries(folder))

@@ -85,6 +85,15 @@ class ObjectStorage:
                 raise OSError(f"{self.root}: {error}") from error
             raise OSError(error.errno, error.strerror, self.root) from error
 
+    def exists(self) -> bool:
+        """Tell whether there is an object below the root, or the bucket or folder itself."""
+        from pyarrow import fs
+
+        if not self.root:  # of a filesystem that is there
+            return True
+        found = self._ask("looking for the store", lambda: self.fs.get_file_info(self.root))
+        return bool(found.type != fs.FileType.NotFound)
+
     def entries(self, folder: str) -> list[Entry]:
         """Return what is in a folder, by name."""
         from pyarrow import fs

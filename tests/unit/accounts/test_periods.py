@@ -45,3 +45,10 @@ def test_periods_from_one_moment_to_another():
     assert periods("month", last, first) == ()
     with pytest.raises(ValueError, match="every='year' must be one of 'week', 'month', 'quarter'"):
         period_of(first, "year")
+
+
+@pytest.mark.parametrize("every", EVERY)
+@pytest.mark.parametrize("moment", [datetime.min, datetime.max])
+def test_a_moment_at_an_end_of_the_calendar_is_refused_by_name(moment, every):
+    with pytest.raises(ValueError, match=f"moment={moment.year:04}-.*within the years 2 to 9998"):
+        period_of(moment.replace(tzinfo=UTC), every)

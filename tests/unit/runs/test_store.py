@@ -45,6 +45,14 @@ def test_a_store_without_runs_is_no_error(store):
     assert store.history() == ()
 
 
+def test_a_store_is_there_from_its_first_write_on(store):
+    assert not store.exists()
+    assert store.list() == ()
+    assert not store.exists()  # reading makes none
+    store.put({})
+    assert store.exists()
+
+
 def test_an_id_is_stored_once(store):
     first = run_of(tags={"n": "1"})
     store.put(first, files={"a": b"1"})

@@ -9,7 +9,7 @@ import click
 
 from gputsne.cli.options import Command, WholeNumber, option, options, print_options
 from gputsne.cli.output import output_of
-from gputsne.cli.stores import moment, store_of, store_option
+from gputsne.cli.stores import found_store, moment, store_option
 
 ref_option = option("--ref", default="production", metavar="NAME", help="Which ref. [production]")
 reason_option = option("--reason", metavar="TEXT", help="Why; kept in the history of the ref.")
@@ -38,7 +38,7 @@ def promote(ctx: click.Context, /, run: str, **given: Any) -> None:
     shell = output_of(ctx, given)
     if given["force"] and not (given["reason"] or "").strip():
         raise click.UsageError("--force needs a --reason, which the history of the ref keeps")
-    store = store_of(given)
+    store = found_store(given)
     move = store.promote(run, given["ref"], force=given["force"], reason=given["reason"])
     before = f", before {move.previous}" if move.previous else ""
     shell.result(f"{move.ref} is {move.id}{before}", asdict(move))
@@ -58,7 +58,7 @@ Examples:
 def rollback(ctx: click.Context, /, **given: Any) -> None:
     """Let a ref stand for the run before its current one again."""
     shell = output_of(ctx, given)
-    move = store_of(given).rollback(given["ref"], reason=given["reason"])
+    move = found_store(given).rollback(given["ref"], reason=given["reason"])
     shell.result(f"{move.ref} is {move.id} again, not {move.previous}", asdict(move))
 
 
@@ -95,7 +95,7 @@ Examples:
 def prune(ctx: click.Context, /, **given: Any) -> None:
     """Remove old runs that no ref needs, and what killed writers left."""
     shell = output_of(ctx, given)
-    store = store_of(given)
+    store = found_store(given)
     done = store.prune(
         older_than=given["older_than"], keep=given["keep"], history=given["history"],
         dry_run=given["dry_run"],

@@ -13,7 +13,7 @@ from gputsne.cli.errors import Exit
 from gputsne.cli.maps import in_columns
 from gputsne.cli.options import PATH, Command, option, options, print_options
 from gputsne.cli.output import output_of, seconds
-from gputsne.cli.stores import since_option, store_of, store_option, tag_option
+from gputsne.cli.stores import found_store, since_option, store_option, tag_option
 from gputsne.cli.targets import no_dash
 from gputsne.provenance.outcome import FAILED, Outcome, shown
 from gputsne.provenance.plain import sha256_file
@@ -39,7 +39,7 @@ Examples:
 def ls(ctx: click.Context, /, **given: Any) -> None:
     """List runs, oldest first, with the refs that stand for them."""
     shell = output_of(ctx, given, needed=True)
-    store, tags, since = store_of(given), given["tags"], given["since"]
+    store, tags, since = found_store(given), given["tags"], given["since"]
     found = store.list(since=since, status=given["status"], tagged=tags)
     named: dict[str, list[str]] = {}
     for ref, id in store.refs().items():
@@ -118,7 +118,7 @@ def show(ctx: click.Context, /, run: str, **given: Any) -> None:
     """Show a run: its record, the KL curve as a sparkline, its files, refs and checks."""
     shell = output_of(ctx, given, needed=True)
     no_dash([("--verify", given["against"])])
-    store = store_of(given)
+    store = found_store(given)
     from gputsne.runs.review import killed_before, spark
 
     id = store.resolve(run)
@@ -191,7 +191,7 @@ Examples:
 def diff(ctx: click.Context, /, a: str, b: str, **given: Any) -> None:
     """Print in what two runs differ: parameters, versions, data, metrics."""
     shell = output_of(ctx, given, needed=True)
-    store = store_of(given)
+    store = found_store(given)
     from gputsne.runs.review import difference
 
     one, other = store.get(a), store.get(b)
@@ -228,7 +228,7 @@ def verify(ctx: click.Context, /, run: str | None, **given: Any) -> None:
     The exit code is 1 where a file is altered or missing, or one too many.
     """
     shell = output_of(ctx, given, needed=True)
-    store = store_of(given)
+    store = found_store(given)
     found = store.verify(run)
     facts = {"problems": [{"file": p.file, "what": p.what} for p in found]}
     shell.result("\n".join(map(str, found)) or "sound", {"store": store.uri, **facts})

@@ -14,7 +14,7 @@ from gputsne.cli.commands.runs.summary import unpriced
 from gputsne.cli.maps import in_columns
 from gputsne.cli.options import PATH, Command, option, options, print_options
 from gputsne.cli.output import output_of
-from gputsne.cli.stores import since_option, store_of, store_option, tag_option
+from gputsne.cli.stores import found_store, since_option, store_option, tag_option
 from gputsne.cli.targets import check_targets, no_dash
 from gputsne.provenance.outcome import shown
 
@@ -54,10 +54,9 @@ def cost(ctx: click.Context, /, **given: Any) -> None:
     shell = output_of(ctx, given, needed=table is None)
     no_dash([("--csv", table)])
     check_targets([table], [])
-    store, tags = store_of(given), given["tags"]
+    store, tags = found_store(given), given["tags"]
     by = given["by"] or ("tag.team",)
     from gputsne.accounts.billing import bill
-    from gputsne.runs.review import cost_by
 
     found = store.list(since=given["since"], tagged=tags)
     try:
@@ -69,8 +68,7 @@ def cost(ctx: click.Context, /, **given: Any) -> None:
             part.write_bytes(told.csv().encode("utf-8"))
     facts = told.to_dict()
     if len(by) == 1:
-        facts |= {"by": by[0], "costs": cost_by(found, by[0])}
-        facts["total"] = sum(held["cost"] for held in facts["costs"].values())
+        facts |= {"by": by[0], "costs": told.by_first(), "total": told.summed()["cost"]}
     shell.result(_billed(told), facts)
 
 
@@ -116,7 +114,7 @@ def bundle(ctx: click.Context, /, run: str, output: Path, **given: Any) -> None:
     shell = output_of(ctx, given)
     no_dash([("-o", output)])
     check_targets([output], [])
-    store = store_of(given)
+    store = found_store(given)
     from gputsne.runs.bundle import bundle_of
 
     with replacing(output) as part:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from gputsne.base.files import replacing
 from gputsne.cli.commands.runs.look import attempts_of
 from gputsne.cli.options import PATH, Command, option, options, print_options
 from gputsne.cli.output import Output, output_of, seconds
-from gputsne.cli.stores import moment, store_of, store_option, tag_option
+from gputsne.cli.stores import found_store, moment, since_given, store_option, tag_option
 from gputsne.cli.targets import check_targets, no_dash
 from gputsne.provenance.outcome import shown
 
@@ -39,7 +40,7 @@ quality, drift, cost, versions that changed, incidents, and the error budget of 
     option(
         "--since",
         metavar="WHEN",
-        callback=lambda ctx, param, value: None if value is None else moment(value, "--since"),
+        callback=lambda ctx, param, value: since_given(value),
         help="An age such as 7d, 30d or 90d, or a date. [30d; with --every four periods]",
     ),
     option("--every", type=click.Choice(EVERY), help="A summary of each of these periods."),
@@ -60,17 +61,18 @@ def summary(ctx: click.Context, /, **given: Any) -> None:
         if given[name] is not None and given["every"] is None:
             raise click.BadParameter("has no effect without --every", param_hint=flag)
     shell = output_of(ctx, given, needed=given["page"] is None)
-    store, tags = store_of(given), given["tags"]
+    store, tags = found_store(given), given["tags"]
     if given["every"] is not None:
         _by_period(shell, store, given)
         return
+    from gputsne.accounts.billing import bill
     from gputsne.runs import review
 
     since = given["since"] or moment("30d", "--since")
     found = store.list(since=since, tagged=tags)
     attempts = attempts_of(store, since, tags)
     drifts = {run.id: review.drift_of(run, store.checks(run.id)) for run in found}
-    told = review.summary(found, attempts, drifts)
+    told = review.summary(found, attempts, drifts) | bill(found, attempts).summed()
     shell.result(_summarised(told), {"since": since.isoformat(), **told})
 
 
@@ -85,8 +87,6 @@ def _by_period(shell: Output, store: Any, given: dict[str, Any]) -> None:
         store, given["every"], since=given["since"], tagged=given["tags"], rules=rules,
         targets=targets,
     )  # fmt: skip
-    if not told:
-        raise click.BadParameter("lies in the future", param_hint="--since")
     if file is not None:
         with replacing(file) as part:
             part.write_text(page(told, given["every"], store.uri), encoding="utf-8")
@@ -123,9 +123,6 @@ def _period(told: dict[str, Any]) -> str:
         f"{seconds_or_none(most)}{moved('seconds_p95')}",
     ]
     lines += [f"{name:<{WIDTH}}{value:.4g}{moved(name)}" for name, value in told["medians"].items()]
-    if len(told["costs"]) > 1:
-        costs = ", ".join(f"{cost} {name}".rstrip() for name, cost in told["costs"].items())
-        lines.append(f"{'costs':<{WIDTH}}{costs}")
     for name, (old, new) in told["changed"].items():
         lines.append(f"{name:<{WIDTH}}changed from {', '.join(old)} to {', '.join(new)}")
     for level in told["levels"]:
@@ -155,7 +152,7 @@ def _summarised(told: dict[str, Any], least: int = 14) -> str:
         f"{'runs':<{w}}{status}{killed}",
         f"{'success':<{w}}{'n/a' if rate is None else f'{rate:.1%}'}",
         f"{'time':<{w}}{seconds(told['seconds'])}",
-        f"{'cost':<{w}}{told['cost']:.2f}{unpriced(told['without_price'])}",
+        f"{'cost':<{w}}{_costs(told['costs'])}{unpriced(told['without_price'])}",
     ]
     for name, held in told["drift"].items():
         worst = f"most {held['max']:.3g} in {held['worst']}"
@@ -164,6 +161,15 @@ def _summarised(told: dict[str, Any], least: int = 14) -> str:
         seen = ", ".join(f"{version} ({n})" for version, n in held.items())
         lines.append(f"{name:<{w}}{seen}")
     return "\n".join(lines)
+
+
+def _costs(costs: dict[str, str]) -> str:
+    """Return amounts by currency for reading; those that are nothing only where all are."""
+    from gputsne.accounts.terms import cost_text
+
+    amounts = {name: Decimal(text) for name, text in costs.items()}
+    spent = {name: amount for name, amount in amounts.items() if amount} or {"": Decimal(0)}
+    return ", ".join(cost_text(amount, name or None) for name, amount in spent.items())
 
 
 def unpriced(n: int) -> str:
