@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from gputsne.base.errors import BadInput
-from gputsne.data import require
 from gputsne.telemetry.doctor.finding import OK
 from gputsne.telemetry.doctor.network import scrape_findings
 
@@ -23,7 +22,6 @@ NEEDED_ALERTS: Final = (
     "GputsneReplayDisagrees",
 )  # fmt: skip
 ALONE: Final = ("container", "script")  # keys of Argo's templates that hold one container
-YAML: Final = (".yaml", ".yml")
 MANIFESTS: Final = "kubernetes"  # folder of what gputsne ops init writes
 ALERTS: Final = "prometheus/alerts.yml"
 
@@ -97,16 +95,14 @@ def _counted(name: str, missing: Iterable[str]) -> Evidence:
 
 def _without_limits(paths: Sequence[Path]) -> Iterator[str]:
     """Yield containers that lack a request or a limit, and files that have no container."""
-    from gputsne.telemetry.operations.kubernetes.hardening import amounts_lacking
+    from gputsne.telemetry.operations.kubernetes import manifest_files
+    from gputsne.telemetry.operations.kubernetes.amounts import amounts_lacking, amounts_wrong
 
-    files: list[Path] = []
-    for path in paths:
-        files += sorted(p for p in path.rglob("*") if p.suffix in YAML) if path.is_dir() else [path]
     seen = 0
-    for file in files:
+    for file in (file for path in paths for file in manifest_files(path)):
         for owner, container in _containers(_documents(file), file.name):
             seen += 1
-            if lacking := amounts_lacking(container):
+            if lacking := [*amounts_lacking(container), *amounts_wrong(container)]:
                 yield f"{owner}/{container.get('name', '?')} ({', '.join(lacking)})"
     if not seen:
         yield f"{', '.join(map(str, paths))} (no container in it)"
@@ -157,12 +153,11 @@ def _named_alerts(told: Any) -> Iterator[str]:
 
 def _documents(path: Path) -> list[Any]:
     """Return the documents of a file of YAML."""
-    require("yaml", "reading manifests and alerts")
-    import yaml
+    from gputsne.telemetry.operations.kubernetes import documents_of
 
     try:
-        return list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+        return documents_of(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    except ValueError as error:  # of UTF-8, too
+        raise BadInput(f"{path} is no YAML: {error}") from error

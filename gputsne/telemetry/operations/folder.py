@@ -22,7 +22,6 @@ __all__ = [
 ]  # fmt: skip
 
 MADE_BY: Final = "gputsne ops init"
-YAML: Final = (".yaml", ".yml")
 HEAD: Final = f"# Made by {MADE_BY} from {FILE}; changes here are lost with the next.\n"
 
 
@@ -192,15 +191,20 @@ def unsafe(folder: Path, others: Iterable[Path] = ()) -> dict[str, list[str]]:
 
     Raises
     ------
+    BadInput
+        One of the others is a folder without manifests.
     OSError
         One of the others can't be read.
     """
     found = {}
-    for place in (folder / "kubernetes", *others):
-        within = place.rglob("*") if place.is_dir() else ()
-        paths = sorted(p for p in within if p.suffix in YAML and p.is_file())
+    own = folder / "kubernetes"
+    for place in (*([own] if own.is_dir() else []), *others):
+        paths = kubernetes.manifest_files(place)
         if place in others and not paths:
-            paths = [place]
+            raise BadInput(
+                f"{place} is a folder without a manifest: name a file, or a folder with files that "
+                f"end in {', '.join(kubernetes.SUFFIXES)}"
+            )
         for path in paths:
             if faults := kubernetes.faults_of(path.read_text(encoding="utf-8", errors="replace")):
                 found[str(path)] = faults

@@ -12,9 +12,12 @@ import pytest
 import yaml
 from manifests import SITES, invoke, kinds, settings_of
 
+from gputsne.base.errors import BadInput
+from gputsne.telemetry import readiness
 from gputsne.telemetry.operations import files_of, write
 from gputsne.telemetry.operations.cluster import Cluster
-from gputsne.telemetry.operations.kubernetes import faults_of
+from gputsne.telemetry.operations.kubernetes import documents_of, faults_of
+from gputsne.telemetry.operations.kubernetes.amounts import quantity
 
 
 def nightly_pod(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -54,6 +57,21 @@ CONTAINER_EDITS = {
     "keeps capabilities": with_value(["SYS_ADMIN"], OWN, "capabilities", "add"),
     "seccompProfile": with_value({"type": "Unconfined"}, OWN, "seccompProfile"),
     "neither a tag": with_value("registry.example:5000/gputsne:latest", "image"),
+    "a digest that is none": with_value("registry.example:5000/gputsne@sha256:abc", "image"),
+    "limits.cpu '0' is below 1m": with_value("0", "resources", "limits", "cpu"),
+    "limits.cpu 0 is below 1m": with_value(0, "resources", "limits", "cpu"),
+    "limits.cpu '1m' is below requests.cpu": with_value("1m", "resources", "limits", "cpu"),
+    "limits.memory '0' is below 6Mi": with_value("0", "resources", "limits", "memory"),
+    "limits.memory -1 is below 6Mi": with_value(-1, "resources", "limits", "memory"),
+    "limits.memory '512m' is below 6Mi": with_value("512m", "resources", "limits", "memory"),
+    "limits.memory '10M' is below requests.memory": with_value(
+        "10M", "resources", "limits", "memory"
+    ),
+    "limits.memory 'lots' is no quantity": with_value("lots", "resources", "limits", "memory"),
+    "requests.cpu True is no quantity": with_value(True, "resources", "requests", "cpu"),
+    "runAsGroup is 0": with_value(0, OWN, "runAsGroup"),
+    "procMount is not Default": with_value("Unmasked", OWN, "procMount"),
+    "a port of the node": with_value([{"containerPort": 80, "hostPort": 80}], "ports"),
     "nor a digest": with_value("registry.example:5000/gputsne", "image"),
 }
 POD_EDITS = {
@@ -147,6 +165,79 @@ def test_what_is_written_is_safe(site: str):
 )
 def test_whatever_is_no_manifest_is_told_and_breaks_nothing(text: str):
     assert faults_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("&a\nkind: List\napiVersion: v1\nitems: [*a]", "an alias stands within"),
+        ("&a\nkind: Pod\nmetadata: {name: x, of: {more: *a}}", "an alias stands within"),
+        ("[" * 5000, "recursion"),
+        ("{'a':" * 5000, "recursion"),
+        ('{"a":' * 100_000, "recursion"),
+        ("kind: Pod\nspec: {hostPID: false, hostPID: true}", "key 'hostPID' stands twice"),
+        ('{"kind": "Pod", "spec": {"a": false, "a": true}}', "key 'a' stands twice"),
+    ],
+)
+def test_what_readers_would_not_agree_on_is_told(tmp_path: Path, text: str, said: str):
+    (told,) = faults_of(text)
+    assert told.startswith("no YAML: ")
+    assert said in told
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(BadInput, match=said):
+        readiness(manifests=[tmp_path])
+
+
+def test_an_alias_that_ends_is_read():
+    assert documents_of("a: &a {b: [1]}\nc: {d: *a}\ne: {<<: *a, f: 1}") == [
+        {"a": {"b": [1]}, "c": {"d": {"b": [1]}}, "e": {"b": [1], "f": 1}}
+    ]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.YAML", "a.Yml", "within/a.JSON"])
+def test_whatever_a_folder_has_of_manifests_is_read(tmp_path: Path, name: str):
+    site, own = tmp_path / "site", tmp_path / "own"
+    write(site)
+    path = own / name
+    path.parent.mkdir(parents=True)
+    pod = {"kind": "Pod", "spec": {"containers": [{"name": "a", "image": "a:1"}]}}
+    path.write_text(json.dumps(pod, indent="\t" if name.lower().endswith("json") else None))
+    done = invoke("check", site, "--manifest", own)
+    assert done.exit_code == 1
+    assert f"unsafe   {path}: Pod/?: container a: no resources.limits.cpu" in done.stdout
+    assert "a (requests.cpu" in str(readiness(manifests=[own])["limits_missing_names"])
+
+
+def test_limits_that_are_none_are_missing_before_production(tmp_path: Path):
+    amounts = {"cpu": "2", "memory": "1Gi"}
+    limited = {"requests": amounts, "limits": {**amounts, "cpu": "0"}}
+    pod = {"kind": "Pod", "spec": {"containers": [{"name": "a", "resources": limited}]}}
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(pod))
+    told = readiness(manifests=[tmp_path])
+    assert told["limits_missing"] == 1
+    assert "limits.cpu '0' is below 1m" in str(told["limits_missing_names"])
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("1", 1), (2, 2), (0.5, 0.5), ("250m", 0.25), ("1e3", 1000), ("1E3", 1000), ("1E", 1e18),
+        ("1Ei", 2**60), ("1.5Gi", 1.5 * 2**30), (".5k", 500), ("5.", 5), ("-1", -1), ("3u", 3e-6),
+        ("7n", 7e-9), ("1K", None), ("1 Gi", None), ("1gb", None), ("", None), ("inf", None),
+        (True, None), ([1], None),
+    ],
+)  # fmt: skip
+def test_quantities_are_read_as_kubernetes_reads_them(text: object, amount: float | None):
+    found = quantity(text)
+    assert (None if found is None else float(found)) == amount
+
+
+def test_a_folder_without_manifests_is_refused(tmp_path: Path):
+    write(tmp_path / "site")
+    (tmp_path / "own").mkdir()
+    done = invoke("check", tmp_path / "site", "--manifest", tmp_path / "own")
+    assert done.exit_code == 3
+    assert f"{tmp_path / 'own'} is a folder without a manifest: name a file" in done.stderr
 
 
 def test_a_folder_that_is_called_like_a_manifest_is_a_folder(tmp_path: Path):

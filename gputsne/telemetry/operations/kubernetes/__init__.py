@@ -14,9 +14,12 @@ from gputsne.telemetry.operations.kubernetes.exits import DECISIONS
 from gputsne.telemetry.operations.kubernetes.ground import ground
 from gputsne.telemetry.operations.kubernetes.hardening import faults_of
 from gputsne.telemetry.operations.kubernetes.jobs import merge, nightly, shards
+from gputsne.telemetry.operations.kubernetes.reading import SUFFIXES, documents_of, manifest_files
 from gputsne.telemetry.operations.kubernetes.server import monitor, server
 
-__all__ = ["DECISIONS", "faults_of", "manifests_of"]
+__all__ = [
+    "DECISIONS", "SUFFIXES", "documents_of", "faults_of", "manifest_files", "manifests_of",
+]  # fmt: skip
 
 
 def manifests_of(cluster: Cluster, prices: Prices | None = None) -> dict[str, list[dict[str, Any]]]:

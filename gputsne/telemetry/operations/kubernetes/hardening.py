@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-__all__ = ["LABELS", "amounts_lacking", "faults_of"]
+from gputsne.telemetry.operations.kubernetes.amounts import amounts_lacking, amounts_wrong
+from gputsne.telemetry.operations.kubernetes.reading import documents_of
+
+__all__ = ["LABELS", "faults_of"]
 
 LABELS: Final = ("model", "team", "cost-center", "owner")
 PODS: Final = {  # where each kind has the spec of its pods
@@ -22,12 +26,12 @@ WORKFLOWS: Final = {
     **dict.fromkeys(("Workflow", "WorkflowTemplate", "ClusterWorkflowTemplate"), ("spec",)),
 }
 SHARED: Final = ("hostNetwork", "hostPID", "hostIPC")
-NEEDED: Final = ("cpu", "memory")
+DIGEST: Final = re.compile(r"@sha256:[0-9a-f]{64}", re.ASCII)
 ALLOWED: Final = {"NET_BIND_SERVICE"}  # what Kubernetes' profile "restricted" allows
 
 
 def faults_of(text: str) -> list[str]:
-    r"""Return what is unsafe in the manifests of a YAML text.
+    r"""Return what is unsafe in the manifests of a text of YAML or JSON.
 
     Parameters
     ----------
@@ -49,15 +53,10 @@ def faults_of(text: str) -> list[str]:
     >>> faults_of("kind: Service\nmetadata: {name: maps}")[0]
     'Service/maps: no label model, team, cost-center, owner'
     """
-    from gputsne.data import require
-
-    require("yaml", "reading manifests")
-    import yaml
-
     try:
-        read = list(yaml.safe_load_all(text))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # dates, and nesting
-        return [f"no YAML: {' '.join(str(error).split())}"]
+        read = documents_of(text)
+    except ValueError as error:
+        return [f"no YAML: {error}"]
     found = []
     for manifest in _unlisted(read):
         if "kind" not in manifest:
@@ -123,14 +122,24 @@ def _pod_faults(spec: Mapping[str, Any]) -> Iterator[str]:
 def _container_faults(container: Mapping[str, Any], spec: Mapping[str, Any]) -> Iterator[str]:
     own, of_pod = _at(container, "securityContext"), _at(spec, "securityContext")
     image = str(container.get("image", ""))
-    tag = image.rpartition("/")[2].partition(":")[2]
-    if "@sha256:" not in image and tag in ("", "latest"):
+    name, at, digest = image.partition("@")
+    tag = name.rpartition("/")[2].partition(":")[2]
+    if at and not DIGEST.fullmatch(at + digest):
+        yield f"image {image!r} has a digest that is none: sha256: and 64 digits are one"
+    elif not at and tag in ("", "latest"):
         yield f"image {image!r} has neither a tag other than latest nor a digest"
     yield from (f"no resources.{name}" for name in amounts_lacking(container))
+    yield from (f"resources.{fault}" for fault in amounts_wrong(container))
     if own.get("runAsNonRoot", of_pod.get("runAsNonRoot")) is not True:
         yield "runAsNonRoot is not true"
     if own.get("runAsUser", of_pod.get("runAsUser")) == 0:
         yield "runAsUser is 0, root"
+    if own.get("runAsGroup", of_pod.get("runAsGroup")) == 0:
+        yield "runAsGroup is 0, root's"
+    if own.get("procMount", "Default") != "Default":
+        yield "procMount is not Default: it sees what the kernel shows the node"
+    if any(port.get("hostPort") for port in _listed(container, "ports")):
+        yield "a hostPort is a port of the node"
     if own.get("readOnlyRootFilesystem") is not True:
         yield "readOnlyRootFilesystem is not true"
     if own.get("allowPrivilegeEscalation") is not False or own.get("privileged"):
@@ -142,27 +151,6 @@ def _container_faults(container: Mapping[str, Any], spec: Mapping[str, Any]) -> 
     profile = _at(own, "seccompProfile") or _at(of_pod, "seccompProfile")
     if profile.get("type") not in ("RuntimeDefault", "Localhost"):
         yield "seccompProfile is not RuntimeDefault"
-
-
-def amounts_lacking(container: Mapping[str, Any]) -> list[str]:
-    """Return which requests and limits a container lacks.
-
-    Parameters
-    ----------
-    container : mapping
-        Of a manifest.
-
-    Returns
-    -------
-    list of str
-        Such as ``limits.memory``.
-    """
-    return [
-        f"{what}.{name}"
-        for what in ("requests", "limits")
-        for name in NEEDED
-        if not _at(container, "resources", what).get(name)
-    ]
 
 
 def _at(value: Any, *path: str) -> Mapping[str, Any]:
