@@ -90,11 +90,9 @@ def size_of(text: str) -> int | float:
         share = 0.0
     if 0 < share < 1:
         return share
-    if share >= 1 and "." in text and "e" not in text.lower():
-        raise click.BadParameter(
-            f"{text!r} is no share, which is below 1 (or 100%), nor a whole number of rows"
-        )
     try:
+        if "." in text and "e" not in text.lower():  # 1.0 is all rows to some, one to others
+            raise click.BadParameter("a number of rows has no point")
         return count_of(text)
     except click.BadParameter as error:
         said = f"{text!r} is no number of rows, such as 1000, nor a share, such as 0.01 or 1%"

@@ -206,7 +206,7 @@ class SampledTSNE(TSNE):
         plan_sampled(*rows.shape, sample=m, refine=n_iter > 0, **planned(parameters)).check(
             self.memory_limit
         )
-        vars(self).pop("_of_sample", None)
+        self.__dict__.pop("_of_sample", None)
         if not n_iter:
             own = {name: asked[name] for name in CALLED if asked[name] is not DEFAULTS[name]}
             return self._placed(
