@@ -77,8 +77,9 @@ py::array put_on_disk(const py::array &a, int file, int64_t offset) {
 } // namespace
 
 void bind_disk(py::module_ &m) {
-  m.def("put_on_disk", &put_on_disk, py::arg("a").noconvert(), py::arg("file"), py::arg("offset"),
-        R"(The same values, read from a file when they are needed, as an array that P may be made of.
+  m.def(
+      "put_on_disk", &put_on_disk, py::arg("a").noconvert(), py::arg("file"), py::arg("offset"),
+      R"(The same values, read from a file when they are needed, as an array that P may be made of.
 
 a (length,) float32, int32 or int64; file, the descriptor of one that can be read and written, which
 may be closed afterwards and must have no name: what it holds can't be changed then. offset, bytes,
