@@ -161,6 +161,9 @@ def test_what_is_written_is_safe(site: str):
         "[" * 5000,
         "kind: CronWorkflow\nspec: {workflowSpec: {templates: [{container: 3}, 4]}}",
         "a: 1\n\x00",
+        "",
+        "# kind: Pod\n---\n---\n",
+        "kind: List\nitems: []",
     ],
 )
 def test_whatever_is_no_manifest_is_told_and_breaks_nothing(text: str):
@@ -230,6 +233,16 @@ def test_limits_that_are_none_are_missing_before_production(tmp_path: Path):
 def test_quantities_are_read_as_kubernetes_reads_them(text: object, amount: float | None):
     found = quantity(text)
     assert (None if found is None else float(found)) == amount
+
+
+def test_a_manifest_that_was_emptied_is_told(tmp_path: Path):
+    write(tmp_path / "site")
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "10-nightly.yaml").touch()
+    done = invoke("check", tmp_path / "site", "--manifest", own)
+    assert done.exit_code == 1
+    assert f"unsafe   {own / '10-nightly.yaml'}: no manifest in it" in done.stdout
 
 
 def test_a_folder_without_manifests_is_refused(tmp_path: Path):

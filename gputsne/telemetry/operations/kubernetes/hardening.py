@@ -57,8 +57,10 @@ def faults_of(text: str) -> list[str]:
         read = documents_of(text)
     except ValueError as error:
         return [f"no YAML: {error}"]
+    if not (manifests := list(_unlisted(read))):
+        return ["no manifest in it: a file that was cut short?"]
     found = []
-    for manifest in _unlisted(read):
+    for manifest in manifests:
         if "kind" not in manifest:
             found.append("an entry without a kind is no manifest")
             continue
