@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 import gputsne
@@ -44,3 +47,11 @@ def test_what_does_not_fit_is_refused_with_a_remedy(given, said):
     with pytest.raises(OverMemory, match=said):
         plan_sampled(d=50, **given).check("500M")
     plan_sampled(d=50, **given).check("100G")
+
+
+@pytest.mark.parametrize(("way", "refine"), [("placed", False), ("refined", True)])
+def test_it_bounds_what_was_measured(way, refine):
+    results = Path(__file__).resolve().parents[3] / "bench" / "results"
+    record = json.loads((results / "large_million.json").read_text(encoding="utf-8"))
+    planned = plan_sampled(record["n"], record["d"], refine=refine)
+    assert record["ways"][way]["peak_bytes"] < planned.host_bytes
