@@ -53,11 +53,12 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     schedule : {"classic", "short"}, default "classic"
         What the parameters below are where they are left out. "classic" is openTSNE's schedule:
         750 iterations, 250 of them early, momentum 0.8, ``max_step`` 5. "short" needs 430, 180 of
-        them early, for a lower KL (docs/performance.md has what else changes): in the last third of
-        the early phase the exaggeration is halved three times, from there on ``max_step`` is 1,
-        and after it the automatic learning rate is four times as high and the momentum 0.92. It
-        does not go with a ``learning_rate``, momentum or ``max_step`` of your own, ``exaggeration``
-        other than 1, ``dof`` above 1 or one axis.
+        them early, for a lower KL, but keeps fewer neighbours among many near copies of a row
+        (docs/performance.md has what else changes): in the last third of the early phase the
+        exaggeration is halved three times, from there on ``max_step`` is 1, and after it the
+        automatic learning rate is four times as high and the momentum 0.92. It does not go with a
+        ``learning_rate``, momentum or ``max_step`` of your own, ``exaggeration`` other than 1,
+        ``dof`` above 1 or one axis.
     early_exaggeration : float, default 12
         Factor on the attraction in the early phase.
     early_exaggeration_iter : int or None, default None
