@@ -33,15 +33,16 @@ struct Mapping {
 };
 
 template <class T> py::array put(const py::array &a, int file, int64_t offset) {
-  auto from = py::array_t<T, py::array::c_style>::ensure(a);
-  Index length = from.size();
+  if (!(a.flags() & py::array::c_style))
+    refuse("a isn't contiguous: pass numpy.ascontiguousarray(a)");
+  Index length = a.size();
   size_t bytes = static_cast<size_t>(length) * sizeof(T);
   if (bytes == 0)
     return sealed<T>(0); // an empty map is an error to the operating system
   void *address = MAP_FAILED;
   int failed;
   {
-    const char *values = reinterpret_cast<const char *>(from.data());
+    const char *values = static_cast<const char *>(a.data());
     py::gil_scoped_release release;
     failed = write_all(file, values, bytes, offset);
     if (failed == 0) {
@@ -81,7 +82,7 @@ void bind_disk(py::module_ &m) {
       "put_on_disk", &put_on_disk, py::arg("a").noconvert(), py::arg("file"), py::arg("offset"),
       R"(The same values, read from a file when they are needed, as an array that P may be made of.
 
-a (length,) float32, int32 or int64; file, the descriptor of one that can be read and written, which
+a (n,) float32, int32 or int64; file, the descriptor of one that can be read and written, which
 may be closed afterwards and must have no name: what it holds can't be changed then. offset, bytes,
 a multiple of the page size.)");
 }

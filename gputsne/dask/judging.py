@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,8 +12,10 @@ import numpy.typing as npt
 from gputsne import metrics
 from gputsne.base import threads
 from gputsne.base.errors import UndefinedMetric
+from gputsne.base.forks import Lock
 from gputsne.base.memory import available_memory
 from gputsne.base.rows import exact_unit, row_blocks
+from gputsne.base.sizes import size_text
 from gputsne.dask.pieces import Pieces, not_finite, pieces_of, refuse_not_finite, values_of
 from gputsne.dask.running import RETRIES, Job, Runner, library
 from gputsne.metrics.spaces import (
@@ -163,7 +164,7 @@ class PiecedSpace(Space):
         self._blocks = list(self._pieces.blocks(BLOCK_ROWS))
         self._frame = self._measured(metric)
         self._squared = not isinstance(metric, Euclidean)
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._asked = np.empty(0, np.int64), np.empty((0, pieces.d))
         self.expect(np.empty(0, np.int64))
 
@@ -214,8 +215,7 @@ class PiecedSpace(Space):
         room = np.inf if free is None else GATHERED * free
         if needed > room:
             raise UndefinedMetric(
-                f"{m:,} rows of X take {needed / 1e9:.3g} GB here, and {room / 1e9:.3g} GB may be "
-                "used"
+                f"{m:,} rows of X take {size_text(needed)} here, and {size_text(room)} may be used"
             )
 
     def direct(self, q: int) -> bool:
@@ -246,12 +246,12 @@ class PiecedSpace(Space):
 
     def expect(self, rows: I64) -> None:
         """Have distances of several calls of ``block`` brought at a time; see ``Space.expect``."""
-        with self._lock:
+        with self._lock.held():
             self._expected, self._held = rows, (-1, np.empty((0, 0)))
 
     def block(self, rows: I64, *, direct: bool = True) -> F64:
         """Return squared distances of some points to all, shape (len(rows), n)."""
-        with self._lock:
+        with self._lock.held():
             ahead = self._expected
             step = max(ASKED, BLOCK_DISTANCES // self.n // ASKED * ASKED)
             at = np.flatnonzero(ahead == rows[0]) if len(rows) else np.empty(0, np.int64)

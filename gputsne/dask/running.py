@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from gputsne.base.errors import DependencyMissing, OverMemory
 from gputsne.base.extras import pip_install
 from gputsne.base.parameter_table import Whole
+from gputsne.base.sizes import size_text
 
 __all__ = ["RETRIES", "SHARE", "Job", "Runner", "library", "named"]
 
@@ -273,8 +274,8 @@ class Runner:
         room = self.room()
         if room is not None and needed > room:
             raise OverMemory(
-                f"{label} needs {needed / 1e9:.3g} GB at once, and the smallest worker has "
-                f"{room / 1e9:.3g} GB for a task ({SHARE:.0%} of its memory limit, by its threads):"
+                f"{label} needs {size_text(needed)} at once, and the smallest worker has "
+                f"{size_text(room)} for a task ({SHARE:.0%} of its memory limit, by its threads):"
                 f" {remedy}"
             )
 

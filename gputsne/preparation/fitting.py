@@ -14,6 +14,7 @@ from gputsne.base.messages import warn_user
 from gputsne.base.pca import axes_of, covariance_axes, positive_sign
 from gputsne.base.random import draw_seed
 from gputsne.base.rows import BLOCK_NUMBERS, row_blocks
+from gputsne.base.sizes import size_text
 from gputsne.base.spread import power_of_two, spreads_of
 from gputsne.base.tables import Table, read
 from gputsne.base.types import Array, FloatArray
@@ -292,7 +293,7 @@ def _with_pca(
     if table.on_disk and d > BLOCKED_COLUMNS:
         raise ValueError(
             f"pca={pca} of X with {d} columns on disk: its covariance would take "
-            f"{d * d * 8 / 1e9:.1f} GB, and up to {BLOCKED_COLUMNS} columns are reduced by blocks. "
+            f"{size_text(d * d * 8)}, and up to {BLOCKED_COLUMNS} columns are reduced by blocks. "
             "Leave columns out, or reduce them first, for instance by "
             "sklearn.random_projection.GaussianRandomProjection block by block"
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Final, NamedTuple, Self
 import numpy as np
 
 from gputsne.base.errors import BadInput
+from gputsne.base.forks import Lock
 from gputsne.base.rows import BLOCK_NUMBERS
 from gputsne.base.types import Array
 
@@ -126,7 +126,7 @@ class Decoded(Shard):
         self._fresh()
 
     def _fresh(self) -> None:
-        self._lock, self._process = threading.Lock(), os.getpid()
+        self._lock, self._process = Lock(), os.getpid()
         self._kept: OrderedDict[int, Array] = OrderedDict()
 
     def _here(self) -> None:
@@ -147,7 +147,7 @@ class Decoded(Shard):
         """Return rows; see ``Shard.read``."""
         self._here()
         out = np.empty((stop - start, self.d), self.dtype)
-        with self._lock:
+        with self._lock.held():
             for number in range(start // self.rows, -(-stop // self.rows)):
                 first = number * self.rows
                 block = self._block(number)
@@ -167,7 +167,7 @@ class Decoded(Shard):
     def close(self) -> None:
         """Let go of the blocks that are kept."""
         self._here()
-        with self._lock:
+        with self._lock.held():
             self._let_go()
 
     def _let_go(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gputsne.base.errors import BadInput
+from gputsne.base.forks import Lock
 from gputsne.base.rows import row_blocks
 from gputsne.base.types import Array
 from gputsne.data.sources.shard import Shard
@@ -84,7 +84,7 @@ class Source:
         self._fresh()
 
     def _fresh(self) -> None:
-        self._lock, self._process = threading.Lock(), os.getpid()
+        self._lock, self._process = Lock(), os.getpid()
         self._open: list[Shard] = []
 
     @property
@@ -152,7 +152,7 @@ class Source:
         """Keep the two shards open that were read last: threads read around where two meet."""
         if os.getpid() != self._process:  # forked off, perhaps while the parent held the lock
             self._fresh()
-        with self._lock:
+        with self._lock.held():
             if piece in self._open:
                 return
             self._open.append(piece)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import faulthandler
 import sys
+import tempfile
 import warnings
 
 import numpy as np
@@ -17,6 +18,7 @@ from gputsne import _native
 EXTREMES = (0, 1, -1, 2**31 - 1, -(2**31), 2**31, 2**62, -(2**63), 2**63 - 1)
 NUMBERS = (0.0, -1.0, 1e-300, 1e30, -1e30, 1e300, float("inf"), -float("inf"), float("nan"))
 FAR_TOO_MANY = 2**46  # rows: more bytes than there are addresses
+FILE = tempfile.TemporaryFile()  # noqa: SIM115 - open until the process ends
 OTHERS = (None, "", [], [[]], (1, 2, 3, 4), -1, 2**70, 1.5)
 
 
@@ -92,6 +94,7 @@ def valid(rng):
         "Fitted": (N.Fitted, [Y, 1.0, field[0], N.Mesh(*where), *field[2:]]),
         "Query": (N.Query, query),
         "place": (place, [Y, 1.0, *field, *query, np.empty((n, c), np.float32)]),
+        "put_on_disk": (N.put_on_disk, [floats(n), FILE.fileno(), 0]),
         "set_threads": (N.set_threads, [2]),
         "_set_wide": (N._set_wide, [True]),
     }
@@ -173,7 +176,7 @@ def main(count, seed):
         try:
             function(*given)
             done += 1
-        except (ValueError, TypeError, OverflowError, RuntimeError, MemoryError):
+        except (ValueError, TypeError, OverflowError, RuntimeError, MemoryError, OSError):
             refused += 1
         assert before == [a[:99].tobytes() for a in locked], f"{name} wrote to read-only memory"
         _native.set_threads(2)

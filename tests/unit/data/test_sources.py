@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import pickle
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -153,16 +154,23 @@ def _reads_whole(source: Source, X: np.ndarray) -> None:
 def test_a_forked_process_goes_on_with_a_source(tmp_path, form):
     source = open_source(form_of(form, X, tmp_path))
     source.read(0, 140)
-    for piece in source.pieces:
-        if hasattr(piece, "_lock"):
-            piece._lock.acquire()  # as where another thread reads at the time of the fork
-    source._lock.acquire()
+    locks = [held._lock for held in (source, *source.pieces) if hasattr(held, "_lock")]
+    taken, done = threading.Event(), threading.Event()
+
+    def hold():  # as where another thread reads at the time of the fork
+        with ExitStack() as all_of_them:
+            for lock in locks:
+                all_of_them.enter_context(lock.held())
+            taken.set()
+            done.wait(60)
+
+    reader = threading.Thread(target=hold)
+    reader.start()
+    taken.wait(60)
     child = multiprocessing.get_context("fork").Process(target=_reads_whole, args=(source, X))
     child.start()
     child.join(60)
+    done.set()
+    reader.join()
     assert child.exitcode == 0
-    source._lock.release()
-    for piece in source.pieces:
-        if hasattr(piece, "_lock"):
-            piece._lock.release()
     np.testing.assert_array_equal(source.read(0, N), X)
