@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -196,11 +197,24 @@ def _libraries() -> list[Any]:
     if _cached[0] != loaded:
         from threadpoolctl import ThreadpoolController
 
+        found: list[Any] = []
+        failed: list[BaseException] = []
+
+        def scan() -> None:
+            try:
+                found.extend(ThreadpoolController().lib_controllers)
+            except BaseException as error:
+                failed.append(error)
+
         # In a thread of its own: the scan calls back through ctypes, which swallows exceptions, and
-        # so it would a Ctrl-C, which only ever comes to the main thread.
-        with ThreadPoolExecutor(1) as elsewhere:
-            found = elsewhere.submit(ThreadpoolController).result()
-        _cached = (len(sys.modules), list(found.lib_controllers))
+        # so it would a Ctrl-C, which only ever comes to the main thread. It is joined, not asked
+        # for a result: a thread that memory gives out under ends without one.
+        elsewhere = threading.Thread(target=scan)
+        elsewhere.start()
+        elsewhere.join()
+        if failed:
+            raise failed[0]
+        _cached = (len(sys.modules), found)
     return _cached[1]
 
 

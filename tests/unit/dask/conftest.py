@@ -35,10 +35,7 @@ def cluster() -> Iterator[Any]:
     from distributed import LocalCluster
 
     # a task is given up once it has ended two workers: each takes a second or two to come back
-    quick = {
-        "distributed.scheduler.allowed-failures": 1,
-        "distributed.comm.timeouts.connect": "120s",
-    }
+    quick = {"distributed.scheduler.allowed-failures": 1}
     with (
         dask.config.set(quick),
         LocalCluster(
