@@ -120,6 +120,8 @@ def _read(path: Path, entry: Entry, settings: Settings) -> Map:
     if not axes:
         raise Refused(404, f"the map of {entry.id} has no columns {', '.join(AXES)}")
     Y = np.stack([_values(table, axis) for axis in axes], axis=1)
+    if Y.dtype.kind not in "fiu":
+        raise ValueError("coordinates are no numbers")
     Y = Y.astype(np.result_type(Y, np.float32), copy=False)  # axes of whole numbers, too
     wanted = [column for column in settings.columns if column in there and column not in axes]
     label = entry.label if entry.label is not None and entry.label in there else LABEL

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from gputsne.base.files import path_of, remove_dead, replacing
 from gputsne.data import require
 from gputsne.telemetry.board import Board
-from gputsne.telemetry.fetching import fetch, split_user
+from gputsne.telemetry.fetching import fetch, split_user, without_secrets
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -134,6 +135,9 @@ def read_pushed(url: str) -> Board:
         The address is none.
     """
     require("prometheus_client", "pushing metrics")
+    if urlsplit(url).scheme not in ("http", "https"):
+        shown = without_secrets(url)
+        raise ValueError(f"pushgateway={shown!r} must be an address such as http://localhost:9091")
     return Board.from_text(fetch(f"{url.rstrip('/')}/metrics", SECONDS).text)
 
 
