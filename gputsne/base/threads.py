@@ -190,6 +190,16 @@ def in_order(work: Callable[[T], R], items: Iterable[T], n: int) -> Iterator[R]:
 _cached: tuple[int, list[Any]] = (0, [])
 
 
+def _limited() -> bool:
+    """Tell whether this process has a limit of its memory (ulimit -v, -d)."""
+    try:
+        import resource
+    except ImportError:  # Windows has none
+        return False
+    limits = (resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA))
+    return any(limit != resource.RLIM_INFINITY for limit in limits)
+
+
 def _libraries() -> list[Any]:
     """Return threadpoolctl's handles of the loaded libraries; a scan takes some milliseconds."""
     global _cached
@@ -202,19 +212,24 @@ def _libraries() -> list[Any]:
 
         def scan() -> None:
             try:
-                found.extend(ThreadpoolController().lib_controllers)
+                found.append(ThreadpoolController().lib_controllers)
+            except SystemError:  # what ctypes makes of a callback that memory gave out under
+                failed.append(MemoryError("no memory is left to look for loaded libraries"))
             except BaseException as error:
                 failed.append(error)
 
         # In a thread of its own: the scan calls back through ctypes, which swallows exceptions, and
         # so it would a Ctrl-C, which only ever comes to the main thread. It is joined, not asked
         # for a result: a thread that memory gives out under ends without one.
-        elsewhere = threading.Thread(target=scan)
-        elsewhere.start()
-        elsewhere.join()
-        if failed:
-            raise failed[0]
-        _cached = (len(sys.modules), found)
+        if _limited():  # a thread that can't begin for want of memory is waited for without end
+            scan()
+        else:
+            elsewhere = threading.Thread(target=scan)
+            elsewhere.start()
+            elsewhere.join()
+        if not found:
+            raise (failed or [MemoryError("no memory is left to look for loaded libraries")])[0]
+        _cached = (len(sys.modules), list(found[0]))
     return _cached[1]
 
 
