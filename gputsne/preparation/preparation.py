@@ -163,6 +163,9 @@ class Preparation:
     def _transform_blocks_of(self, table: Table, out: FloatArray | None) -> FloatArray:
         """Apply it to a source; each row's values do not depend on the blocks, to the bit."""
         source = table.values
+        mapped: FloatArray | None = source.mapped if out is None and self.changes_nothing else None
+        if mapped is not None and mapped.dtype == np.float32:
+            return mapped
         shape = (table.shape[0], self.n_features_out)
         out = np.empty(shape, dtype=np.float32) if out is None else out
         rows = max(PROJECTION_ROWS, BLOCK_NUMBERS // table.shape[1])

@@ -147,6 +147,10 @@ class NpyShard(Shard):
             self._fill(file.fileno(), out, self._offset + start * self.d * size)
         return out.astype(self.dtype, copy=False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process opens the file by: no rows."""
+        return {name: value for name, value in vars(self).items() if name != "mapped"}
+
     def _fill(self, file: int, out: Array, offset: int) -> None:
         """Read bytes into an array; BadInput where the file ends too early."""
         left = memoryview(out.reshape(-1).view(np.uint8))
@@ -202,4 +206,7 @@ def shard_of_memmap(values: np.memmap[Any, Any], name: str) -> Shard:
         return held
     if values.mode != "r":
         values.flush()
-    return NpyShard(path, values.shape, values.dtype, offset, not flags.c_contiguous)
+    shard = NpyShard(path, values.shape, values.dtype, offset, not flags.c_contiguous)
+    if flags.c_contiguous and not flags.writeable and values.dtype.isnative:
+        shard.mapped = values.view(np.ndarray)
+    return shard

@@ -87,6 +87,8 @@ class Shard(ABC):
         Of the columns, where the file has them.
     remarks : tuple of str
         What was decided without being asked, one sentence each.
+    mapped : array, shape (n, d), or None
+        The rows as they lie in memory that nobody may write to: a read-only memmap in C order.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Shard(ABC):
     dtype: np.dtype[Any]
     names: tuple[str, ...] | None = None
     remarks: tuple[str, ...] = ()
+    mapped: Array | None = None
 
     @abstractmethod
     def read(self, start: int, stop: int) -> Array:

@@ -97,6 +97,11 @@ class Source:
         )
 
     @property
+    def mapped(self) -> Array | None:
+        """All rows of a read-only memmap in C order, not copied; None for other sources."""
+        return self.pieces[0].mapped if len(self.pieces) == 1 else None
+
+    @property
     def nbytes(self) -> int:
         """Bytes that all rows would take in memory."""
         return self.shape[0] * self.shape[1] * self.dtype.itemsize
