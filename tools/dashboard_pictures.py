@@ -43,7 +43,8 @@ HIDDEN = ("__name__", "alertstate")  # labels that a table does not show
 FAILED = {(1, 20), (1, 24)}  # pipeline and night
 WAIT = 60.0  # seconds that Prometheus may take to start
 KEY = "Shown"  # of the text in a picture
-DOTS = 80  # per inch
+DOTS = 76  # per inch
+SHADES = 128  # colours of a picture
 COLOURS = ("#316aac", "#fe8328", "#0b865a", "#a9407a", "#7a6ac0", "#8a6d1a", "#3a9fb5", "#555555")
 UNITS = {
     "percentunit": lambda v: f"{v:.1%}", "s": lambda v: f"{v:.3g} s",
@@ -289,8 +290,23 @@ def draw(path: Path, told: Mapping[str, Any], what: Mapping[str, Any], data: lis
         axes = figure.add_axes(size)
         axes.set_title(panel["title"], size=10, loc="left")
         _panel(axes, panel, held)
-    figure.savefig(path, metadata={KEY: json.dumps(what), "Software": None})
+    figure.savefig(path)
     plt.close(figure)
+    _keep(path, json.dumps(what))
+
+
+def _keep(path: Path, what: str) -> None:
+    """Write a picture again in as many colours as it needs, and say in it what it shows."""
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    told = PngInfo()
+    told.add_text(KEY, what)
+    with Image.open(path) as drawn:
+        few = drawn.convert("RGB").quantize(
+            SHADES, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
+        )
+    few.save(path, optimize=True, pnginfo=told)
 
 
 def _panel(axes: Any, panel: Mapping[str, Any], held: list[tuple[str, Any, Any]]) -> None:

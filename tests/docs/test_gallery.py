@@ -30,9 +30,7 @@ def test_every_picture_is_there_on_light_and_dark_paper_and_small():
             assert path.stat().st_size < LARGEST
     kept = {path.stem for path in (DOCS / "images").glob("*.webp")}
     assert kept == {f"{name}-{paper}" for name, _, _ in found for paper in ("light", "dark")}
-    # pictures of dashboards have a limit of their own, in tests/unit/telemetry/test_pictures.py
-    others = {path for path in (DOCS / "images").iterdir() if "dashboard" not in path.name}
-    assert sum(path.stat().st_size for path in others) < ALL
+    assert sum(path.stat().st_size for path in (DOCS / "images").glob("*")) < ALL
 
 
 def test_every_picture_is_made_by_a_block():
