@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, Self
 
 from gputsne.base.files import path_of, replacing
+from gputsne.base.forks import Lock
 from gputsne.base.sizes import size_text
 from gputsne.provenance.card import card
 from gputsne.provenance.evidence import derived, flat
@@ -44,8 +45,12 @@ NUMBERS: Final = (
 TEXTS: Final = ("error", "started", "ended", "device", "device_reason", "map_sha256", "host")
 
 
+_IDS = Lock()
+_GIVEN: list[str] = []  # ids of the last moment: five random digits alone would repeat some day
+
+
 def new_id(started: datetime | None = None) -> str:
-    """Return a new id of a run: its start in UTC and eight random hexadecimal digits.
+    """Return a new id of a run: its start in UTC, and eight hexadecimal digits.
 
     Parameters
     ----------
@@ -55,14 +60,24 @@ def new_id(started: datetime | None = None) -> str:
     Returns
     -------
     str
-        Ids sort as the starts do, to the second.
+        Ids sort as the starts do: the first three digits are the 4096th of the second, so that runs
+        of one second have an order too, and the other five are random.
 
     Examples
     --------
     >>> new_id(datetime(2026, 11, 27, 6, 35, 18, tzinfo=UTC))[:17]
     '20261127T063518Z-'
     """
-    return _id(started or datetime.now(UTC), secrets.token_hex(4))
+    started = started or datetime.now(UTC)
+    part = started.microsecond * 4096 // 1_000_000
+    moment = _id(started, f"{part:03x}")
+    with _IDS.held():
+        if _GIVEN and not _GIVEN[-1].startswith(moment):
+            _GIVEN.clear()
+        while (id := f"{moment}{secrets.token_hex(3)[:5]}") in _GIVEN:
+            pass
+        _GIVEN.append(id)
+    return id
 
 
 @contextmanager
@@ -107,7 +122,7 @@ class Run:
     Attributes
     ----------
     id : str
-        Start in UTC and eight random digits, as in "20261127T063518Z-3f2a9c1b"; sorts by start.
+        Start in UTC and eight digits, as in "20261127T063518Z-3f2a9c1b"; sorts by start.
     status : str
         "done", "failed", "usage", "bad input", "over memory", "over budget", "deadline",
         "interrupted" or "terminated".

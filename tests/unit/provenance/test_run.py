@@ -325,3 +325,10 @@ def test_every_record_that_can_be_read_can_be_shown(total):
     run = gputsne.Run(timings={"total": total})
     assert run.id in str(run)
     assert run.id in run._repr_html_()
+
+
+def test_runs_of_one_second_sort_by_their_start():
+    second = datetime(2026, 11, 27, 6, 35, 18, tzinfo=UTC)
+    ids = [new_id(second + timedelta(milliseconds=ms)) for ms in range(1000)]
+    assert ids == sorted(ids)
+    assert all(ID.fullmatch(id) for id in ids)
