@@ -63,6 +63,7 @@ def test_where_the_group_slows_down_counts_as_full(machine):
 def test_ulimit_counts(machine, monkeypatch, kind: str, field: str):
     import resource
 
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)  # whoever started this may have set it
     monkeypatch.setattr(threads, "cores", lambda: 2)
     monkeypatch.setattr(threads, "_limit_of_caller", lambda: None)
     monkeypatch.setattr(threads, "_run_before", False)
