@@ -30,9 +30,9 @@ from gputsne.planning.sampled import (
 
 __all__ = ["PAYS", "SOURCES", "Step", "WorkersPlan", "plan_workers"]
 
-# Seconds per row whose density is counted: of a million rows of 50 columns 7.4 in all, on two
+# Seconds per row whose density is counted: of a million rows of 50 columns 8.1 in all, on two
 # threads (bench/results/large_million.json).
-DRAW: Final = 7.4e-6
+DRAW: Final = 8.1e-6
 # Per row of a part, which is read twice, hashed and written: of ten million 2.4 in all
 # (bench/results/shards.json).
 MERGE: Final = 0.24e-6
