@@ -39,7 +39,7 @@ def cluster() -> Iterator[Any]:
     with (
         dask.config.set(quick),
         LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None,
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0",
             memory_limit="2GiB", silence_logs=50, death_timeout=180,  # on a machine that is busy
         ) as made,
     ):  # fmt: skip
