@@ -85,7 +85,11 @@ def provenance(asked: argparse.Namespace) -> dict[str, Any]:
         },
         "threads": asked.threads,
         "backend": backends.choose(device(asked), 1).ops.name,
-        "versions": {"python": platform.python_version(), **{p: _version(p) for p in PACKAGES}},
+        "versions": {
+            "python": platform.python_version(),
+            **{p: _version(p) for p in PACKAGES},
+            "gputsne": package()["version"],  # a clone need not be installed
+        },
         "package": package(),
         "commit": asked.commit,
     }
