@@ -13,9 +13,9 @@ def main() -> None:
         print("gputsne: interrupted", file=sys.stderr)
         sys.exit(130)
     except ImportError as error:  # of a library that everything needs, numpy say
-        package = (error.name or "numpy").partition(".")[0]
-        said = f"gputsne: {package} can't be imported: {' '.join(str(error).split())}"
-        print(f"{said}; pip install --force-reinstall {package}", file=sys.stderr)
+        from gputsne.base.extras import unimportable
+
+        print(unimportable(error), file=sys.stderr)
         sys.exit(1)
     command(prog_name="gputsne")
 

@@ -1,8 +1,8 @@
-"""How the packages of an extra are installed, as every message of a missing one says it."""
+"""How packages that are missing or broken are installed, as every message says it."""
 
 from __future__ import annotations
 
-__all__ = ["pip_install"]
+__all__ = ["pip_install", "unimportable"]
 
 
 def pip_install(extra: str) -> str:
@@ -26,3 +26,25 @@ def pip_install(extra: str) -> str:
     "pip install 'gputsne[io]', or '.[io]' in a clone of gputsne"
     """
     return f"pip install 'gputsne[{extra}]', or '.[{extra}]' in a clone of gputsne"
+
+
+def unimportable(error: ImportError) -> str:
+    """Return the line of the command where a library that everything needs is broken.
+
+    Parameters
+    ----------
+    error : ImportError
+        What importing it raised.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> unimportable(ImportError("a symbol is missing", name="scipy.linalg"))[:59]
+    "gputsne: scipy can't be imported: a symbol is missing; pip "
+    """
+    package = (error.name or "numpy").partition(".")[0]
+    said = f"gputsne: {package} can't be imported: {' '.join(str(error).split())}"
+    return f"{said}; pip install --force-reinstall {package}"

@@ -1,32 +1,18 @@
 """The gputsne command: a map from a file in one line.
 
-Importing this is light: each command imports what it computes with only when it runs.
+Importing this is light: each command is imported when it is asked for, and imports what it
+computes with only when it runs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, MutableMapping
+from importlib import import_module
+from typing import Final
+
 import click
 
 from gputsne._version import __version__
-from gputsne.cli.commands.advise import advise
-from gputsne.cli.commands.check import check
-from gputsne.cli.commands.compare import compare
-from gputsne.cli.commands.demo import demo
-from gputsne.cli.commands.doctor import doctor
-from gputsne.cli.commands.embed import embed
-from gputsne.cli.commands.info import info, plan
-from gputsne.cli.commands.merge import merge
-from gputsne.cli.commands.metrics import metrics
-from gputsne.cli.commands.ops import ops
-from gputsne.cli.commands.plot import plot
-from gputsne.cli.commands.report import report
-from gputsne.cli.commands.runs import runs
-from gputsne.cli.commands.sample import sample
-from gputsne.cli.commands.serve import serve
-from gputsne.cli.commands.sweep import sweep
-from gputsne.cli.commands.tiles import tiles
-from gputsne.cli.commands.transform import transform
-from gputsne.cli.commands.update import update
 from gputsne.cli.errors import EXIT_CODES, ErrorGroup
 
 __all__ = ["main"]
@@ -60,11 +46,44 @@ Completion of commands and options by the tab key, in bash (zsh, fish alike):
 {EXIT_CODES}
 """
 
+# The module of gputsne.cli.commands that a command stands in, where it is not called like it.
+HOME: Final = {"plan": "info"}
+COMMANDS: Final = (
+    "demo", "embed", "transform", "merge", "update", "plot", "sample", "metrics", "compare",
+    "sweep", "check", "report", "tiles", "serve", "runs", "info", "plan", "advise", "ops", "doctor",
+)  # fmt: skip
+
+
+class Commands(MutableMapping[str, click.Command]):
+    """The commands by name; one is imported the first time it is asked for."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, click.Command | None] = dict.fromkeys(COMMANDS)
+
+    def __getitem__(self, name: str) -> click.Command:
+        command = self._loaded[name]
+        if command is None:
+            room = import_module(f"gputsne.cli.commands.{HOME.get(name, name)}")
+            command = self._loaded[name] = getattr(room, name)
+        return command
+
+    def __setitem__(self, name: str, command: click.Command) -> None:
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._loaded)
+
+    def __len__(self) -> int:
+        return len(self._loaded)
+
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.group(cls=ErrorGroup, examples=EXAMPLES, context_settings=SETTINGS)
+@click.group(cls=ErrorGroup, commands=Commands(), examples=EXAMPLES, context_settings=SETTINGS)
 @click.version_option(__version__, prog_name="gputsne", message="%(prog)s %(version)s")
 def main() -> None:
     """t-SNE maps of tables, from the command line.
@@ -72,11 +91,3 @@ def main() -> None:
     Results go to the files you name and a summary to standard output; progress, notes and errors
     go to standard error.
     """
-
-
-COMMANDS = (
-    demo, embed, transform, merge, update, plot, sample, metrics, compare, sweep, check, report,
-    tiles, serve, runs, info, plan, advise, ops, doctor,
-)  # fmt: skip
-for command in COMMANDS:
-    main.add_command(command)

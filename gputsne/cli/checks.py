@@ -21,10 +21,9 @@ _NAMED = re.compile(r"\b([a-z_]+)=")
 def check_parameters(chosen: dict[str, Any]) -> None:
     """Raise UsageError, naming the option, for what needs no data to be seen as wrong."""
     from gputsne.base.threads import resolve_n_jobs
-    from gputsne.estimator import TSNE
     from gputsne.model.parameters import Parameters
 
-    every = TSNE(**chosen).get_params()
+    every = {row.name: row.default for row in TABLE} | chosen  # TSNE, without scikit-learn
     try:
         params = Parameters.of(every)
         params.perplexity_for(sys.maxsize)

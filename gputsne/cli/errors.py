@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import click
 
+from gputsne.base.extras import unimportable
 from gputsne.cli.log import tell_error, tell_warning
 from gputsne.cli.output import (
     open_standard_streams,
@@ -25,7 +26,6 @@ from gputsne.cli.output import (
     silence_standard_output,
     standard_output_is_closed,
 )
-from gputsne.cli.wording import in_shell
 from gputsne.provenance.outcome import FAILED, INTERRUPTED, Outcome, Terminated, outcome_of
 
 EXIT_CODES: Final = (
@@ -94,6 +94,8 @@ def _show_warning(
     """Show a warning as one line without the place in the code it came from."""
     if tell_warning(message, category, *where[:2]):
         return
+    from gputsne.cli.wording import in_shell
+
     context = click.get_current_context(silent=True)
     said = in_shell(" ".join(str(message).split()), context.command if context else None)
     say(f"gputsne: {said}", err=True)
@@ -129,6 +131,14 @@ class ErrorGroup(click.Group):
         with printing():
             return super().make_context(*args, **kwargs)
 
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command; one line where a library that it needs is broken."""
+        try:
+            return super().get_command(ctx, cmd_name)
+        except ImportError as error:
+            say(unimportable(error), err=True)
+            ctx.exit(FAILED)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn what it raises into a line and an exit code."""
         try:
@@ -160,6 +170,10 @@ class ErrorGroup(click.Group):
             raise error
         if ctx.meta.get("gputsne.verbose") and cause is not None:
             say("".join(traceback.format_exception(cause)), err=True)
-        command = ctx.meta.get("gputsne.command")  # that of a group, not the group
-        say(f"gputsne: {in_shell(outcome.message, command)}", err=True)
+        said = outcome.message
+        if not isinstance(error, KeyboardInterrupt):  # which may have come while this is imported
+            from gputsne.cli.wording import in_shell
+
+            said = in_shell(said, ctx.meta.get("gputsne.command"))  # of a group, not the group
+        say(f"gputsne: {said}", err=True)
         ctx.exit(outcome.exit_code)

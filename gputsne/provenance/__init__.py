@@ -6,6 +6,19 @@ how it ended.
 
 from __future__ import annotations
 
-from gputsne.provenance.run import Run
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gputsne.provenance.run import Run
 
 __all__ = ["Run"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import Run when it is asked for: how a run ended, outcome, is asked without numpy."""
+    if name != "Run":
+        raise AttributeError(f"module 'gputsne.provenance' has no attribute {name!r}")
+    from gputsne.provenance.run import Run
+
+    globals()[name] = Run
+    return Run

@@ -26,7 +26,7 @@ from click.testing import CliRunner
 from croniter import croniter
 
 import gputsne
-from gputsne.cli import COMMANDS, main
+from gputsne.cli import main
 from gputsne.telemetry.operations.cluster import Cluster
 from gputsne.telemetry.operations.kubernetes import DECISIONS, faults_of, sizes
 
@@ -153,7 +153,7 @@ def test_argos_tasks_are_commands_and_try_again_what_may_end_otherwise():
         (given,) = task["arguments"]["parameters"]
         line = given["value"].replace("{{item}}", "0").replace("{{workflow.name}}", "night")
         name, *words = shlex.split(line)
-        (command,) = [c for c in COMMANDS if c.name == name]
+        command = main.commands[name]
         with command.make_context(name, words):
             pass
     count = dag["dag"]["tasks"][1]["withSequence"]["count"]

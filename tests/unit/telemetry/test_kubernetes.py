@@ -24,7 +24,7 @@ from manifests import SITES, kinds, main_of, mib, of_all, option, pods, settings
 import gputsne
 from gputsne.accounts.prices import Prices
 from gputsne.base.sizes import bytes_of
-from gputsne.cli import COMMANDS, main
+from gputsne.cli import main
 from gputsne.cli.errors import EXIT_CODES
 from gputsne.provenance.outcome import STATUS
 from gputsne.serve import Settings as ServerSettings
@@ -173,7 +173,7 @@ with open("/proc/self/status") as status:  # getrusage has the peak of whoever s
 
 
 def parsed(arguments: list[str]) -> dict[str, Any]:
-    (command,) = [c for c in COMMANDS if c.name == arguments[0]]
+    command = main.commands[arguments[0]]
     with command.make_context(command.name, list(arguments[1:])) as context:
         return context.params
 
