@@ -15,7 +15,7 @@ import click
 from gputsne._version import __version__
 from gputsne.cli.errors import EXIT_CODES, ErrorGroup
 
-__all__ = ["main"]
+__all__ = ["Commands", "main"]
 
 EXAMPLES = f"""\
 Examples:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import click
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -15,8 +16,9 @@ import gputsne
 from gputsne.backends import DEVICES
 from gputsne.base.parameter_table import BY_NAME, TABLE
 from gputsne.base.types import AFFINITY_DTYPES
-from gputsne.cli import main, options
+from gputsne.cli import Commands, main, options
 from gputsne.cli.commands.embed import embed
+from gputsne.cli.errors import ErrorGroup
 from gputsne.cli.parameters import FLAGS, IN_SHELL, PYTHON_ONLY
 
 
@@ -151,7 +153,7 @@ def test_python_m_gputsne_says_its_version():
     assert run("-m", "gputsne", "--version").stdout == f"gputsne {gputsne.__version__}\n"
 
 
-def test_help_loads_nothing_heavy():
+def test_help_and_what_is_refused_load_nothing_heavy(tmp_path):
     heavy = [
         "faiss",
         "sklearn",
@@ -163,9 +165,27 @@ def test_help_loads_nothing_heavy():
         "h5py",
         "gputsne.estimator",
     ]
-    code = (
-        "import sys, gputsne.cli as cli\n"
-        "try:\n    cli.main(['embed', '--help'])\n"
-        f"except SystemExit:\n    print([m for m in {heavy} if m in sys.modules], file=sys.stderr)"
-    )
-    assert run("-c", code).stderr.strip() == "[]"
+    np.save(tmp_path / "x.npy", np.zeros((9, 2)))
+    embed = ["embed", f"{tmp_path}/x.npy", "-o", f"{tmp_path}/m.npy", "--dof=-3"]
+    parts = ["merge", f"{tmp_path}/parts", "-o", f"{tmp_path}/m.npy"]
+    code = f"""
+import sys, gputsne.cli as cli
+def told(words, names):
+    try:
+        cli.main(words)
+    except SystemExit as ended:
+        print(ended.code, [m for m in names if m in sys.modules])
+told(["--version"], {[*heavy, "numpy"]})
+for words in (["--help"], ["embed", "--help"], {embed}, {parts}):
+    told(words, {heavy})
+"""
+    ended = [line for line in run("-c", code).stdout.splitlines() if line.endswith("[]")]
+    assert ended == ["0 []", "0 []", "0 []", "2 []", "3 []"]
+
+
+def test_a_broken_library_is_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gputsne.cli.commands.tiles", None)
+    result = CliRunner().invoke(ErrorGroup("gputsne", commands=Commands()), ["tiles"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("gputsne: gputsne can't be imported: ")
+    assert result.stderr.endswith("; pip install --force-reinstall gputsne\n")
