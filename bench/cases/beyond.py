@@ -38,7 +38,7 @@ def main(name: str, argv: list[str]) -> None:
             for way in ways:
                 parameters = dict(WAYS[way])
                 if asked.quick:
-                    parameters |= {"max_iter": 300}
+                    parameters |= {"max_iter": 60, "early_exaggeration_iter": 20}
                 else:
                     parameters["memory_limit"] = limit_of(n, X.shape[1], way)
                 found = run("beyond", X=X, n=n, parameters=parameters)
