@@ -265,10 +265,26 @@ class Plan(NamedTuple):
         half = (*self.shape[:-1], self.shape[-1] // 2 + 1)
         assert (a.shape, out.shape)[::-direction] == (self.shape, half)
         if self.kind == "R2C":
-            plain(out)[...] = scipy.fft.rfftn(plain(a))
+            plain(out)[...] = _spectrum(plain(a))
         else:
-            plain(out)[...] = scipy.fft.irfftn(plain(a), s=self.shape, norm="forward")
-            plain(a)[...] = np.nan  # cuFFT works in it
+            # cuFFT works in it as well
+            rest = scipy.fft.ifftn(
+                plain(a), axes=range(len(half) - 1), norm="forward", overwrite_x=True
+            )
+            plain(out)[...] = scipy.fft.irfft(rest, n=self.shape[-1], norm="forward")
+            plain(a)[...] = np.nan
+
+
+def _spectrum(a: np.ndarray) -> np.ndarray:
+    """Return ``scipy.fft.rfftn(a)``, without the transforms of what is padding: zeros."""
+    found = a
+    for axis, n in enumerate(a.shape[:-1]):
+        first, rest = np.split(found, [n // 2], axis=axis)
+        found = found if rest.any() else first
+    found = scipy.fft.rfft(found)
+    for axis in reversed(range(a.ndim - 1)):
+        found = scipy.fft.fft(found, n=a.shape[axis], axis=axis)
+    return found
 
 
 class Fft(Module):
