@@ -13,6 +13,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +23,7 @@ from types import ModuleType
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from gpu_free.cubins import joined
 from gpu_free.locks import locked
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -148,10 +151,22 @@ def disassembler() -> str | None:
     return found[0] if found else None
 
 
-def instructions(cubin: Path, tool: str) -> dict[str, list[str]]:
-    """Return the instructions of every kernel of a cubin; of calls, with the function."""
-    said = subprocess.run([tool, "-c", str(cubin)], capture_output=True, text=True, check=True)
-    parts = re.split(r"^\.text\.(\w+):\s*$", said.stdout, flags=re.MULTILINE)
+def instructions(cubins: Sequence[Path], tool: str) -> dict[str, list[str]]:
+    """Return the instructions of every kernel of some cubins; of calls, with the function.
+
+    No analysis of data flow (-ndf): it only adds where jumps through registers lead.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder, "joined.cubin")
+        whole.write_bytes(joined([cubin.read_bytes() for cubin in cubins]))
+        command = [tool, "-c", "-ndf", str(whole)]
+        said = subprocess.run(command, capture_output=True, text=True, check=True)
+    return listed(said.stdout)
+
+
+def listed(said: str) -> dict[str, list[str]]:
+    """Return the instructions of every kernel that nvdisasm printed."""
+    parts = re.split(r"^\.text\.(\w+):\s*$", said, flags=re.MULTILINE)
     line = re.compile(
         r"^\s+/\*[0-9a-f]+\*/\s+(?:@!?U?P\w+ )?([A-Z][\w.]*(?: `\(\$\S+\))?)", re.MULTILINE
     )

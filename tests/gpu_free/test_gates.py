@@ -7,6 +7,7 @@ what is known to cost it can: local memory, FP64, calls, atomics that return a v
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -70,11 +71,26 @@ def code(request: pytest.FixtureRequest, compiled_kernels: list[Compiled]) -> di
     tool = compiled.disassembler()
     if tool is None:
         pytest.skip("no nvdisasm: pip install nvidia-cuda-nvdisasm")
-    found: dict[str, list[str]] = {}
-    for part in compiled_kernels:
-        found |= compiled.instructions(part.cubin(request.param), tool)
+    cubins = [part.cubin(request.param) for part in compiled_kernels]
+    found = compiled.instructions(cubins, tool)
+    assert set(found) == {kernel for part in compiled_kernels for kernel, _ in part.figures()}
     names = compiled.readable(sorted(found))
     return {names[kernel]: listed for kernel, listed in found.items()}
+
+
+def test_code_of_all_files_reads_as_that_of_each(compiled_kernels: list[Compiled]):
+    """Of files with calls of functions of their own, which are numbered through."""
+    tool = compiled.disassembler()
+    if tool is None:
+        pytest.skip("no nvdisasm: pip install nvidia-cuda-nvdisasm")
+    files = [p.cubin(75) for p in compiled_kernels if p.name in ("neighbors", "step")]
+    together, alone = compiled.instructions(files, tool), {}
+    for file in files:
+        told = subprocess.run([tool, "-c", str(file)], capture_output=True, text=True, check=True)
+        alone |= compiled.listed(told.stdout)
+    numbered = re.compile(r"__\d+\)$")
+    assert len(alone) > 10
+    assert {k: [numbered.sub(")", i) for i in own] for k, own in together.items()} == alone
 
 
 def test_hot_kernels_keep_to_registers_and_float32(code: dict[str, list[str]]):
