@@ -32,6 +32,7 @@ def bench(monkeypatch):
     spec.loader.exec_module(module)
     monkeypatch.setattr(module, "REPEATS", 1)
     monkeypatch.setattr(module, "REPLAYS", 2)
+    monkeypatch.setattr(module, "WARM", 1)
     return module
 
 
