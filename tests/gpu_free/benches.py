@@ -13,6 +13,7 @@ import numpy as np
 from gpu_free.emulator import Emulator
 from gpu_free.ptx import Program
 from gpu_free.ptx_memory import Memory
+from gpu_free.ptx_parse import Kernel
 
 
 class HostBench:
@@ -71,10 +72,16 @@ class PtxBench:
         Its launchers are written down, not run.
     program : Program
         What runs instead.
+
+    Attributes
+    ----------
+    ran : dict of str to Kernel
+        The kernels that were launched.
     """
 
     def __init__(self, emulator: Emulator, program: Program) -> None:
         self.emulator, self.program, self.memory = emulator, program, Memory()
+        self.ran: dict[str, Kernel] = {}
 
     def put(self, array: np.ndarray) -> Placed:
         return Placed(self.memory.put(array), array.shape, array.dtype)
@@ -96,5 +103,6 @@ class PtxBench:
         with self.emulator.recording() as launches:
             returned = getattr(self.emulator.cuda, name)(*given, **named)
         for launch in launches:
+            self.ran[launch.kernel] = self.program.kernels[launch.kernel]
             self.program.launch(self.memory, launch)
         return returned

@@ -10,7 +10,7 @@ error of fast arithmetic; it runs in lock step, so it can't show a race: that is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -18,23 +18,15 @@ import numpy as np
 from gpu_free.emulator import Launch
 from gpu_free.ptx_arithmetic import ARITHMETIC, KNOWN, convert
 from gpu_free.ptx_memory import Fault, Memory, Scratch
-from gpu_free.ptx_parse import TYPES, Instruction, Kernel, parse
+from gpu_free.ptx_parse import TYPES, Instruction, Kernel, literal, located, parse
 
 SHARED, LOCAL = 1 << 20, 1 << 21  # where shared and local memory begin, in every thread's eyes
 
 
 @lru_cache(maxsize=4096)
-def literal(operand: str, kind: str) -> Any:
-    """Return an immediate operand as a scalar of a type."""
-    dtype = np.dtype(TYPES[kind])
-    if operand[:2] == "0f":
-        return np.array(int(operand[2:], 16), np.uint32).view(np.float32).astype(dtype)[()]
-    if operand[:2] == "0d":
-        return np.array(int(operand[2:], 16), np.uint64).view(np.float64).astype(dtype)[()]
-    if kind == "pred":
-        return np.bool_(int(operand, 0) != 0)
-    bits = int(operand, 0) & (2 ** (8 * dtype.itemsize) - 1)
-    return np.array(bits, f"u{dtype.itemsize}").view(dtype)[()]
+def unknown(modifiers: tuple[str, ...]) -> list[str]:
+    """Return those that the interpreter does not know."""
+    return sorted(set(modifiers) - KNOWN)
 
 
 class Run:
@@ -63,9 +55,9 @@ class Run:
         self.kernel, self.memory = kernel, memory
         self.arguments = np.frombuffer(arguments, np.uint8)
         width, size = block[0], block[0] * block[1]
-        self.n = grid * size
-        thread = np.arange(self.n)
-        self.block, within = thread // size, thread % size
+        self.n, self.size = grid * size, size
+        self.thread = np.arange(self.n)
+        self.block, within = self.thread // size, self.thread % size
         self.warp = self.block * ((size + 31) // 32) + within // 32
         self.lane = within % 32
         self.special = {
@@ -79,30 +71,37 @@ class Run:
         self.registers = {name: np.zeros(self.n, t) for name, t in kernel.registers.items()}
         self.shared = Scratch(grid, kernel.shared_bytes + (shared + 15) // 16 * 16, SHARED)
         self.local = Scratch(self.n, kernel.local_bytes, LOCAL)
-        self.pc = np.zeros(self.n, np.int64)
+        self.waiting: dict[int, np.ndarray] = {}  # by program counter, the threads in order
         self.on: Any = slice(None)  # the threads that execute the instruction
+        self._known: dict[tuple[str, str], tuple[Any, bool]] = {}  # operands, read before
 
     def read(self, operand: str, kind: str) -> Any:
         """Return an operand, of a type, for the threads that are on."""
+        known = self._known.get((operand, kind))
+        if known is None:
+            known = self._known[operand, kind] = self._find(operand, kind)
+        found, each = known
+        if not each:
+            return found
+        own = found[self.on]
+        return own if own.dtype == TYPES[kind] else own.astype(TYPES[kind])
+
+    def _find(self, operand: str, kind: str) -> tuple[Any, bool]:
+        """Return an operand of all threads, and whether each has its own value."""
         dtype = TYPES[kind]
         if operand in self.registers:
-            found = self.registers[operand][self.on]
-            if found.dtype == dtype:
-                return found
-            return (
-                found.view(dtype)
-                if found.itemsize == np.dtype(dtype).itemsize
-                else found.astype(dtype)
-            )
+            found = self.registers[operand]
+            same = found.itemsize == np.dtype(dtype).itemsize
+            return (found.view(dtype) if same else found), True
         if operand in self.special:
-            return self.special[operand][self.on].astype(dtype)
+            return self.special[operand].astype(dtype), True
         if operand in self.kernel.shared:
-            return np.array(SHARED + self.kernel.shared[operand]).astype(dtype)[()]
+            return np.array(SHARED + self.kernel.shared[operand]).astype(dtype)[()], False
         if operand in self.kernel.parameters:
-            return np.array(self.kernel.parameters[operand]).astype(dtype)[()]
+            return np.array(self.kernel.parameters[operand]).astype(dtype)[()], False
         if operand and operand == self.kernel.local:
-            return np.array(LOCAL).astype(dtype)[()]
-        return literal(operand, kind)
+            return np.array(LOCAL).astype(dtype)[()], False
+        return literal(operand, kind), False
 
     def write(self, operand: str, value: Any) -> None:
         """Write a register of the threads that are on."""
@@ -115,107 +114,118 @@ class Run:
             value = value.view(register.dtype) if same else value.astype(register.dtype)
         register[self.on] = value
 
-    def place(self, operand: str, offset: int, space: str, size: int, write: bool) -> Any:
-        """Return the memory and the elements of an address operand."""
-        base, _, more = operand.strip("[]").partition("+")
-        wide = self.kernel.registers.get(base, np.uint64)
-        address = self.read(base, "u32" if np.dtype(wide).itemsize == 4 else "u64").astype(np.int64)
-        count = self.n if isinstance(self.on, slice) else len(self.on)
-        address = np.broadcast_to(address + int(more or 0) + offset, (count,))
+    def address(self, operand: str, on: np.ndarray) -> np.ndarray:
+        """Return where an address operand points, for each of the threads ``on``."""
+        base, more = located(operand)
+        wide = np.dtype(self.kernel.registers.get(base, np.uint64))
+        address = self.read(base, "u32" if wide.itemsize == 4 else "u64").astype(np.int64)
+        return address + more if address.ndim else np.full(on.shape, address + more)
+
+    def place(self, address: np.ndarray, space: str, size: int, write: bool) -> Any:
+        """Return the memory and the elements at addresses."""
         what = f"{space} {'write' if write else 'read'} in {self.kernel.name}: {self.text}"
         if space == "global":
             return self.memory, self.memory.elements(address, size, write, what)
         scratch = self.shared if space == "shared" else self.local
-        owner = self.block if space == "shared" else np.arange(self.n)
+        owner = self.block if space == "shared" else self.thread
         return scratch.memory, scratch.elements(address, owner[self.on], size, write, what)
 
-    def check_aligned(self, operand: str, size: int, space: str) -> None:
-        """Fault on a vector that does not lie at a multiple of its size."""
-        base, _, more = operand.strip("[]").partition("+")
-        wide = self.kernel.registers.get(base, np.uint64)
-        address = self.read(base, "u32" if np.dtype(wide).itemsize == 4 else "u64").astype(np.int64)
-        if ((address + int(more or 0)) % size).any():
-            raise Fault(f"misaligned {space} vector in {self.kernel.name}: {self.text}")
+    def wait(self, at: int, on: np.ndarray) -> None:
+        """Let threads go on at an instruction, together with those that are there already."""
+        if on.size:
+            there = self.waiting.get(at)
+            self.waiting[at] = on if there is None else np.sort(np.concatenate([there, on]))
 
     def go(self) -> None:
         """Run until every thread has left."""
         code, end = self.kernel.code, len(self.kernel.code)
-        while True:
-            here = int(self.pc.min())
-            if here >= end:
-                return
-            at = self.pc == here
-            on = np.flatnonzero(at)
-            instruction = code[here]
-            self.text = instruction.text
-            self.pc[on] = here + 1
-            if instruction.guard:
-                on = on[self.registers[instruction.guard][on] ^ instruction.negated]
-            if not on.size:
-                continue
-            self.on = slice(None) if on.size == self.n else on
-            self.step(instruction, on)
+        self.wait(0, self.thread)
+        with np.errstate(all="ignore"):
+            while self.waiting:
+                here = min(self.waiting)
+                on = self.waiting.pop(here)
+                chosen = self.chosen(on)
+                stop = min(self.waiting, default=end)  # where others are met
+                while here < stop:
+                    instruction = code[here]
+                    here += 1
+                    self.text, self.on = instruction.text, chosen
+                    if instruction.guard:
+                        taken = self.registers[instruction.guard][chosen] ^ instruction.negated
+                        some = on[taken]
+                        if not some.size:
+                            continue
+                        self.on = chosen if some.size == on.size else self.chosen(some)
+                    else:
+                        some = on
+                    if unknown(instruction.modifiers):
+                        names = ", ".join(unknown(instruction.modifiers))
+                        raise NotImplementedError(f"{instruction.text}: {names}")
+                    if instruction.name in JUMPS:
+                        if some.size < on.size:
+                            self.wait(here, on[~taken])
+                        if instruction.name == "bra":
+                            self.wait(self.kernel.labels[instruction.operands[0]], some)
+                        break
+                    self.step(instruction, some)
+                else:
+                    if here < end:
+                        self.wait(here, on)
+
+    def chosen(self, on: np.ndarray) -> Any:
+        """Return threads as a slice where they lie side by side: numpy copies nothing then."""
+        first, last = int(on[0]), int(on[-1])
+        return slice(first, last + 1) if last - first + 1 == on.size else on
 
     def step(self, i: Instruction, on: np.ndarray) -> None:
-        """Execute one instruction for the threads ``on``."""
-        unknown = set(i.modifiers) - KNOWN
-        if unknown:
-            raise NotImplementedError(f"{i.text}: {', '.join(sorted(unknown))}")
-        with np.errstate(all="ignore"):
-            if i.name in ARITHMETIC:
-                ARITHMETIC[i.name](self, i)
-            elif i.name == "cvt":
-                convert(self, i)
-            elif i.name in ("ld", "st"):
-                self.move(i)
-            elif i.name in ("atom", "red"):
-                self.atomic(i)
-            elif i.name == "bra":
-                self.pc[on] = self.kernel.labels[i.operands[0]]
-            elif i.name in ("ret", "exit"):
-                self.pc[on] = len(self.kernel.code)
-            elif i.name == "bar" and "warp" in i.modifiers:
-                self.whole_warps(on, "barrier", i)
-            elif i.name in ("membar", "fence"):
-                pass  # in lock step nothing is late
-            elif i.name == "bar":
-                if np.isin(self.block, np.unique(self.block[on])).sum() != on.size:
-                    raise Fault(f"barrier not reached by every thread of the block: {i.text}")
-            elif i.name == "shfl":
-                self.shuffle(i, on)
-            else:
-                raise NotImplementedError(i.text)
+        """Execute one instruction, no jump, for the threads ``on``."""
+        if i.name in ARITHMETIC:
+            ARITHMETIC[i.name](self, i)
+        elif i.name in OTHERS:
+            OTHERS[i.name](self, i, on)
+        else:
+            raise NotImplementedError(i.text)
 
-    def move(self, i: Instruction) -> None:
+    def barrier(self, i: Instruction, on: np.ndarray) -> None:
+        """``bar`` of a block or a warp."""
+        if "warp" in i.modifiers:
+            self.whole_warps(on, "barrier", i)
+        elif on.size < self.n and np.isin(self.block, np.unique(self.block[on])).sum() != on.size:
+            raise Fault(f"barrier not reached by every thread of the block: {i.text}")
+
+    def move(self, i: Instruction, on: np.ndarray) -> None:
         """Loads and stores, of up to four elements."""
-        kind, size = i.types[-1], np.dtype(TYPES[i.types[-1]]).itemsize
+        kind = i.types[-1]
+        size = np.dtype(TYPES[kind]).itemsize
         store = i.name == "st"
         registers = i.operands[1 if store else 0].strip("{}").split(",")
         where = i.operands[0 if store else 1]
-        spaces = [m for m in i.modifiers if m in ("global", "shared", "local", "param")]
-        if len(registers) > 1 and spaces != ["param"]:
-            self.check_aligned(where, size * len(registers), spaces[0])
-        for k, register in enumerate(r.strip() for r in registers):
-            if spaces == ["param"]:
-                base, _, more = where.strip("[]").partition("+")
-                at = np.atleast_1d(self.read(base, "u64")).astype(np.int64) + int(more or 0)
+        (space, *_) = [m for m in i.modifiers if m in ("global", "shared", "local", "param")]
+        if space == "param":
+            base, more = located(where)
+            at = np.atleast_1d(self.read(base, "u64")).astype(np.int64) + more
+            for k, register in enumerate(registers):
                 taken = self.arguments[at[:, None] + k * size + np.arange(size)]
-                self.write(register, taken.reshape(-1).view(TYPES[kind]))
-                continue
-            memory, at = self.place(where, k * size, spaces[0], size, store)
+                self.write(register.strip(), taken.reshape(-1).view(TYPES[kind]))
+            return
+        address = self.address(where, on)
+        if len(registers) > 1 and (address % (size * len(registers))).any():
+            raise Fault(f"misaligned {space} vector in {self.kernel.name}: {self.text}")
+        for k, register in enumerate(registers):
+            memory, at = self.place(address + k * size, space, size, store)
             if store:
-                memory.view(TYPES[kind])[at] = self.read(register, kind)
+                memory.view(TYPES[kind])[at] = self.read(register.strip(), kind)
             else:
-                self.write(register, memory.view(TYPES[kind])[at])
+                self.write(register.strip(), memory.view(TYPES[kind])[at])
 
-    def atomic(self, i: Instruction) -> None:
+    def atomic(self, i: Instruction, on: np.ndarray) -> None:
         """Integer add, min and max; floats have no place here (their order would be seen)."""
         kind = i.types[-1]
         if kind[0] == "f":
             raise Fault(f"float atomics give another result in another order: {i.text}")
         size = np.dtype(TYPES[kind]).itemsize
         space = "shared" if "shared" in i.modifiers else "global"
-        memory, at = self.place(i.operands[-2], 0, space, size, False)
+        memory, at = self.place(self.address(i.operands[-2], on), space, size, False)
         view, value = memory.view(TYPES[kind]), self.read(i.operands[-1], kind)
         value = np.broadcast_to(value, at.shape)
         if "add" in i.modifiers:
@@ -254,10 +264,28 @@ class Run:
 
     def whole_warps(self, on: np.ndarray, what: str, i: Instruction) -> None:
         """Fault where a lane of a warp is missing."""
-        warps, counts = np.unique(self.warp[on], return_counts=True)
-        if (counts != 32).any():
-            raise Fault(f"{what} with lanes missing in {self.kernel.name}: {i.text}")
-        assert len(warps) * 32 == on.size
+        if on.size < self.n or self.size % 32:
+            warps, counts = np.unique(self.warp[on], return_counts=True)
+            if (counts != 32).any():
+                raise Fault(f"{what} with lanes missing in {self.kernel.name}: {i.text}")
+            assert len(warps) * 32 == on.size
+
+
+JUMPS = ("bra", "ret", "exit")
+
+
+def _nothing(run: Run, i: Instruction, on: np.ndarray) -> None:
+    """In lock step nothing is late."""
+
+
+OTHERS: dict[str, Callable[[Run, Instruction, np.ndarray], None]] = {
+    "cvt": lambda run, i, _: convert(run, i),
+    **dict.fromkeys(("ld", "st"), Run.move),
+    **dict.fromkeys(("atom", "red"), Run.atomic),
+    **dict.fromkeys(("membar", "fence"), _nothing),
+    "bar": Run.barrier,
+    "shfl": Run.shuffle,
+}
 
 
 class Program:

@@ -44,6 +44,10 @@ def _truncated(a: Any, b: Any) -> Any:
 
 def _high(a: Any, b: Any) -> Any:
     bits = 8 * np.asarray(a).itemsize
+    if bits == 32:  # numpy has a type that holds the product
+        wide = np.uint64 if np.asarray(a).dtype == np.uint32 else np.int64
+        whole = np.asarray(a).astype(wide) * np.asarray(b).astype(wide)
+        return (whole >> wide(32)).astype(np.asarray(a).dtype)
     a, b = np.broadcast_arrays(a, b)
     product = [(int(x) * int(y)) >> bits for x, y in zip(a.ravel(), b.ravel(), strict=True)]
     return np.array(product, dtype=a.dtype).reshape(a.shape)
@@ -53,6 +57,10 @@ def _shift(run: Any, i: Instruction) -> None:
     kind = i.types[-1]
     a, by = run.read(i.operands[1], kind), run.read(i.operands[2], "u32").astype(np.uint64)
     bits = 8 * np.dtype(TYPES[kind]).itemsize
+    if by.ndim == 0 and by < bits:
+        how = np.left_shift if i.name == "shl" else np.right_shift
+        run.write(i.operands[0], how(a, by.astype(TYPES[kind])))
+        return
     last = np.minimum(by, bits - 1).astype(np.asarray(a).dtype)
     if i.name == "shl":
         run.write(
@@ -133,13 +141,16 @@ UNARY: dict[str, Callable[[Any], Any]] = {
 def _compare(run: Any, i: Instruction) -> None:
     how = next(m for m in i.modifiers if m not in ("ftz", "and", "or", "xor"))
     a, b = run.read(i.operands[1], i.types[-1]), run.read(i.operands[2], i.types[-1])
-    unordered = np.isnan(a) | np.isnan(b) if i.types[-1][0] == "f" else np.False_
-    if how in ("num", "nan"):
-        out = unordered if how == "nan" else ~unordered
-    elif how in COMPARE:
-        out = COMPARE[how](a, b) & ~unordered
-    else:  # ltu: true for a NaN as well
-        out = COMPARE[how.removesuffix("u")](a, b) | unordered
+    if how in COMPARE and (how != "ne" or i.types[-1][0] != "f"):
+        out = COMPARE[how](a, b)  # false for a NaN, as numpy has it
+    else:
+        unordered = np.isnan(a) | np.isnan(b) if i.types[-1][0] == "f" else np.False_
+        if how in ("num", "nan"):
+            out = unordered if how == "nan" else ~unordered
+        elif how == "ne":
+            out = COMPARE[how](a, b) & ~unordered
+        else:  # ltu: true for a NaN as well
+            out = COMPARE[how.removesuffix("u")](a, b) | unordered
     joined = [m for m in i.modifiers if m in ("and", "or", "xor")]
     if joined:
         out = BINARY[joined[0]](out, run.read(i.operands[3], "pred"))

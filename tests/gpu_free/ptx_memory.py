@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 OUTSIDE, RAW, WRITTEN = 0, 1, 2  # what a byte is: no array's, an array's but never written, written
+# An element of so many bytes of which each was written.
+WHOLE = {k: np.full(k, WRITTEN, np.uint8).view(f"u{k}")[0] for k in (1, 2, 4, 8)}
 GAP = 512  # bytes between arrays: an index that runs over lands there
 
 
@@ -32,7 +34,9 @@ class Memory:
         self.bytes = whole[first : first + size]
         self.base = self.bytes.ctypes.data
         self.state = np.zeros(size, np.uint8)
+        self._marks = {k: self.state[: size // k * k].view(f"u{k}") for k in WHOLE}
         self._top = GAP
+        self._views: dict[Any, np.ndarray] = {}
 
     def empty(self, size: int) -> int:
         """Return the address of ``size`` bytes that were never written."""
@@ -58,24 +62,30 @@ class Memory:
 
     def view(self, dtype: Any) -> np.ndarray:
         """Return all bytes as elements of a type."""
-        size = np.dtype(dtype).itemsize
-        return self.bytes[: len(self.bytes) // size * size].view(dtype)
+        if dtype not in self._views:
+            size = np.dtype(dtype).itemsize
+            self._views[dtype] = self.bytes[: len(self.bytes) // size * size].view(dtype)
+        return self._views[dtype]
 
     def elements(self, address: np.ndarray, size: int, write: bool, what: str) -> np.ndarray:
         """Return indices into ``view``; fault on what no thread may touch."""
-        at = address.astype(np.int64) - self.base
-        if (at % size).any():
+        at = address - self.base
+        if np.bitwise_or.reduce(at) % size:
             raise Fault(f"misaligned {what}")
-        if ((at < 0) | (at + size > len(self.bytes))).any():
+        if np.maximum.reduce(at.view(np.uint64)) > len(self.bytes) - size:  # or below zero
             raise Fault(f"out of bounds {what}")
-        state = np.minimum(self.state[at], self.state[at + size - 1])
-        if (state == OUTSIDE).any():
+        index = at // size
+        if (self._marks[size][index] == WHOLE[size]).all():
+            return index
+        state = min(self.state[at].min(), self.state[at + size - 1].min())
+        if state == OUTSIDE:
             raise Fault(f"out of bounds {what}")
         if write:
-            self.state[at[:, None] + np.arange(size)] = WRITTEN
-        elif (state == RAW).any():
+            for k in range(size):
+                self.state[at + k] = WRITTEN
+        elif state == RAW:
             raise Fault(f"uninitialised {what}")
-        return at // size
+        return index
 
 
 class Scratch:
@@ -98,8 +108,8 @@ class Scratch:
         self, address: np.ndarray, owner: np.ndarray, size: int, write: bool, what: str
     ) -> np.ndarray:
         """Return indices into ``memory.view``."""
-        at = address.astype(np.int64) - self.base
-        if ((at < 0) | (at + size > self.size)).any():
+        at = address - self.base
+        if at.min() < 0 or at.max() + size > self.size:
             raise Fault(f"outside {what}")
         return self.memory.elements(
             self.memory.base + GAP + owner * self.size + at, size, write, what

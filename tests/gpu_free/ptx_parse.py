@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -55,16 +57,16 @@ def parse(text: str) -> dict[str, Kernel]:
     # What functions that are no templates share stands before all kernels.
     common = re.findall(r"^\.shared [^;]* ([\w$]+)(?:\[\d+\])?;", text, flags=re.MULTILINE)
     lines = re.findall(r"^(\.shared [^;]*;)", text, flags=re.MULTILINE)
+    dynamic = tuple(DYNAMIC.findall(text))
     kernels = {}
     for name, given, body in ENTRY.findall(text):
         used = [line for line, variable in zip(lines, common, strict=True) if variable in body]
-        kernels[name] = _kernel(name, given, "\n".join([*used, body]))
-    for kernel in kernels.values():  # what a launch gives lies behind the kernel's own
-        kernel.shared |= dict.fromkeys(DYNAMIC.findall(text), kernel.shared_bytes)
+        kernels[name] = _kernel(name, given, "\n".join([*used, body]), dynamic)
     return kernels
 
 
-def _kernel(name: str, given: str, body: str) -> Kernel:
+@cache  # architectures share most of their text, and nobody changes a kernel
+def _kernel(name: str, given: str, body: str, dynamic: tuple[str, ...]) -> Kernel:
     kernel = Kernel(name)
     body = re.sub(r"//[^\n]*", "", body)
     body = re.sub(r"^\s*[{}][\s{}]*|(?<=;)\s*\}", "", body, flags=re.MULTILINE)  # scopes
@@ -79,6 +81,8 @@ def _kernel(name: str, given: str, body: str) -> Kernel:
     for align, variable, size in shared:  # no better aligned than it says
         kernel.shared[variable] = kernel.shared_bytes + int(align)
         kernel.shared_bytes += (int(align) + int(size) + 127) // 128 * 128
+    # what a launch gives lies behind the kernel's own
+    kernel.shared |= dict.fromkeys(dynamic, kernel.shared_bytes)
     for variable, size in re.findall(r"\.local \.align \d+ \.b8 \t?([\w$]+)\[(\d+)\]", body):
         kernel.local, kernel.local_bytes = variable, (int(size) + 15) // 16 * 16
     for align, kind, parameter, count in PARAMETER.findall(" ".join(given.split())):
@@ -108,3 +112,24 @@ def _instruction(line: str) -> Instruction:
     return Instruction(
         name, modifiers, kinds, tuple(operands), found[2] or "", found[1] == "!", text
     )
+
+
+@lru_cache(maxsize=4096)
+def literal(operand: str, kind: str) -> Any:
+    """Return an immediate operand as a scalar of a type."""
+    dtype = np.dtype(TYPES[kind])
+    if operand[:2] == "0f":
+        return np.array(int(operand[2:], 16), np.uint32).view(np.float32).astype(dtype)[()]
+    if operand[:2] == "0d":
+        return np.array(int(operand[2:], 16), np.uint64).view(np.float64).astype(dtype)[()]
+    if kind == "pred":
+        return np.bool_(int(operand, 0) != 0)
+    bits = int(operand, 0) & (2 ** (8 * dtype.itemsize) - 1)
+    return np.array(bits, f"u{dtype.itemsize}").view(dtype)[()]
+
+
+@lru_cache(maxsize=65536)
+def located(operand: str) -> tuple[str, int]:
+    """Return the base and the offset of an address operand."""
+    base, _, more = operand.strip("[]").partition("+")
+    return base, int(more or 0)
