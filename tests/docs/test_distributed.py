@@ -1,6 +1,7 @@
 """The recipes for Spark and Ray of docs/dask.md run where these are installed, to the byte.
 
-What they call is run with pandas alone by test_operating_blocks.py; here the ``py`` blocks, which need them.
+What they call is run with pandas alone by test_operating_blocks.py; here the ``py`` blocks, which
+need them.
 """
 
 from __future__ import annotations
