@@ -28,6 +28,7 @@ HERE = Path(__file__).resolve().parent
 NARROW = ("machine.hpp", "gpu_error.hpp")
 BINDINGS = ("-O0",)
 PLAIN = ("-O2",)
+PLANTED = ("-O0",)  # a bug is compiled once and run for a moment
 SANITISED = (
     "-O0",  # compiling takes longer than running
     "-g1",
@@ -87,7 +88,7 @@ def build(flags: Sequence[str] = PLAIN, planted: Path | None = None) -> Path:
     def compiled(source: Path) -> str:
         around = source.parents[1] if source.suffix == ".cu" else csrc
         seen = [*around.glob("kernels/*.hpp"), *around.glob("cuda/*.hpp"), *HERE.glob("simt*.hpp")]
-        how = flags
+        how = PLANTED if source == planted and flags == PLAIN else flags
         if source.parent == HERE:  # the scheduler: not what sanitisers are to watch
             how = PLAIN
         elif source.parent == store:  # they only pass on: neither optimised nor sanitised

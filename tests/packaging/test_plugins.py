@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SELECTION = "tests/unit/base/test_threads.py"
+SELECTION = "tests/unit/base/test_sizes.py"  # any file that is quick
 HARMFUL = """
 import warnings
 
