@@ -34,10 +34,14 @@ def cluster() -> Iterator[Any]:
     import dask
     from distributed import LocalCluster
 
-    # a task is given up once it has ended two workers: each takes a second or two to come back
-    quick = {"distributed.scheduler.allowed-failures": 1}
+    # a task is given up once it has ended two workers: each takes a second or two to come back;
+    # on a machine that is busy longer, and a cluster closes one for good that it has not after 15
+    settings = {
+        "distributed.scheduler.allowed-failures": 1,
+        "distributed.deploy.lost-worker-timeout": "180s",
+    }
     with (
-        dask.config.set(quick),
+        dask.config.set(settings),
         LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0",
             memory_limit="2GiB", silence_logs=50, death_timeout=180,  # on a machine that is busy
