@@ -33,12 +33,22 @@ def slowly(rows, parts):
     return da.concatenate(blocks)
 
 
+def within(seconds, task):
+    """Return what a task returns; Dask itself waits for ever where no worker is left."""
+    found = []
+    thread = threading.Thread(target=lambda: found.append(task()), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    assert found, f"nothing came within {seconds} s"
+    return found[0]
+
+
 def one_is_killed(client, task):
     """Run a task, and end one worker in the middle of it as the kernel would."""
     pids = list(client.run(os.getpid).values())
     timer = threading.Timer(0.5, os.kill, (pids[0], signal.SIGKILL))
     timer.start()
-    found = task()
+    found = within(300, task)
     timer.join()
     client.wait_for_workers(2, timeout=60)
     now = set(client.run(os.getpid).values())
