@@ -178,7 +178,13 @@ class _Lines:
 
 def _on_terminal() -> bool:
     """Tell whether a bar can move where standard error goes: a terminal or a notebook."""
-    return sys.stderr is not None and (sys.stderr.isatty() or "ipykernel" in sys.modules)
+    return sys.stderr is not None and (sys.stderr.isatty() or _in_kernel())
+
+
+def _in_kernel() -> bool:
+    """Tell whether this process is a notebook's kernel; trackers import ipykernel without one."""
+    application = getattr(sys.modules.get("ipykernel.kernelapp"), "IPKernelApp", None)
+    return application is not None and bool(application.initialized())
 
 
 def _say(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -50,14 +51,24 @@ def cluster() -> Iterator[Any]:
         yield made
 
 
+ENVIRONMENT = dict(os.environ)
+
+
 @pytest.fixture
 def client(cluster: Any) -> Iterator[Any]:
+    import dask
     from distributed import Client
 
     with Client(cluster) as made:
         yield made
         # what a killed worker left: the next test finds two
         made.wait_for_workers(2, timeout=60)
+    # Dask sets threads and memory of its workers in this process too, each time that one starts.
+    for name in dask.config.get("distributed.nanny.pre-spawn-environ"):
+        if name in ENVIRONMENT:
+            os.environ[name] = ENVIRONMENT[name]
+        else:
+            os.environ.pop(name, None)
 
 
 @pytest.fixture

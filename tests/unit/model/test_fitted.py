@@ -275,6 +275,7 @@ def used(model, monkeypatch):
 
 
 def test_threads_are_this_machines_and_those_set_last(model, monkeypatch, tmp_path):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     mine = TSNE(**QUICK | {"max_iter": 20}, n_jobs=3).fit(X[:200])
     assert used(mine, monkeypatch) == 3
     assert used(mine.set_params(n_jobs=1), monkeypatch) == 1

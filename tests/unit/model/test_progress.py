@@ -103,3 +103,12 @@ def test_a_deadline_ends_stages_at_their_border_and_when_they_tell():
         tell(1, 9)
         with deadline.limit(0.0), pytest.raises(DeadlineExceeded, match="in stage 'neighbors'"):
             tell(2, 9)
+
+
+def test_a_library_that_is_merely_imported_makes_no_notebook(capfd):
+    import ipykernel.kernelapp  # noqa: F401, as trackers do
+
+    TSNE(max_iter=60, verbose=1, perplexity=5, random_state=0).fit(X)
+    err = capfd.readouterr().err
+    assert "60 of 60 iterations" in err
+    assert "\r" not in err
