@@ -2,8 +2,9 @@
 
 ``GPUTSNE_NATIVE=auto`` (default) tries, ``on`` must, ``off`` never; ``GPUTSNE_CXXFLAGS`` comes last
 (sanitisers). ``GPUTSNE_CUDA`` says the same of ``gputsne._cuda``, which needs nvcc and is built
-beside the other one only; ``GPUTSNE_CUDA_ARCHS="80 90"`` names GPUs, the fewer the quicker. The
-outcome is recorded in ``gputsne/_build.json``, for ``gputsne info``.
+beside the other one only; ``GPUTSNE_CUDA_ARCHS="80 90"`` names GPUs, the fewer the quicker.
+``GPUTSNE_BUILD_JOBS`` compilations run at a time (2; 0 for one per processor). The outcome is
+recorded in ``gputsne/_build.json``, for ``gputsne info``.
 """
 
 from __future__ import annotations
@@ -37,6 +38,14 @@ def switch(name: str) -> str:
     return said
 
 
+def jobs_at_once() -> int:
+    """Return how many compilations run at a time: GPUTSNE_BUILD_JOBS, 0 for one per processor."""
+    said = os.environ.get("GPUTSNE_BUILD_JOBS", "").strip() or "2"
+    if not said.isdecimal():
+        raise SystemExit(f"GPUTSNE_BUILD_JOBS={said!r} must be an integer of 0 (all) or more")
+    return int(said) or os.cpu_count() or 1
+
+
 MODE = switch("GPUTSNE_NATIVE")
 CUDA_MODE = switch("GPUTSNE_CUDA")
 
@@ -46,7 +55,7 @@ CUDA_MODE = switch("GPUTSNE_CUDA")
 COMPILE = ["-std=c++17", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
 COMPILE += ["-fvisibility=hidden"]
 COMPILE += os.environ.get("GPUTSNE_CXXFLAGS", "-g0").split()
-JOBS = 2
+JOBS = jobs_at_once()
 
 
 def relative(pattern: str) -> list[str]:
@@ -67,7 +76,7 @@ def native() -> Extension:
     return Extension(
         "gputsne._native",
         sources=relative("csrc/cpu/*.cpp"),
-        depends=[*relative("csrc/**/*.hpp"), "gputsne/_version.py", "setup.py"],
+        depends=[*relative("csrc/**/*.?pp"), "gputsne/_version.py", "setup.py"],
         include_dirs=[pybind11.get_include(), "csrc/kernels", "csrc/cpu"],
         define_macros=[("GPUTSNE_VERSION", f'"{version()}"')],
         extra_compile_args=list(COMPILE),
@@ -76,7 +85,7 @@ def native() -> Extension:
 
 
 def nvcc() -> ModuleType:
-    """Return csrc/cuda/nvcc.py, which knows how the CUDA module is compiled and linked."""
+    """Return csrc/cuda/nvcc.py: how the CUDA module is compiled and linked, and sources joined."""
     spec = importlib.util.spec_from_file_location("nvcc", ROOT / "csrc" / "cuda" / "nvcc.py")
     assert spec is not None
     assert spec.loader is not None
@@ -189,12 +198,16 @@ class BuildNative(build_ext):
             newest = max(Path(source).stat().st_mtime, *headers)
             return not Path(obj).exists() or Path(obj).stat().st_mtime <= newest
 
-        with ParallelCompile("GPUTSNE_BUILD_JOBS", default=JOBS, needs_recompile=stale):
+        with ParallelCompile(default=JOBS, needs_recompile=stale):
             super().build_extensions()
 
     def build_extension(self, ext: Extension) -> None:
-        """Hand the CUDA module to nvcc; in mode "auto" a failure becomes a recorded reason."""
+        """Join the CPU module's sources; hand the CUDA module to nvcc, noting a failure."""
         if ext.name != CUDA:
+            folder = Path(self.build_temp)
+            folder.mkdir(parents=True, exist_ok=True)
+            files = [ROOT / source for source in ext.sources]
+            ext.sources = [str(p) for p in nvcc().joined(files, folder, "native", JOBS)]
             super().build_extension(ext)
             return
         import pybind11
@@ -208,7 +221,7 @@ class BuildNative(build_ext):
                 kept / "cuda",
                 version=version(),
                 include=[pybind11.get_include(), sysconfig.get_path("include")],
-                jobs=int(os.environ.get("GPUTSNE_BUILD_JOBS", JOBS)),
+                jobs=JOBS,
             )
         except Exception as error:
             if CUDA_MODE == "on":

@@ -112,8 +112,13 @@ def test_without_a_working_compiler_the_build_succeeds_and_says_so(
     run(build, checkout, check=False, GPUTSNE_NATIVE="on", **without)
 
 
-def test_a_mistyped_switch_is_refused(checkout: Path):
-    output = run(
-        [sys.executable, "setup.py", "--version"], checkout, check=False, GPUTSNE_NATIVE="yes"
-    )
-    assert "GPUTSNE_NATIVE='yes' is none of" in output
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("GPUTSNE_NATIVE", "yes", "GPUTSNE_NATIVE='yes' is none of"),
+        ("GPUTSNE_BUILD_JOBS", "-1", "GPUTSNE_BUILD_JOBS='-1' must be an integer of 0"),
+    ],
+)
+def test_a_mistyped_switch_is_refused(checkout: Path, name: str, value: str, told: str):
+    command = [sys.executable, "setup.py", "--version"]
+    assert told in run(command, checkout, check=False, **{name: value})
