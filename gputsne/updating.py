@@ -19,6 +19,7 @@ from gputsne.change.alignment import FEW
 from gputsne.change.identity import matched, read_ids
 from gputsne.data.named import some_rows
 from gputsne.estimator import TSNE
+from gputsne.model.embedding import Embedding
 from gputsne.model.fitted import FittedMap, frozen_of
 from gputsne.model.input import matrix_of
 
@@ -169,13 +170,13 @@ def update(
     return Updated(made, Y, old_rows, new_rows, added, removed, away, alignment)
 
 
-def _earlier(previous: Any) -> tuple[TSNE | None, FittedMap, Any]:
+def _earlier(previous: Any) -> tuple[Embedding | None, FittedMap, Any]:
     """Return the earlier model, its map, and the ids of its rows, as far as they are known."""
     if isinstance(previous, Updated):
         previous = previous.model
     if isinstance(previous, FittedMap):
         return None, previous, None
-    if not isinstance(previous, TSNE):
+    if not isinstance(previous, Embedding):
         raise TypeError(
             f"previous is a {type(previous).__name__}: give a fitted TSNE (gputsne.load reads one "
             "from a file), its fitted_map_, or what update returned"
@@ -223,7 +224,7 @@ def _matched(n: int, m: int, previous_ids: Any, ids: Any) -> tuple[I64, I64]:
     return matched(n, m, previous_ids, ids)
 
 
-def _settings(model: TSNE | None, fitted: FittedMap, given: dict[str, Any]) -> dict[str, Any]:
+def _settings(model: Embedding | None, fitted: FittedMap, given: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters of the fit: the earlier one's, but for those that are given."""
     for name in ("init", "early_exaggeration_iter", "max_iter"):
         if name in given:

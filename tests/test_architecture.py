@@ -254,8 +254,9 @@ def test_what_users_call_is_documented_in_full(module: str):
     import gputsne
 
     home = gputsne.TSNE if module == "gputsne.TSNE" else importlib.import_module(module)
-    own = [n for n, value in vars(home).items() if callable(value) and not n.startswith("_")]
-    names = own if isinstance(home, type) else home.__all__
+    kinds = [k for k in getattr(home, "__mro__", ()) if k.__module__.startswith("gputsne.")]
+    own = {n for k in kinds for n, value in vars(k).items() if callable(getattr(home, n))}
+    names = [n for n in own if not n.startswith("_")] if kinds else home.__all__
     assert names
     values = {n: getattr(home, n) for n in names if documentable(getattr(home, n))}
     full = SUMMARY | SECTIONS

@@ -102,16 +102,16 @@ def names_of(module: types.ModuleType) -> dict[str, Any]:
 
 def members(cls: type) -> Iterator[tuple[str, Any]]:
     """Return the methods and properties of a class that are the project's own and have a text."""
-    seen: set[str] = set()
-    for base in cls.__mro__:
-        if not base.__module__.startswith("gputsne"):
-            continue
-        for name, value in vars(base).items():
-            plain = inspect.unwrap(getattr(value, "__func__", value))
-            told = isinstance(value, property) or inspect.isfunction(plain)
-            if told and not name.startswith("_") and name not in seen and inspect.getdoc(plain):
-                seen.add(name)
-                yield name, value if isinstance(value, property) else plain
+    own = [base for base in cls.__mro__ if base.__module__.startswith("gputsne")]
+    # What a class overrides stands where its base class has it.
+    places = {name: base for base in own for name in vars(base)}
+    for name in (name for base in own for name in vars(base) if places[name] is base):
+        home = next(base for base in cls.__mro__ if name in vars(base))
+        value = vars(home)[name]
+        plain = inspect.unwrap(getattr(value, "__func__", value))
+        told = isinstance(value, property) or inspect.isfunction(plain)
+        if home in own and told and not name.startswith("_") and inspect.getdoc(plain):
+            yield name, value if isinstance(value, property) else plain
 
 
 def signature(name: str, value: Any) -> str:

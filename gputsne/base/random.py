@@ -32,10 +32,8 @@ def draw_seed(random_state: Any) -> int:
         return int(random_state)
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(2**31 - 1))
-    from sklearn.utils import check_random_state
-
     try:
-        return int(check_random_state(random_state).randint(2**31 - 1))
+        return int(_state(random_state).randint(2**31 - 1))
     except ValueError as error:
         raise ValueError(f"random_state={random_state!r} can't seed anything: {error}") from None
 
@@ -55,9 +53,21 @@ def generator(random_state: Any) -> np.random.Generator:
     """
     if isinstance(random_state, np.random.Generator):
         return random_state
-    from sklearn.utils import check_random_state
+    return np.random.default_rng(_state(random_state).randint(2**31 - 1))
 
-    return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
+
+def _state(random_state: Any) -> Any:
+    """Return a RandomState, as scikit-learn's ``check_random_state``, whose import takes seconds.
+
+    None, as the module ``numpy.random`` itself, is numpy's global one.
+    """
+    if random_state is None or random_state is np.random:
+        return np.random.mtrand._rand
+    if isinstance(random_state, numbers.Integral):
+        return np.random.RandomState(int(random_state))
+    if isinstance(random_state, np.random.RandomState):
+        return random_state
+    raise ValueError(f"{random_state!r} cannot be used to seed a numpy.random.RandomState instance")
 
 
 class Seeds(NamedTuple):

@@ -151,7 +151,7 @@ def replay_of(
     parameters = {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in run.parameters.items()
-        if name in BY_NAME and name not in OF_THE_PLACE and value != _default(name)
+        if name in BY_NAME and name not in OF_THE_PLACE and value != BY_NAME[name].default
     }
     unknown = [name for name in parameters if name not in FLAGS]
     if unknown:
@@ -176,14 +176,6 @@ def _stored_inputs(store: Store, id: str, stack: ExitStack) -> tuple[Path, ...]:
         found.fetch(name, folder / name)
     order = {name: int(name.partition(".")[0].partition("-")[2] or 1) for name in names}
     return tuple(folder / name for name in sorted(names, key=lambda name: order[name]))
-
-
-def _default(name: str) -> Any:
-    import inspect
-
-    from gputsne.estimator import TSNE
-
-    return inspect.signature(TSNE).parameters[name].default
 
 
 def _is_given(ctx: click.Context, name: str) -> bool:

@@ -95,10 +95,10 @@ def transform(
 def _frozen(model: Any) -> FittedMap:
     """Return the frozen model, with its rows in main memory."""
     if isinstance(model, str) or hasattr(model, "__fspath__"):
-        from gputsne.estimator import load
+        from gputsne.model.embedding import Embedding
 
         try:
-            model = load(model)
+            model = Embedding.load(model)
         except FileNotFoundError as error:
             raise FileNotFoundError(
                 f"model={str(model)!r}: no such file; pass the path of one that TSNE.save wrote, "

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,14 @@ from gputsne.base.tables import read
 from gputsne.base.types import FloatArray
 from gputsne.data.named import with_names
 from gputsne.data.sources import Source, open_source
-from gputsne.estimator import TSNE
 from gputsne.large.start import Start, starting_map
+from gputsne.model.embedding import Embedding
 from gputsne.planning.sampled import plan_sampled, sample_size
 from gputsne.provenance.facts import map_sha256
 from gputsne.provenance.run import Run
+
+if TYPE_CHECKING:
+    from gputsne.estimator import TSNE
 
 __all__ = ["REFINE", "LargeMap", "SampledTSNE", "fit_large"]
 
@@ -150,6 +153,8 @@ def fit_large(
     >>> found.embedding_.shape, len(found.sample_indices_), found.model_.n_iter_
     ((1797, 2), 300, 50)
     """
+    from gputsne.estimator import TSNE
+
     began = time.perf_counter()
     rows, X = _opened(source)
     n_iter = iterations(refine)
@@ -161,8 +166,9 @@ def fit_large(
     chosen = _numbers(sample, len(rows)) if np.ndim(sample) else m
     last = {name: parameters.pop(name) for name in CALLED if name in parameters}
     own = parameters if n_iter else parameters | last
-    start = starting_map(rows, chosen, method, own, refined=n_iter > 0)
-    timings, model, Y = dict(start.timings), start.model, start.places
+    start = starting_map(rows, chosen, method, own, refined=n_iter > 0, kind=TSNE)
+    model: Any = start.model
+    timings, Y = dict(start.timings), start.places
     drawn, weights = start.rows, start.weights
     del start  # the sample's model is not needed while all rows are refined
     if n_iter:
@@ -178,8 +184,8 @@ def fit_large(
     return LargeMap(Y, drawn, weights, model, n_iter, timings)
 
 
-class SampledTSNE(TSNE):
-    """A TSNE whose fit starts from the map of a sample, for what takes an estimator.
+class SampledTSNE(Embedding):
+    """A model whose fit starts from the map of a sample, for ``gputsne embed --sample``.
 
     Attributes
     ----------
@@ -249,7 +255,7 @@ class SampledTSNE(TSNE):
 
     def save(self, path: Any, *, affinities: bool = False) -> None:
         """Write the model as ``TSNE.save`` does; the sample's where nothing was refined."""
-        model: TSNE | None = vars(self).get("_of_sample")
+        model: Embedding | None = vars(self).get("_of_sample")
         if model is None:
             super().save(path, affinities=affinities)
             return
@@ -309,7 +315,7 @@ def check(parameters: Mapping[str, Any]) -> None:
     parameters : mapping
         Of TSNE.
     """
-    TSNE(**parameters)  # names what it doesn't know
+    Embedding(**parameters)  # names what it doesn't know
     for name in ("neighbors", "affinity", "init"):
         value = parameters.get(name)
         if value is not None and not isinstance(value, str):

@@ -15,7 +15,7 @@ from gputsne.base.random import draw_seed
 from gputsne.base.types import Array, FloatArray
 from gputsne.data.named import with_names
 from gputsne.data.sources import Source
-from gputsne.estimator import TSNE
+from gputsne.model.embedding import Embedding
 from gputsne.model.fitted import frozen_of
 from gputsne.model.progress import StageTimer
 from gputsne.planning.sampled import BLOCK_NUMBERS
@@ -37,7 +37,7 @@ class Start:
         Of the sample.
     weights : array, shape (m,), float64
         How many rows each stands for.
-    model : TSNE
+    model : Embedding
         Fitted to the sample.
     timings : dict of str to float
         Seconds of ``"sample"``, ``"fit"`` and ``"transform"``.
@@ -46,7 +46,7 @@ class Start:
     places: FloatArray
     rows: npt.NDArray[np.int64]
     weights: npt.NDArray[np.float64]
-    model: TSNE
+    model: Embedding
     timings: dict[str, float]
 
 
@@ -57,6 +57,7 @@ def starting_map(
     parameters: Mapping[str, Any],
     *,
     refined: bool,
+    kind: type[Embedding] = Embedding,
 ) -> Start:
     """Fit a sample and place all other rows on its map.
 
@@ -73,6 +74,8 @@ def starting_map(
     refined : bool
         Whether the places are but a start: each row's is then that of ``transform`` before it is
         moved, which costs less, and with 7,000 of 70,000 rows of MNIST no less is kept in the end.
+    kind : type, default Embedding
+        What is fitted to the sample; ``TSNE`` where users get it.
 
     Returns
     -------
@@ -98,7 +101,7 @@ def starting_map(
             rows, weights = np.asarray(sample), np.full(len(sample), n / len(sample))
         X = _named(source.take(rows), source)
     with timer.stage("fit"), next_is(new_id()):  # a job's own id is for the fit of all rows
-        model = TSNE(**parameters).fit(X)
+        model = kind(**parameters).fit(X)
     frozen = frozen_of(model)
     asked: dict[str, Any] = {
         "n_jobs": parameters.get("n_jobs"),

@@ -11,7 +11,15 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-__all__ = ["METRICS", "OPTIMIZE", "PARAMETERS", "TRANSFORM", "explain", "explains_names"]
+__all__ = [
+    "METRICS",
+    "OPTIMIZE",
+    "PARAMETERS",
+    "TRANSFORM",
+    "explain",
+    "explains_names",
+    "has_no_parameter",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -128,6 +136,14 @@ def explain(name: str, known: Iterable[str], foreign: Mapping[str, str]) -> str:
     return f"did you mean {near[0]}?" if near else ""
 
 
+def has_no_parameter(
+    what: str, name: str, known: Iterable[str], foreign: Mapping[str, str]
+) -> TypeError:
+    """Return the error for a keyword that a method lacks, with the remedy."""
+    remedy = explain(name, known, foreign) or f"it knows {', '.join(known)}"
+    return TypeError(f"{what} has no parameter {name!r}: {remedy}")
+
+
 def explains_names(what: str, foreign: Mapping[str, str]) -> Callable[[F], F]:
     """Return a decorator: a keyword that the method lacks raises a TypeError with the remedy.
 
@@ -141,8 +157,7 @@ def explains_names(what: str, foreign: Mapping[str, str]) -> Callable[[F], F]:
         def checked(self: Any, *args: Any, **given: Any) -> Any:
             for name in given:
                 if name not in known:
-                    remedy = explain(name, known, foreign) or f"it knows {', '.join(known)}"
-                    raise TypeError(f"{what} has no parameter {name!r}: {remedy}")
+                    raise has_no_parameter(what, name, known, foreign)
             return method(self, *args, **given)
 
         return checked  # type: ignore[return-value]

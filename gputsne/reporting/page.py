@@ -15,6 +15,7 @@ import numpy as np
 
 from gputsne.base.files import replacing
 from gputsne.base.pages import rendered
+from gputsne.base.parameter_table import BY_NAME
 from gputsne.data import require
 from gputsne.judging import Checklist, check
 from gputsne.judging.checklist import MARKS, OPEN
@@ -330,10 +331,8 @@ def _call(subject: Subject, profile: str) -> str:
     asked = subject.run.get("parameters") or {}
     lines = ["import gputsne"]
     if asked and subject.Y is not None:
-        from gputsne.estimator import TSNE
-
-        own = TSNE().get_params(deep=False)
-        told = ", ".join(f"{k}={v!r}" for k, v in asked.items() if k in own and own[k] != v)
+        chosen = {k: v for k, v in asked.items() if k in BY_NAME and BY_NAME[k].default != v}
+        told = ", ".join(f"{k}={v!r}" for k, v in chosen.items())
         lines.append(f"Y = gputsne.TSNE({told}).fit(X)")
     given = ["X" if subject.has_data else "None", "Y" if subject.Y is not None else "None"]
     given.append("None" if subject.labels is None else "labels")

@@ -335,7 +335,7 @@ def _and_failed(outcome: Outcome, more: str) -> Outcome:
 
 
 def make_model(parameters: Mapping[str, Any]) -> Any:
-    """Return a TSNE with these parameters, not fitted; imported only here, since that is heavy."""
-    from gputsne.estimator import TSNE
+    """Return a model with these parameters, not fitted; imported only here, since that is heavy."""
+    from gputsne.model.embedding import Embedding
 
-    return TSNE(**parameters)
+    return Embedding(**parameters)

@@ -37,7 +37,7 @@ HOUR: Final = 3600.0  # seconds
 PERPLEXITY: Final = 30.0
 FEWEST: Final = 4  # rows: fewer have no neighbours to speak of
 LIBRARIES: Final = (
-    "gputsne.estimator",
+    "gputsne.model.embedding",
     "gputsne.neighbors",
     "gputsne.plotting",
     "matplotlib.figure",
@@ -245,11 +245,11 @@ class EmbedService:
             self.cold_seconds = took
 
     def _map(self, X: FloatArray) -> tuple[bytes, FloatArray]:
-        from gputsne.estimator import TSNE
+        from gputsne.model.embedding import Embedding
 
         n, d = X.shape
         few = min(self.pca, n - 1)
-        model = TSNE(
+        model = Embedding(
             perplexity=min(PERPLEXITY, (n - 1) / 3),
             pca=few if d > few else None,
             random_state=0,

@@ -79,13 +79,13 @@ class Models:
             return self._loaded[key]
 
     def _load(self, entry: Entry) -> Any:
-        from gputsne.estimator import TSNE
+        from gputsne.model.embedding import Embedding
 
         with tempfile.TemporaryDirectory(prefix="gputsne-") as folder:
             path = Path(folder, MODEL)
             entry.fetch(MODEL, path)
             try:
-                return TSNE.load(path).set_params(n_jobs=self.n_jobs)
+                return Embedding.load(path).set_params(n_jobs=self.n_jobs)
             except (ValueError, KeyError, TypeError, EOFError, BadZipFile, GputsneError) as error:
                 said = f"{MODEL} of {entry.id} is damaged, or no model that gputsne saved"
                 raise Refused(422, said) from error

@@ -148,6 +148,12 @@ def test_pickle(X, fitted):
     assert twin.timings_["total"] > 0
 
 
+def test_methods_are_pickled_by_their_names(X, fitted):
+    for method in (TSNE.fit, TSNE.fit_transform, TSNE.transform, TSNE.set_params, fitted.transform):
+        again = pickle.loads(pickle.dumps(method))
+        assert getattr(again, "__func__", again) is getattr(method, "__func__", method)
+
+
 def test_a_pickle_names_no_backend(fitted):
     written = pickle.dumps(fitted)
     for module in (b"native_ops", b"numpy_ops", b"cuda_ops", b"_native"):

@@ -260,7 +260,7 @@ def as_fitted(X: Any, names: Any) -> Any:
 def load_model(path: Path, device: str | None, n_jobs: int | None) -> Any:
     """Return the fitted model; whatever is wrong with the file is bad input."""
     from gputsne import backends
-    from gputsne.estimator import TSNE
+    from gputsne.model.embedding import Embedding
 
     if not path.exists():
         raise BadInput(f"{shown(path)}: no such file")
@@ -269,7 +269,7 @@ def load_model(path: Path, device: str | None, n_jobs: int | None) -> Any:
     if device is not None:
         backends.choose(device, n_jobs)  # a device asked for by name never falls back
     try:
-        fitted = TSNE.load(path, device=device)
+        fitted = Embedding.load(path, device=device)
     except (ValueError, KeyError, OSError) as error:
         said = shown(error)
         if shown(path) not in said:

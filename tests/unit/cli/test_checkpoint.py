@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from gputsne.cli import main
 from gputsne.data.datasets import load_digits
 from gputsne.model import keeping
+from gputsne.model.embedding import Embedding
 
 
 @pytest.fixture
@@ -48,13 +49,12 @@ def test_a_deadline_leaves_one_and_the_rest_is_done_later(run, tmp_path):
 
 def test_it_stays_where_an_output_is_missing(run, tmp_path, monkeypatch):
     """What was computed is not lost with a plot or model that can't be written."""
-    from gputsne import TSNE
 
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device", "model.npz")
 
     with monkeypatch.context() as broken:
-        broken.setattr(TSNE, "save", full)
+        broken.setattr(Embedding, "save", full)
         short = ("--max-iter", "300", "--checkpoint", "run.ckpt", "--model", "model.npz")
         assert run(*short)[0] == 1
     assert (tmp_path / "run.ckpt").exists()

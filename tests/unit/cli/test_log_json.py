@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-import gputsne
 from gputsne.base import events
 from gputsne.cli import main
+from gputsne.model.embedding import Embedding
 from gputsne.model.progress import CHECKPOINTS
 from gputsne.provenance import Run
 from gputsne.telemetry import JsonLines, table
@@ -182,7 +182,7 @@ def test_a_fault_of_our_own_is_told_without_its_message(monkeypatch):
     def fail(*given, **more):
         raise RuntimeError(f"row of {SECRET}")
 
-    monkeypatch.setattr(gputsne.TSNE, "fit", fail)
+    monkeypatch.setattr(Embedding, "fit", fail)
     told = lines(call("embed", "x.npy", "-o", "m.npy", "--log-json", code=1).stderr)
     assert [line["error"] for line in told if line["event"] == "error"] == ["RuntimeError"]
 
@@ -191,14 +191,14 @@ def test_warnings_and_remarks_of_other_libraries_are_told_by_their_place(monkeyp
     import logging
     import warnings
 
-    was = gputsne.TSNE.fit
+    was = Embedding.fit
 
     def fit(self, X):
         warnings.warn(f"the key of {SECRET} is old", UserWarning, stacklevel=2)
         logging.getLogger("elsewhere").warning("password %s", SECRET)
         return was(self, X)
 
-    monkeypatch.setattr(gputsne.TSNE, "fit", fit)
+    monkeypatch.setattr(Embedding, "fit", fit)
     result = call("embed", "x.npy", "-o", "m.npy", "--max-iter", "100", "--log-json")
     told = lines(result.stderr)
     assert SECRET not in result.stderr

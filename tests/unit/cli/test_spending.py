@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 import gputsne
 from gputsne.cli import main
+from gputsne.model.embedding import Embedding
 
 PRICES = """
 currency = "EUR"
@@ -45,7 +46,7 @@ def embed(*words: str, code: int = 0) -> str:
 
 
 def test_a_run_that_would_cost_more_is_refused_before_it_computes(monkeypatch):
-    monkeypatch.setattr(gputsne.TSNE, "fit", lambda *a, **k: pytest.fail("it computes"))
+    monkeypatch.setattr(Embedding, "fit", lambda *a, **k: pytest.fail("it computes"))
     said = embed(*PAID, "--max-cost", "0.0000001", "--run-record", "run.json", code=4)
     assert "this run would take about" in said
     assert "at 10.00 EUR per hour, above --max-cost 1e-07 EUR" in said
