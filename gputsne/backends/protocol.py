@@ -60,8 +60,8 @@ class Ops(ABC):
         What the backend is called in reports.
     n_jobs : int
         Threads.
-    xp, fft : module
-        Where arrays come from: numpy or CuPy; and the FFT of a CPU, scipy.fft.
+    xp : module
+        Where arrays come from: numpy or CuPy.
     exact_below : tuple of 2 tuples of 3 int
         Points up to which no mesh is worth looking at, sums by definition beat it anyway: for
         dof = 1 and for others, each for one, two and three axes.
@@ -90,7 +90,6 @@ class Ops(ABC):
     name: str
     n_jobs: int
     xp: Any
-    fft: Any
     exact_below: tuple[tuple[int, int, int], tuple[int, int, int]]
     node_pairs: tuple[tuple[float, float, float], tuple[float, float, float]]
     epoch: int
@@ -233,7 +232,9 @@ class Ops(ABC):
 
     def convolve(self, charge: FloatArray, mesh: Mesh) -> FloatArray:
         """Return charge * (K - offset); along each axis only the first M nodes are meant."""
-        return convolve(charge, mesh, self.fft, self.n_jobs)
+        import scipy.fft
+
+        return convolve(charge, mesh, scipy.fft, self.n_jobs)
 
     def potential(self, Y: FloatArray, mesh: Mesh, center: Sequence[float]) -> FloatArray:
         """Return what ``deposit`` and ``convolve`` make of the map.

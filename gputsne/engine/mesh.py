@@ -288,9 +288,19 @@ def _spectrum(fft_shape: tuple[int, ...], h: float, dof: float, order: int, offs
 
 def _nodes(order: int) -> Array:
     """Return the cardinal B-spline of ``order`` at the integers, ``order - 1`` values."""
-    from scipy.interpolate import BSpline
+    return cardinal_spline(order, np.arange(1.0, order))
 
-    return np.asarray(BSpline.basis_element(np.arange(order + 1.0))(np.arange(1.0, order)))
+
+def cardinal_spline(order: int, x: Array) -> Array:
+    """Return the B-spline with the knots 0, 1, .., ``order`` at x, by Cox and de Boor's recursion.
+
+    As ``BSpline.basis_element`` of scipy.interpolate, whose import takes longer than a small fit.
+    """
+    b = [np.where((i <= x) & (x < i + 1), 1.0, 0.0) for i in range(order)]
+    for degree in range(1, order):
+        w = [each / degree for each in b]
+        b = [w[i] * (x - i) + w[i + 1] * (i + 1 + degree - x) for i in range(order - degree)]
+    return b[0]
 
 
 def _transfer(order: int, g: int) -> Array:
@@ -327,7 +337,6 @@ def _image(c: int, h: float, dof: float, order: int) -> Array:
     harmonics are below 1e-5. K~ is local, so a small grid gives it.
     """
     from scipy.fft import irfftn
-    from scipy.interpolate import BSpline
 
     g = 48 if c < 3 else 36
     folded = _spectrum((g,) * c, h, dof, order, 0.0)
@@ -337,8 +346,7 @@ def _image(c: int, h: float, dof: float, order: int) -> Array:
         full = np.concatenate([full, back], axis=axis)
     image = np.asarray(irfftn(full, s=(g,) * c, axes=tuple(range(c))))
     t = np.arange(SAMPLES) / SAMPLES
-    spline = BSpline.basis_element(np.arange(order + 1.0), extrapolate=False)
-    w = np.nan_to_num(spline(t[:, None] + np.arange(order)[::-1][None, :]))  # (samples, order)
+    w = cardinal_spline(order, t[:, None] + np.arange(order)[::-1][None, :])  # (samples, order)
     pair = w[:, :, None] * w[:, None, :]  # (samples, order, order)
     shift = np.arange(order)[:, None] - np.arange(order)[None, :]
     # Pairs of nodes by their distance, (samples, g).

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import numbers
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -125,4 +124,6 @@ def differing(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 def versions() -> dict[str, str]:
     """Return the versions of what computes an iteration."""
+    from importlib import metadata
+
     return {"gputsne": __version__} | {name: metadata.version(name) for name in ("numpy", "scipy")}

@@ -7,7 +7,6 @@ import platform
 import sys
 from collections.abc import Iterator
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,6 +61,8 @@ def _first(distributions: tuple[str, ...]) -> str | None:
 
 @cache
 def _installed(distribution: str) -> str | None:
+    from importlib import metadata
+
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:

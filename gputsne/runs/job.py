@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Final
 from gputsne.base import deadline, events
 from gputsne.base.errors import DeadlineExceeded
 from gputsne.base.files import replacing
-from gputsne.change.identity import read_ids
 from gputsne.data import Data
 from gputsne.data.named import with_names
 from gputsne.data.writing import check_copy
@@ -278,6 +277,8 @@ class Job:
         """Leave the ids in the model, for later tables to be matched with."""
         ids = self.points.table.ids
         if ids is not None and len(ids) == len(self.map):
+            from gputsne.change.identity import read_ids
+
             try:
                 self.model.ids_ = read_ids(ids, len(ids), "ids")
             except ValueError as error:

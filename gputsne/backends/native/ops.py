@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.fft
 
 from gputsne.backends.native.loading import native
 from gputsne.backends.native.packed import PackedAffinities
@@ -42,7 +41,6 @@ class NativeOps(Ops):
 
     name = "native"
     xp: Any = np
-    fft: Any = scipy.fft
     # CPU time on one thread: bench/results/crossing.json. In two axes a node takes least, by the
     # compiled FFT; a power takes as long as some thirty pairs without.
     exact_below = ((400, 1500, 2000), (100, 300, 500))

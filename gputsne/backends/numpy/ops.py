@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.fft
 
 from gputsne.backends.numpy import field, graph, place, step
 from gputsne.backends.numpy import order as ordering
@@ -28,7 +27,6 @@ class NumpyOps(Ops):
 
     name = "numpy"
     xp: Any = np
-    fft: Any = scipy.fft
     # CPU time of both on one thread; node_pairs at 2,000 points
     exact_below = ((220, 400, 2000), (220, 400, 2000))
     node_pairs = ((1.0, 1.0, 1.0), (0.5, 0.5, 0.5))

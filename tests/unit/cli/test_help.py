@@ -183,6 +183,34 @@ for words in (["--help"], ["embed", "--help"], {embed}, {parts}):
     assert ended == ["0 []", "0 []", "0 []", "2 []", "3 []"]
 
 
+def test_fitting_and_placing_load_no_scikit_learn(tmp_path, monkeypatch):
+    """Nor scipy.stats and pandas, which it brings along: importing them takes seconds."""
+    monkeypatch.chdir(tmp_path)
+    X = np.random.default_rng(0).normal(size=(120, 4))
+    np.save("x.npy", X)
+    np.savetxt("x.csv", X, delimiter=",")
+    short = ["--max-iter", "260", "--perplexity", "5", "-q"]
+    lines = [
+        ["embed", "x.npy", "-o", "m.csv", "--model", "m.npz", "--run-record", "r.json", *short],
+        ["embed", "x.csv", "-o", "m.npy", "--pca", "3", "--score", "--seed", "3", *short],
+        ["embed", "x.npy", "-o", "m.npy", "--sample", "60", "--refine", "10", *short],
+        ["embed", "x.npy", "-o", "m.npy", "--checkpoint", "c", "--init", "spectral", *short],
+        ["transform", "m.npz", "x.npy", "-o", "placed.csv", "-q"],
+        ["transform", "m.npz", "x.csv", "-o", "placed.npy", "-q"],
+    ]
+    heavy = ["sklearn", "scipy.stats", "pandas", "scipy.interpolate", "joblib", "matplotlib"]
+    code = f"""
+import sys, gputsne.cli as cli
+for words in {lines}:
+    try:
+        cli.main(words)
+    except SystemExit as ended:
+        print(words[0], ended.code, [m for m in {heavy} if m in sys.modules])
+"""
+    told = run("-c", code).stdout.splitlines()
+    assert told == [f"{words[0]} 0 []" for words in lines]
+
+
 def test_a_broken_library_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "gputsne.cli.commands.tiles", None)
     result = CliRunner().invoke(ErrorGroup("gputsne", commands=Commands()), ["tiles"])

@@ -125,4 +125,11 @@ def read_body(
 
 
 def _numbers(column: Any) -> Array:
-    return np.asarray(column.to_numpy(zero_copy_only=False))
+    """Return doubles, NaN where there is none; pyarrow's ``to_numpy`` would import pandas."""
+    valid, data = column.buffers()
+    there = slice(column.offset, column.offset + len(column))
+    values = np.frombuffer(data, np.float64)[there]
+    if column.null_count == 0:
+        return values
+    bits = np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")
+    return np.where(bits[there], values, np.nan)
