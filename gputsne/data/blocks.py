@@ -18,6 +18,7 @@ import numpy as np
 
 from gputsne.base.files import replacing, trouble_of
 from gputsne.base.types import Array
+from gputsne.data.arrow import floats_of
 from gputsne.data.columns import column_position
 from gputsne.data.table import (
     BadInput,
@@ -128,7 +129,7 @@ def _values(column: Any) -> Array:
 
     kind = column.type
     if types.is_floating(kind) or (types.is_integer(kind) and not column.null_count):
-        return np.asarray(column.to_numpy(zero_copy_only=False))
+        return floats_of(column)
     made = np.empty(len(column), dtype=object)
     made[:] = column.to_pylist()
     return as_text(made)

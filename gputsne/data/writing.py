@@ -15,6 +15,7 @@ import numpy as np
 
 from gputsne.base.files import path_of, replacing
 from gputsne.base.types import Array, FloatArray
+from gputsne.data.arrow import to_arrow
 from gputsne.data.table import BadInput, as_text, format_of
 
 OUTPUT_SUFFIXES: Final = (".parquet", ".csv", ".npy", ".h5ad")
@@ -157,6 +158,6 @@ def _parquet(path: Path, columns: dict[str, Array]) -> None:
         elif values.dtype.kind == "S":
             made[name] = pa.array(cells(values))
         else:
-            made[name] = pa.array(np.ascontiguousarray(values))
+            made[name] = to_arrow(values)
     with path.open("wb") as file:  # pyarrow takes no name that isn't UTF-8
         parquet.write_table(pa.table(made), file)

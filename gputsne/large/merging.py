@@ -13,6 +13,7 @@ import numpy as np
 from gputsne.base.errors import BadInput
 from gputsne.base.files import path_of, replacing
 from gputsne.data import require
+from gputsne.data.arrow import to_arrow
 from gputsne.data.table import format_of, listed
 from gputsne.data.writing import AXES, cells
 from gputsne.large.parts import FORMATS, Manifest, found_in
@@ -126,7 +127,7 @@ def _batches(folder: Path, own: Manifest, columns: list[str] | None = None) -> I
         for first in range(0, len(Y), ROWS):
             some = np.array(Y[first : first + ROWS])
             yield pa.record_batch(
-                [pa.array(some[:, j]) for j in range(some.shape[1])], list(AXES[: some.shape[1]])
+                [to_arrow(some[:, j]) for j in range(some.shape[1])], list(AXES[: some.shape[1]])
             )
         return
     with path.open("rb") as raw, parquet.ParquetFile(raw, pre_buffer=False) as file:

@@ -17,6 +17,7 @@ from gputsne.base.errors import GputsneError, Refused
 from gputsne.base.places import in_float32
 from gputsne.base.types import Array
 from gputsne.data import require, write
+from gputsne.data.arrow import floats_of
 from gputsne.data.writing import AXES
 from gputsne.serve.catalogue import DIGITS, Entry
 from gputsne.serve.settings import Settings
@@ -201,7 +202,7 @@ def _table(path: Path) -> Any:
 
 
 def _values(table: Any, name: str) -> Array:
-    return np.asarray(table.column(name).combine_chunks().to_numpy(zero_copy_only=False))
+    return floats_of(table.column(name).combine_chunks())
 
 
 def _text(value: Any) -> str:

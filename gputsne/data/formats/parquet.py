@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from gputsne.base.types import Array
+from gputsne.data.arrow import floats_of
 from gputsne.data.columns import choose_columns, column_position, label_position, only_column
 from gputsne.data.limits import check_bytes
 from gputsne.data.table import (
@@ -298,7 +299,7 @@ def put_columns(batch: Any, names: Sequence[str], out: Array) -> None:
         if column.type != "double" and not _small(column.type):
             # Whole numbers beyond 2^53 are rounded, as everywhere, and not refused.
             column = column.cast("float" if single else "double", safe=False)
-        out[:, j] = column.to_numpy(zero_copy_only=False)
+        out[:, j] = floats_of(column)
 
 
 def vector_dtype(schema: Any, name: str, path: Path) -> np.dtype[Any]:
@@ -350,7 +351,7 @@ def put_vectors(column: Any, out: Array, what: str, row: int) -> None:
         )
     out[~valid] = np.nan
     flat = given.flatten().cast("float" if out.dtype == np.float32 else "double", safe=False)
-    out[valid] = flat.to_numpy(zero_copy_only=False).reshape(-1, width)
+    out[valid] = floats_of(flat).reshape(-1, width)
 
 
 def _index_columns(schema: Any) -> frozenset[str]:

@@ -11,11 +11,12 @@ import io
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Final, TextIO
 
 import numpy as np
 
 from gputsne.base.types import Array
+from gputsne.data.arrow import floats_of
 from gputsne.data.formats.csv.numbers import MISSING
 from gputsne.data.limits import check_bytes
 
@@ -113,7 +114,7 @@ def read_body(
             for batch in reader:
                 block = np.empty((batch.num_rows, len(features)))
                 for j, i in enumerate(features):
-                    block[:, j] = _numbers(batch.column(names[i]))
+                    block[:, j] = floats_of(batch.column(names[i]))
                 values.frombytes(block.data.cast("B") if block.size else b"")
                 check_bytes(path, "its matrix", 8 * len(values), memory_limit)
                 for i in texts:
@@ -122,14 +123,3 @@ def read_body(
     except (pa.ArrowException, _NotPlain):
         return None
     return np.frombuffer(values, dtype=np.float64).reshape(-1, len(features)), cells
-
-
-def _numbers(column: Any) -> Array:
-    """Return doubles, NaN where there is none; pyarrow's ``to_numpy`` would import pandas."""
-    valid, data = column.buffers()
-    there = slice(column.offset, column.offset + len(column))
-    values = np.frombuffer(data, np.float64)[there]
-    if column.null_count == 0:
-        return values
-    bits = np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")
-    return np.where(bits[there], values, np.nan)

@@ -1,0 +1,60 @@
+"""Numbers between numpy and arrow without pandas, which pyarrow's own conversions import."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from gputsne.base.types import Array
+
+__all__ = ["floats_of", "to_arrow"]
+
+FLOATS: Final = {"float": np.float32, "double": np.float64}
+
+
+def floats_of(column: Any) -> Array:
+    """Return an array of arrow's as numpy's; NaN where a float or an integer is null.
+
+    Parameters
+    ----------
+    column : pyarrow.Array
+        Of any type; only floats of 4 and 8 bytes go without pandas.
+
+    Returns
+    -------
+    array
+        As ``column.to_numpy(zero_copy_only=False)``; it may not be writeable.
+    """
+    dtype = FLOATS.get(str(column.type))
+    valid, data = column.buffers() if dtype else (None, None)
+    if dtype is None or data is None:
+        return np.asarray(column.to_numpy(zero_copy_only=False))
+    there = slice(column.offset, column.offset + len(column))
+    values = np.frombuffer(data, dtype, count=there.stop)[there]
+    if column.null_count == 0:
+        return values
+    bits = np.unpackbits(np.frombuffer(valid, np.uint8), count=there.stop, bitorder="little")
+    return np.where(bits[there], values, dtype(np.nan))
+
+
+def to_arrow(values: Array) -> Any:
+    """Return a numpy array as arrow's; floats of 4 and 8 bytes without pandas.
+
+    Parameters
+    ----------
+    values : array, shape (n,)
+        Its memory is shared where it is contiguous.
+
+    Returns
+    -------
+    pyarrow.Array
+        As ``pyarrow.array(values)``: NaN stays NaN.
+    """
+    import pyarrow as pa
+
+    values = np.ascontiguousarray(values)
+    if values.dtype not in (np.float32, np.float64):
+        return pa.array(values)
+    kind = pa.float32() if values.dtype == np.float32 else pa.float64()
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
