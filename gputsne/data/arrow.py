@@ -10,7 +10,7 @@ from gputsne.base.types import Array
 
 __all__ = ["floats_of", "to_arrow"]
 
-FLOATS: Final = {"float": np.float32, "double": np.float64}
+FLOATS: Final[dict[str, Any]] = {"float": np.float32, "double": np.float64}
 
 
 def floats_of(column: Any) -> Array:
@@ -27,15 +27,17 @@ def floats_of(column: Any) -> Array:
         As ``column.to_numpy(zero_copy_only=False)``; it may not be writeable.
     """
     dtype = FLOATS.get(str(column.type))
-    valid, data = column.buffers() if dtype else (None, None)
-    if dtype is None or data is None:
+    if dtype is None or not len(column):
         return np.asarray(column.to_numpy(zero_copy_only=False))
+    valid, data = column.buffers()
     there = slice(column.offset, column.offset + len(column))
-    values = np.frombuffer(data, dtype, count=there.stop)[there]
+    values: Array = np.frombuffer(data, dtype, count=there.stop)[there]
     if column.null_count == 0:
         return values
-    bits = np.unpackbits(np.frombuffer(valid, np.uint8), count=there.stop, bitorder="little")
-    return np.where(bits[there], values, dtype(np.nan))
+    present = np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")[there]
+    values = values.copy()
+    values[present == 0] = np.nan
+    return values
 
 
 def to_arrow(values: Array) -> Any:
