@@ -25,6 +25,13 @@ TWICE = {
 }
 
 
+@pytest.mark.parametrize("order", [2, 3, 4, 6, 8, 12])
+def test_cardinal_splines_are_those_of_scipy(order: int):
+    spline = BSpline.basis_element(np.arange(order + 1.0), extrapolate=False)
+    x = np.concatenate([np.arange(float(order)), np.random.default_rng(0).uniform(0, order, 500)])
+    np.testing.assert_allclose(mesh.cardinal_spline(order, x), spline(x), rtol=1e-14, atol=1e-300)
+
+
 def whole(spectrum, fft_shape):
     """Mirror an octant to the whole spectrum: it is even on every axis."""
     for axis, g in enumerate(fft_shape):
