@@ -59,3 +59,22 @@ def pytest_configure() -> None:
     for number, heard in ((signal.SIGINT, signal.default_int_handler), (_HANGUP, signal.SIG_DFL)):
         if number is not None and signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, heard)
+
+
+@pytest.fixture
+def few_trees(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Judge drift by a fifth of the trees, which take most of its time; return how many there are.
+
+    For tests that prove something else than how well the trees tell rows apart.
+    """
+    from gputsne.change import distributions
+
+    trees = distributions.TREES
+    monkeypatch.setattr(distributions, "TREES", trees // 5)
+    return trees
+
+
+@pytest.fixture
+def all_trees(few_trees: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judge drift by all trees, in a file of tests that have few else."""
+    monkeypatch.setattr("gputsne.change.distributions.TREES", few_trees)

@@ -14,6 +14,7 @@ import gputsne
 from gputsne.change import distributions
 from gputsne.data.named import with_names
 
+pytestmark = pytest.mark.usefixtures("few_trees")
 DIGITS = gputsne.datasets.load_digits().X
 RNG = np.random.default_rng(5)
 HIGH = ("classifier", "features", "mmd", "novel", "neighbors", "moved")
@@ -106,6 +107,7 @@ def test_missing_values_are_counted():
     assert drift(X, Z).columns[0]["ks"] == 1.0  # no value is left
 
 
+@pytest.mark.usefixtures("all_trees")
 @pytest.mark.parametrize("paired", [True, False])
 def test_a_corrupted_cohort_is_the_first_group_and_its_rows_are_named(paired):
     rng = np.random.default_rng(0)
@@ -124,6 +126,7 @@ def test_a_corrupted_cohort_is_the_first_group_and_its_rows_are_named(paired):
     assert np.isin(rows[found.rows.column("row")], bad).mean() > 0.9
 
 
+@pytest.mark.usefixtures("all_trees")
 @pytest.mark.parametrize("step", [2, 20])
 def test_a_cohort_of_every_so_many_rows_is_found(step):
     ids, Z = np.arange(len(DIGITS)), DIGITS.copy()

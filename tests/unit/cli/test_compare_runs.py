@@ -16,6 +16,7 @@ from stores import run_of
 import gputsne
 from gputsne.cli import main
 
+pytestmark = pytest.mark.usefixtures("few_trees")
 DIGITS = gputsne.datasets.load_digits().X.astype(float)[:900]
 NAMES = [f"p{j}" for j in range(64)]
 IDS = [f"row-{i}" for i in range(900)]
@@ -82,6 +83,7 @@ def facts(*words):
     return json.loads(call(*words, "--json").stdout)
 
 
+@pytest.mark.usefixtures("all_trees")
 def test_the_corrupted_cohort_is_the_top_group_and_its_columns_are_named(store):
     old, new = put(store, 0), put(store, 1, corrupted(), turned(MAP))
     store.promote(old)

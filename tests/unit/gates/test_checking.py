@@ -12,6 +12,7 @@ import gputsne
 from gputsne.gates import run_evidence
 from gputsne.provenance import Run
 
+pytestmark = pytest.mark.usefixtures("few_trees")
 N = 600
 RNG = np.random.default_rng(0)
 SHUFFLED = np.random.default_rng(1).permutation(64)
@@ -77,6 +78,7 @@ def test_other_circumstances_are_no_repeat(change):
     assert gputsne.check(changed, "ci", baseline=run)["reproducible"].status == "n/a"
 
 
+@pytest.mark.usefixtures("all_trees")
 def test_noise_of_a_twentieth_passes_and_shuffled_pixels_fail():
     found = judged(fitted("noisy"), fitted(), kinds=("noisy", "digits"))
     assert not wrong(found), str(found)
@@ -86,6 +88,7 @@ def test_noise_of_a_twentieth_passes_and_shuffled_pixels_fail():
     assert found.exit_code == 1
 
 
+@pytest.mark.usefixtures("all_trees")
 def test_a_corrupted_cohort_of_one_in_twenty_fails_by_group_and_columns():
     X = gputsne.datasets.load_digits().X.astype(float)
     new = X.copy()
@@ -114,6 +117,7 @@ def test_a_stuck_sensor_is_named():
     assert found["drift_columns"].says.split(": ")[1].startswith("20 by ")
 
 
+@pytest.mark.usefixtures("all_trees")
 @pytest.mark.parametrize("seed", range(5))
 def test_two_halves_of_one_table_have_not_drifted(seed):
     X = gputsne.datasets.load_digits().X
