@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#define __global__
+#define __global__ inline // a launch without barriers may take the body into its loop
 #define ON_GPU inline
 #define __shared__ static
 #define __launch_bounds__(...)
@@ -54,6 +54,7 @@ inline std::map<const void *, size_t> allowed_shared;    // by kernel, beyond wh
 inline std::unique_ptr<unsigned char[]> dynamic_shared;  // of the block that runs
 
 constexpr unsigned MOST_THREADS = 1024; // of a block
+inline dim3 places[MOST_THREADS];       // threadIdx by thread
 /// What a lane shows the others of its warp, of two shuffles in turn.
 struct Lane {
   uint64_t slot[2];
@@ -76,8 +77,19 @@ inline std::vector<Posted> posted;
 // simt_schedule.cpp has these.
 /// Begins another order of blocks and threads.
 void shuffle(unsigned seed);
-/// Runs a kernel; `waits` tells that its threads may stand at barriers.
-void run(bool waits, dim3 grid, dim3 block, Call call, const void *arguments);
+/// Runs a kernel whose threads may stand at barriers.
+void run(dim3 grid, dim3 block, Call call, const void *arguments);
+/// Begins a launch; returns its blocks in a shuffled order.
+std::vector<unsigned> begin(dim3 grid, dim3 block);
+/// Begins a block.
+void begin_block(unsigned b);
+/// All orders of a block's threads that a launch without barriers has: `turn` is shuffled for each
+/// launch, and each block begins anywhere in it and goes on in steps of its own.
+struct Order {
+  const unsigned *turn;
+  unsigned first, step;
+};
+Order order(unsigned threads);
 /// Ends the launch with an error that names this thread.
 [[noreturn]] void fail(const std::string &what);
 /// The thread waits at this line for its warp or its block.
@@ -97,20 +109,20 @@ template <class... P> std::vector<unsigned char> bytes_of(const std::tuple<P...>
   return bytes;
 }
 
-template <class... P, class... A>
-void launch(bool waits, void (*kernel)(P...), dim3 grid, dim3 block, A... given) {
+/// Checks a launch, and tells whether it is to run: not if it is wrong or only written down.
+template <class... P>
+bool to_run(void (*kernel)(P...), dim3 grid, dim3 block, const std::tuple<P...> &arguments) {
   unsigned threads = block.x * block.y * block.z;
   if (!grid.x || !threads || threads > MOST_THREADS || grid.y != 1 || grid.z != 1) {
     last_error = cudaErrorInvalidConfiguration;
-    return;
+    return false;
   }
   auto allowed = allowed_shared.find(reinterpret_cast<const void *>(kernel));
   if (shared_bytes > (allowed == allowed_shared.end() ? size_t(48) << 10 : allowed->second)) {
     last_error = cudaErrorInvalidConfiguration;
-    return;
+    return false;
   }
   ++launches;
-  std::tuple<P...> arguments(given...);
   if (record) {
     Dl_info known{};
     dladdr(reinterpret_cast<void *>(kernel), &known);
@@ -119,19 +131,48 @@ void launch(bool waits, void (*kernel)(P...), dim3 grid, dim3 block, A... given)
                         {block.x, block.y},
                         bytes_of(arguments),
                         unsigned(shared_bytes)});
-    return;
   }
+  return !record;
+}
+
+template <class... P, class... A>
+void launch(void (*kernel)(P...), dim3 grid, dim3 block, A... given) {
+  std::tuple<P...> arguments(given...);
+  if (!to_run(kernel, grid, block, arguments))
+    return;
   struct Pack {
     void (*kernel)(P...);
     const std::tuple<P...> *arguments;
   } pack{kernel, &arguments};
   run(
-      waits, grid, block,
+      grid, block,
       [](const void *p) {
         const Pack &pack = *static_cast<const Pack *>(p);
         std::apply(pack.kernel, *pack.arguments);
       },
       &pack);
+}
+
+/// A launch of a kernel without barriers: one loop over the threads. Part of the function that
+/// launches, where it is known which kernel that is.
+template <class... P, class... A>
+inline __attribute__((always_inline)) void launch_free(void (*kernel)(P...), dim3 grid, dim3 block,
+                                                       A... given) {
+  if (!to_run(kernel, grid, block, std::tuple<P...>(given...)))
+    return;
+  const unsigned threads = block.x * block.y * block.z;
+  for (unsigned b : begin(grid, block)) {
+    begin_block(b);
+    Order in = order(threads);
+    for (unsigned k = 0, at = in.first; k < threads; ++k) {
+      current = in.turn[at];
+      threadIdx = places[current];
+      kernel(given...);
+      at += in.step;
+      at -= at < threads ? 0 : threads;
+    }
+  }
+  deliver(~0u);
 }
 
 /// A shuffle: each lane gets the value of the lane that `from` names for it.

@@ -50,14 +50,13 @@ template <class... P> cudaError_t cudaFuncSetAttribute(void (*kernel)(P...), int
   return cudaSuccess;
 }
 
-#define LAUNCH(kernel, grid, block, stream, ...)                                                   \
-  simt::launch(true, kernel, grid, block, __VA_ARGS__)
+#define LAUNCH(kernel, grid, block, stream, ...) simt::launch(kernel, grid, block, __VA_ARGS__)
 #define LAUNCH_SHARED(kernel, grid, block, bytes, stream, ...)                                     \
   do {                                                                                             \
     simt::shared_bytes = bytes;                                                                    \
-    simt::launch(true, kernel, grid, block, __VA_ARGS__);                                          \
+    simt::launch(kernel, grid, block, __VA_ARGS__);                                                \
     simt::shared_bytes = 0;                                                                        \
   } while (0)
 #define DYNAMIC_SHARED(name) unsigned char *name = simt::dynamic_shared.get()
 #define LAUNCH_FREE(kernel, grid, block, stream, ...)                                              \
-  simt::launch(false, kernel, grid, block, __VA_ARGS__)
+  simt::launch_free(kernel, grid, block, __VA_ARGS__)

@@ -2,6 +2,9 @@
 // Always compiled optimised and without sanitisers, which watch the kernels' memory, not this.
 #include "simt.hpp"
 #include <algorithm>
+#include <cstdlib>
+#include <numeric>
+#include <sys/mman.h>
 #include <ucontext.h>
 
 namespace simt {
@@ -25,12 +28,13 @@ struct Dice {
 } dice{1};
 
 using Jump = intptr_t[5]; // what __builtin_setjmp keeps
-constexpr size_t STACK = 1 << 16;
+constexpr size_t STACK = 1 << 16, HUGE_PAGE = 1 << 21;
+// Tops of stacks at one place of every 64 kB would fight for the same lines of the cache.
+constexpr size_t APART = STACK + 448;
 struct Fiber {
   Jump at;
-  ucontext_t start;
-  std::unique_ptr<char[]> stack;
-  bool begun = false;
+  bool begun;
+  std::unique_ptr<ucontext_t> start;
 };
 /// Where a thread of the block stands.
 struct Standing {
@@ -39,12 +43,33 @@ struct Standing {
   bool done;
 };
 
-std::vector<std::unique_ptr<Fiber>> fibers;
+std::vector<Fiber> fibers;
+std::unique_ptr<char[]> stacks; // of all fibers
 Standing standing[MOST_THREADS];
+unsigned stopped[MOST_THREADS / 32]; // threads of each warp that wait or are done
+unsigned alive = 0;
+std::vector<unsigned> turn; // of threads that know no barriers
+std::vector<unsigned> now;  // threads that go on, the last first
 Jump home_at;
 std::string fault;
 Call body = nullptr;
 const void *body_arguments = nullptr;
+
+/// The next of those that go on now; none where the scheduler is to decide.
+Fiber *next() {
+  if (now.empty() || !fault.empty())
+    return nullptr;
+  const unsigned t = now.back();
+  now.pop_back();
+  if (size_t left = now.size(); left > 1) { // the one after the next: its stack is far away
+    const char *top = reinterpret_cast<const char *>(fibers[now[left - 2]].at[2]);
+    for (int line = 0; line < 4; ++line)
+      __builtin_prefetch(top + 64 * line, 1);
+  }
+  current = t;
+  threadIdx = places[t];
+  return &fibers[t];
+}
 
 // The compiler's own jumps: libc's look for handlers of threads that end, and AddressSanitizer
 // clears a whole stack at each of swapcontext's. No caller may know what these functions leave
@@ -54,38 +79,54 @@ const void *body_arguments = nullptr;
 #else
 #define JUMPS __attribute__((noipa))
 #endif
-[[noreturn]] JUMPS void jump(Jump &to) { __builtin_longjmp(to, 1); } // GCC: not beside a setjmp
+[[noreturn]] JUMPS void go() { // GCC: no jump beside a setjmp
+  Fiber *f = next();
+  if (!f)
+    __builtin_longjmp(home_at, 1);
+  if (f->begun)
+    __builtin_longjmp(f->at, 1);
+  f->begun = true;
+  setcontext(f->start.get());
+  std::abort();
+}
 JUMPS void leave(Fiber &f) {
   if (!__builtin_setjmp(f.at))
-    jump(home_at);
+    go();
 }
-JUMPS void enter(Fiber &f) {
-  if (!__builtin_setjmp(home_at)) {
-    if (f.begun)
-      jump(f.at);
-    f.begun = true;
-    setcontext(&f.start);
-  }
+JUMPS void enter() {
+  if (!__builtin_setjmp(home_at))
+    go();
 }
 
 void entry() {
   for (;;) {
     body(body_arguments);
     standing[current].done = true;
-    leave(*fibers[current]);
+    --alive;
+    leave(fibers[current]);
   }
 }
 
 void make_fibers(unsigned threads) {
+  if (!stacks) {
+    const size_t size = MOST_THREADS * APART + HUGE_PAGE;
+    stacks.reset(new char[size]); // what is not touched takes no memory
+#if defined(MADV_HUGEPAGE)
+    void *at = stacks.get();
+    size_t room = size;
+    if (std::align(HUGE_PAGE, HUGE_PAGE, at, room)) // a page of 4 kB for each would be looked up
+      madvise(at, room / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+#endif
+    fibers.reserve(MOST_THREADS);
+  }
   while (fibers.size() < threads) {
-    auto f = std::make_unique<Fiber>();
-    f->stack.reset(new char[STACK]);
-    getcontext(&f->start);
-    f->start.uc_stack.ss_sp = f->stack.get();
-    // Tops of stacks at one place of every 64 kB would fight for the same lines of the cache.
-    f->start.uc_stack.ss_size = STACK - 448 * (fibers.size() % 32);
-    f->start.uc_link = nullptr; // entry() never returns
-    makecontext(&f->start, entry, 0);
+    Fiber f{};
+    f.start = std::make_unique<ucontext_t>();
+    getcontext(f.start.get());
+    f.start->uc_stack.ss_sp = stacks.get() + fibers.size() * APART;
+    f.start->uc_stack.ss_size = STACK;
+    f.start->uc_link = nullptr; // entry() never returns
+    makecontext(f.start.get(), entry, 0);
     fibers.push_back(std::move(f));
   }
 }
@@ -94,10 +135,12 @@ void make_fibers(unsigned threads) {
 class Block {
 public:
   explicit Block(unsigned threads)
-      : threads(threads), warps((threads + 31) / 32), alive(threads),
+      : threads(threads), warps((threads + 31) / 32),
         // One warp goes on only when no other can; often the first, which has the block's chores.
-        last(dice.coin() ? 0 : dice.below(warps)), stopped(warps, 0) {
+        last(dice.coin() ? 0 : dice.below(warps)) {
+    alive = threads;
     std::fill_n(standing, threads, Standing{});
+    std::fill_n(stopped, warps, 0u);
     for (unsigned t = 0; t < threads; ++t)
       can_go(t);
   }
@@ -117,26 +160,23 @@ public:
   }
 
 private:
-  unsigned threads, warps, alive, last;
-  std::vector<unsigned> stopped;     // threads of each warp that wait or are done
+  unsigned threads, warps, last;
   std::vector<unsigned> ready, late; // those that can go on; of the last warp
 
   void can_go(unsigned t) { (t / 32 == last ? late : ready).push_back(t); }
 
   /// Lets some of these threads run to where they wait; the others come later.
   void go_on(std::vector<unsigned> &pool) {
+    now.clear();
     for (unsigned some = 1 + dice.below(pool.size()); some > 0; --some) {
       std::swap(pool[dice.below(pool.size())], pool.back());
-      unsigned t = pool.back();
+      ++stopped[pool.back() / 32]; // by the time that anybody asks
+      now.push_back(pool.back());
       pool.pop_back();
-      current = t;
-      threadIdx = dim3(t % blockDim.x, t / blockDim.x);
-      enter(*fibers[t]);
-      if (!fault.empty())
-        throw std::runtime_error("simt: " + fault);
-      ++stopped[t / 32];
-      alive -= standing[t].done;
     }
+    enter();
+    if (!fault.empty())
+      throw std::runtime_error("simt: " + fault);
   }
 
   bool release_warp(unsigned w) {
@@ -190,7 +230,7 @@ void fail(const std::string &what) {
   if (!fibered)
     throw std::runtime_error("simt: " + std::exchange(fault, ""));
   for (;;)
-    leave(*fibers[current]); // never resumed
+    leave(fibers[current]); // never resumed
 }
 
 void wait(int where, bool warp) {
@@ -198,7 +238,7 @@ void wait(int where, bool warp) {
     fail("a barrier in a kernel that was launched as free of them");
   standing[current].barrier = where;
   standing[current].warp = warp;
-  leave(*fibers[current]);
+  leave(fibers[current]);
 }
 
 void deliver(unsigned thread) {
@@ -213,44 +253,53 @@ void deliver(unsigned thread) {
   posted.swap(later);
 }
 
-void run(bool waits, dim3 grid, dim3 block, Call call, const void *arguments) {
+std::vector<unsigned> begin(dim3 grid, dim3 block) {
+  gridDim = grid;
+  blockDim = block;
+  std::vector<unsigned> blocks(grid.x);
+  std::iota(blocks.begin(), blocks.end(), 0u);
+  dice.shuffle(blocks);
+  turn.resize(block.x * block.y * block.z);
+  std::iota(turn.begin(), turn.end(), 0u);
+  dice.shuffle(turn);
+  for (unsigned t = 0; t < turn.size(); ++t)
+    places[t] = dim3(t % block.x, t / block.x);
+  return blocks;
+}
+
+void begin_block(unsigned b) {
+  blockIdx = dim3(b, 0);
+  if (shared_bytes) { // an allocation of its own, NaN in all that is not written
+    dynamic_shared.reset(new unsigned char[shared_bytes]);
+    std::memset(dynamic_shared.get(), 0xFF, shared_bytes);
+  }
+}
+
+Order order(unsigned threads) {
+  unsigned step;
+  do
+    step = 1 + dice.below(threads);
+  while (std::gcd(step, threads) != 1); // it meets them all
+  return {turn.data(), dice.below(threads), step};
+}
+
+void run(dim3 grid, dim3 block, Call call, const void *arguments) {
   unsigned threads = block.x * block.y * block.z;
   body = call;
   body_arguments = arguments;
-  gridDim = grid;
-  blockDim = block;
-  std::vector<unsigned> blocks(grid.x), turn(threads);
-  for (unsigned b = 0; b < grid.x; ++b)
-    blocks[b] = b;
-  for (unsigned t = 0; t < threads; ++t)
-    turn[t] = t;
-  dice.shuffle(blocks);
-  for (unsigned b : blocks) {
-    blockIdx = dim3(b, 0);
-    if (shared_bytes) { // an allocation of its own, NaN in all that is not written
-      dynamic_shared.reset(new unsigned char[shared_bytes]);
-      std::memset(dynamic_shared.get(), 0xFF, shared_bytes);
+  struct Scope {
+    Scope() { fibered = true; }
+    ~Scope() {
+      fibered = false;
+      if (!fault.empty() || std::uncaught_exceptions())
+        fibers.clear(), stacks.reset(); // some of them hang in the middle of a kernel
+      fault.clear();
     }
-    if (waits) {
-      struct Scope {
-        Scope() { fibered = true; }
-        ~Scope() {
-          fibered = false;
-          if (!fault.empty() || std::uncaught_exceptions())
-            fibers.clear(); // some of them hang in the middle of a kernel
-          fault.clear();
-        }
-      } scope;
-      make_fibers(threads);
-      Block(threads).run();
-    } else {
-      dice.shuffle(turn);
-      for (unsigned t : turn) {
-        current = t;
-        threadIdx = dim3(t % block.x, t / block.x);
-        call(arguments);
-      }
-    }
+  } scope;
+  make_fibers(threads);
+  for (unsigned b : begin(grid, block)) {
+    begin_block(b);
+    Block(threads).run();
   }
   deliver(~0u);
 }
