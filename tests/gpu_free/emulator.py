@@ -75,7 +75,8 @@ def hashed(paths: Sequence[Path], flags: Sequence[str]) -> str:
 def build(flags: Sequence[str] = PLAIN, planted: Path | None = None) -> Path:
     """Return the compiled module; an object is made again only if something it may see changed.
 
-    ``planted`` is a .cu file of a copy of csrc, and stands for the file of that name.
+    ``planted`` is a .cu file of a copy of csrc. It stands before the file of that name, which has
+    the functions that it lacks; the flags are for this file only.
     """
     csrc, store = ROOT / "csrc", ROOT / "build" / "gpu_free"
     store.mkdir(parents=True, exist_ok=True)
@@ -83,12 +84,16 @@ def build(flags: Sequence[str] = PLAIN, planted: Path | None = None) -> Path:
         bindings = recipe().bindings(store, JOBS)
     sources = sorted([*csrc.glob("cuda/*.cu"), *HERE.glob("simt_*.cpp"), *bindings])
     if planted is not None:  # first, so that its kernels are the ones that are linked
-        sources = [planted, *(path for path in sources if path.name != planted.name)]
+        sources = [planted, *sources]
 
     def compiled(source: Path) -> str:
         around = source.parents[1] if source.suffix == ".cu" else csrc
         seen = [*around.glob("kernels/*.hpp"), *around.glob("cuda/*.hpp"), *HERE.glob("simt*.hpp")]
-        how = PLANTED if source == planted and flags == PLAIN else flags
+        how = flags if planted is None else PLAIN
+        if source == planted and flags == PLAIN:
+            how = PLANTED
+        elif source == planted:
+            how = flags
         if source.parent == HERE:  # the scheduler: not what sanitisers are to watch
             how = PLAIN
         elif source.parent == store:  # they only pass on: neither optimised nor sanitised
@@ -111,7 +116,9 @@ def build(flags: Sequence[str] = PLAIN, planted: Path | None = None) -> Path:
         if not module.exists():
             module.parent.mkdir(exist_ok=True)
             part = module.with_suffix(".part")
-            run([*command(flags, csrc), "-shared", *objects, "-o", str(part), "-ldl"])
+            first_counts = ["-Wl,-z,muldefs"] if planted else []
+            link = [*command(flags, csrc), "-shared", *first_counts, *objects, "-o", str(part)]
+            run([*link, "-ldl"])
             part.replace(module)
     return module
 
