@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 from gpu_free.emulator import Launch
-from gpu_free.ptx_arithmetic import ARITHMETIC, KNOWN, convert
+from gpu_free.ptx_arithmetic import ARITHMETIC, KNOWN, convert, plain
 from gpu_free.ptx_memory import Fault, Memory, Scratch
+from gpu_free.ptx_moves import moving
 from gpu_free.ptx_parse import TYPES, Instruction, Kernel, literal, located, parse
 
 SHARED, LOCAL = 1 << 20, 1 << 21  # where shared and local memory begin, in every thread's eyes
@@ -69,11 +70,12 @@ class Run:
             "%nctaid.x": np.full(self.n, grid),
         }
         self.registers = {name: np.zeros(self.n, t) for name, t in kernel.registers.items()}
-        self.shared = Scratch(grid, kernel.shared_bytes + (shared + 15) // 16 * 16, SHARED)
-        self.local = Scratch(self.n, kernel.local_bytes, LOCAL)
+        self.shared = Scratch(self.block, kernel.shared_bytes + (shared + 15) // 16 * 16, SHARED)
+        self.local = Scratch(self.thread, kernel.local_bytes, LOCAL)
         self.waiting: dict[int, np.ndarray] = {}  # by program counter, the threads in order
         self.on: Any = slice(None)  # the threads that execute the instruction
         self._known: dict[tuple[str, str], tuple[Any, bool]] = {}  # operands, read before
+        self._bases: dict[str, tuple[str, str, int]] = {}  # of addresses, likewise
 
     def read(self, operand: str, kind: str) -> Any:
         """Return an operand, of a type, for the threads that are on."""
@@ -116,10 +118,15 @@ class Run:
 
     def address(self, operand: str, on: np.ndarray) -> np.ndarray:
         """Return where an address operand points, for each of the threads ``on``."""
-        base, more = located(operand)
-        wide = np.dtype(self.kernel.registers.get(base, np.uint64))
-        address = self.read(base, "u32" if wide.itemsize == 4 else "u64").astype(np.int64)
-        return address + more if address.ndim else np.full(on.shape, address + more)
+        kind = self._bases.get(operand)
+        if kind is None:
+            base, more = located(operand)
+            wide = np.dtype(self.kernel.registers.get(base, np.uint64)).itemsize == 8
+            kind = self._bases[operand] = (base, "u64" if wide else "u32", more)
+        address = self.read(*kind[:2]).astype(np.int64)
+        if kind[2]:
+            address += kind[2]
+        return address if address.ndim else np.full(on.shape, address)
 
     def place(self, address: np.ndarray, space: str, size: int, write: bool) -> Any:
         """Return the memory and the elements at addresses."""
@@ -127,8 +134,7 @@ class Run:
         if space == "global":
             return self.memory, self.memory.elements(address, size, write, what)
         scratch = self.shared if space == "shared" else self.local
-        owner = self.block if space == "shared" else self.thread
-        return scratch.memory, scratch.elements(address, owner[self.on], size, write, what)
+        return scratch.memory, scratch.elements(address, self.on, size, write, what)
 
     def wait(self, at: int, on: np.ndarray) -> None:
         """Let threads go on at an instruction, together with those that are there already."""
@@ -138,7 +144,9 @@ class Run:
 
     def go(self) -> None:
         """Run until every thread has left."""
-        code, end = self.kernel.code, len(self.kernel.code)
+        if not self.kernel.steps:
+            self.kernel.steps.extend(map(prepare, self.kernel.code))
+        code, end = self.kernel.steps, len(self.kernel.steps)
         self.wait(0, self.thread)
         with np.errstate(all="ignore"):
             while self.waiting:
@@ -147,7 +155,7 @@ class Run:
                 chosen = self.chosen(on)
                 stop = min(self.waiting, default=end)  # where others are met
                 while here < stop:
-                    instruction = code[here]
+                    instruction, execute = code[here]
                     here += 1
                     self.text, self.on = instruction.text, chosen
                     if instruction.guard:
@@ -158,16 +166,14 @@ class Run:
                         self.on = chosen if some.size == on.size else self.chosen(some)
                     else:
                         some = on
-                    if unknown(instruction.modifiers):
-                        names = ", ".join(unknown(instruction.modifiers))
-                        raise NotImplementedError(f"{instruction.text}: {names}")
-                    if instruction.name in JUMPS:
-                        if some.size < on.size:
-                            self.wait(here, on[~taken])
-                        if instruction.name == "bra":
-                            self.wait(self.kernel.labels[instruction.operands[0]], some)
-                        break
-                    self.step(instruction, some)
+                    if execute is not None:
+                        execute(self, instruction, some)
+                        continue
+                    if some.size < on.size:  # a jump
+                        self.wait(here, on[~taken])
+                    if instruction.name == "bra":
+                        self.wait(self.kernel.labels[instruction.operands[0]], some)
+                    break
                 else:
                     if here < end:
                         self.wait(here, on)
@@ -177,46 +183,12 @@ class Run:
         first, last = int(on[0]), int(on[-1])
         return slice(first, last + 1) if last - first + 1 == on.size else on
 
-    def step(self, i: Instruction, on: np.ndarray) -> None:
-        """Execute one instruction, no jump, for the threads ``on``."""
-        if i.name in ARITHMETIC:
-            ARITHMETIC[i.name](self, i)
-        elif i.name in OTHERS:
-            OTHERS[i.name](self, i, on)
-        else:
-            raise NotImplementedError(i.text)
-
     def barrier(self, i: Instruction, on: np.ndarray) -> None:
         """``bar`` of a block or a warp."""
         if "warp" in i.modifiers:
             self.whole_warps(on, "barrier", i)
         elif on.size < self.n and np.isin(self.block, np.unique(self.block[on])).sum() != on.size:
             raise Fault(f"barrier not reached by every thread of the block: {i.text}")
-
-    def move(self, i: Instruction, on: np.ndarray) -> None:
-        """Loads and stores, of up to four elements."""
-        kind = i.types[-1]
-        size = np.dtype(TYPES[kind]).itemsize
-        store = i.name == "st"
-        registers = i.operands[1 if store else 0].strip("{}").split(",")
-        where = i.operands[0 if store else 1]
-        (space, *_) = [m for m in i.modifiers if m in ("global", "shared", "local", "param")]
-        if space == "param":
-            base, more = located(where)
-            at = np.atleast_1d(self.read(base, "u64")).astype(np.int64) + more
-            for k, register in enumerate(registers):
-                taken = self.arguments[at[:, None] + k * size + np.arange(size)]
-                self.write(register.strip(), taken.reshape(-1).view(TYPES[kind]))
-            return
-        address = self.address(where, on)
-        if len(registers) > 1 and (address % (size * len(registers))).any():
-            raise Fault(f"misaligned {space} vector in {self.kernel.name}: {self.text}")
-        for k, register in enumerate(registers):
-            memory, at = self.place(address + k * size, space, size, store)
-            if store:
-                memory.view(TYPES[kind])[at] = self.read(register.strip(), kind)
-            else:
-                self.write(register.strip(), memory.view(TYPES[kind])[at])
 
     def atomic(self, i: Instruction, on: np.ndarray) -> None:
         """Integer add, min and max; floats have no place here (their order would be seen)."""
@@ -272,15 +244,31 @@ class Run:
 
 
 JUMPS = ("bra", "ret", "exit")
+Execute = Callable[[Run, Instruction, np.ndarray], None]
+
+
+def prepare(i: Instruction) -> tuple[Instruction, Execute | None]:
+    """Return an instruction and what executes it for the threads ``on``; None for a jump."""
+    if unknown(i.modifiers):
+        return i, _refuse
+    if i.name in JUMPS:
+        return i, None
+    if i.name in ARITHMETIC:
+        execute = plain(i) or ARITHMETIC[i.name]
+        return i, lambda run, i, _: execute(run, i)
+    return i, moving(i) if i.name in ("ld", "st") else OTHERS.get(i.name, _refuse)
+
+
+def _refuse(run: Run, i: Instruction, on: np.ndarray) -> None:
+    raise NotImplementedError(f"{i.text}: {', '.join(unknown(i.modifiers)) or i.name}")
 
 
 def _nothing(run: Run, i: Instruction, on: np.ndarray) -> None:
     """In lock step nothing is late."""
 
 
-OTHERS: dict[str, Callable[[Run, Instruction, np.ndarray], None]] = {
+OTHERS: dict[str, Execute] = {
     "cvt": lambda run, i, _: convert(run, i),
-    **dict.fromkeys(("ld", "st"), Run.move),
     **dict.fromkeys(("atom", "red"), Run.atomic),
     **dict.fromkeys(("membar", "fence"), _nothing),
     "bar": Run.barrier,

@@ -229,3 +229,24 @@ ARITHMETIC: dict[str, Callable[[Any, Instruction], None]] = {
     "bfi": _insert_bits,
     "bfe": _extract_bits,
 }
+
+
+def plain(i: Instruction) -> Callable[[Any, Instruction], None] | None:
+    """Return what executes most instructions: one function of two operands of one type."""
+    kind, modifiers = i.types[-1] if i.types else "", set(i.modifiers)
+    if i.name in BINARY and not modifiers & {"wide", "hi", "rz"}:
+        how = BINARY[i.name]
+    elif i.name == "setp":
+        name = next(m for m in i.modifiers if m != "ftz")
+        joined = modifiers & {"and", "or", "xor"}
+        if joined or name not in COMPARE or (name == "ne" and kind[0] == "f"):
+            return None
+        how = COMPARE[name]
+    else:
+        return None
+    target, one, other = i.operands
+
+    def execute(run: Any, _: Instruction) -> None:
+        run.write(target, how(run.read(one, kind), run.read(other, kind)))
+
+    return execute

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 OUTSIDE, RAW, WRITTEN = 0, 1, 2  # what a byte is: no array's, an array's but never written, written
-# An element of so many bytes of which each was written.
+# An element of so many bytes of which each was written: no element's marks are more.
 WHOLE = {k: np.full(k, WRITTEN, np.uint8).view(f"u{k}")[0] for k in (1, 2, 4, 8)}
 GAP = 512  # bytes between arrays: an index that runs over lands there
 
@@ -69,13 +69,16 @@ class Memory:
 
     def elements(self, address: np.ndarray, size: int, write: bool, what: str) -> np.ndarray:
         """Return indices into ``view``; fault on what no thread may touch."""
-        at = address - self.base
-        if np.bitwise_or.reduce(at) % size:
+        return self.elements_at(address - self.base, size, write, what)
+
+    def elements_at(self, at: np.ndarray, size: int, write: bool, what: str) -> np.ndarray:
+        """As ``elements``, of bytes by their number."""
+        if np.bitwise_or.reduce(at) & (size - 1):
             raise Fault(f"misaligned {what}")
         if np.maximum.reduce(at.view(np.uint64)) > len(self.bytes) - size:  # or below zero
             raise Fault(f"out of bounds {what}")
-        index = at // size
-        if (self._marks[size][index] == WHOLE[size]).all():
+        index = at >> size.bit_length() - 1
+        if np.minimum.reduce(self._marks[size][index]) == WHOLE[size]:
             return index
         state = min(self.state[at].min(), self.state[at + size - 1].min())
         if state == OUTSIDE:
@@ -83,7 +86,7 @@ class Memory:
         if write:
             for k in range(size):
                 self.state[at + k] = WRITTEN
-        elif state == RAW:
+        else:
             raise Fault(f"uninitialised {what}")
         return index
 
@@ -93,24 +96,26 @@ class Scratch:
 
     Parameters
     ----------
-    owners, size : int
-        How many blocks or threads, and bytes each.
+    owner : array, shape (n,), int64
+        Whose bytes each thread has: a block's or its own.
+    size : int
+        Bytes of each owner.
     base : int
         Address of the first byte, the same for all.
     """
 
-    def __init__(self, owners: int, size: int, base: int) -> None:
+    def __init__(self, owner: np.ndarray, size: int, base: int) -> None:
         self.size, self.base = size, base
+        owners = int(owner[-1]) + 1
         self.memory = Memory(GAP + owners * max(size, 1) + 2 * GAP)
         self.memory.empty(owners * size)
+        self._first = GAP + owner * size
 
     def elements(
-        self, address: np.ndarray, owner: np.ndarray, size: int, write: bool, what: str
+        self, address: np.ndarray, on: Any, size: int, write: bool, what: str
     ) -> np.ndarray:
-        """Return indices into ``memory.view``."""
+        """Return indices into ``memory.view`` for the threads ``on``."""
         at = address - self.base
-        if at.min() < 0 or at.max() + size > self.size:
+        if np.maximum.reduce(at.view(np.uint64)) > self.size - size:  # or below zero
             raise Fault(f"outside {what}")
-        return self.memory.elements(
-            self.memory.base + GAP + owner * self.size + at, size, write, what
-        )
+        return self.memory.elements_at(self._first[on] + at, size, write, what)

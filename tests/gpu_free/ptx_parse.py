@@ -50,6 +50,7 @@ class Kernel:
     parameter_bytes: int = 0
     code: list[Instruction] = field(default_factory=list)
     labels: dict[str, int] = field(default_factory=dict)
+    steps: list[Any] = field(default_factory=list, compare=False)  # ``code``, prepared by ptx.py
 
 
 def parse(text: str) -> dict[str, Kernel]:
@@ -101,6 +102,7 @@ def _kernel(name: str, given: str, body: str, dynamic: tuple[str, ...]) -> Kerne
     return kernel
 
 
+@cache
 def _instruction(line: str) -> Instruction:
     found = INSTRUCTION.fullmatch(line)
     assert found is not None, line
