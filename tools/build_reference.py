@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 import types
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import gputsne
@@ -22,6 +24,29 @@ def modules() -> list[types.ModuleType]:
     """Return the modules that have a page: the package, and the modules among its public names."""
     public = [getattr(gputsne, name) for name in gputsne.__all__]
     return [gputsne, *(value for value in public if isinstance(value, types.ModuleType))]
+
+
+@contextmanager
+def inherited_as_own() -> Iterator[None]:
+    """Let public classes have what they inherit from classes of gputsne that have no page.
+
+    pdoc describes what is a class's own, and of the rest only names the class that it is of.
+    """
+    public = [value for module in modules() for value in vars(module).values()]
+    lent = []
+    for cls in (value for value in public if isinstance(value, type)):
+        for base in cls.__mro__[1:]:
+            if not base.__module__.startswith("gputsne") or base in public:
+                continue
+            for name, value in vars(base).items():
+                if not name.startswith("_") and name not in vars(cls):
+                    setattr(cls, name, value)
+                    lent.append((cls, name))
+    try:
+        yield
+    finally:
+        for cls, name in lent:
+            delattr(cls, name)
 
 
 def build(out: Path) -> list[Path]:
@@ -43,7 +68,7 @@ def build(out: Path) -> list[Path]:
     pdoc.render.configure(
         docformat="numpy", include_undocumented=False, search=True, show_source=False
     )
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), inherited_as_own():
         # pdoc evaluates annotations; those under TYPE_CHECKING stay text, which is what is wanted.
         warnings.simplefilter("ignore", UserWarning)
         # In a clone with the package installed elsewhere pdoc says that it takes the installed one.
