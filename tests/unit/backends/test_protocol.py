@@ -14,7 +14,7 @@ from gputsne.model.parameters import Parameters
 
 ROOT = Path(__file__).resolve().parents[3]
 ATTRIBUTES = (
-    "name", "xp", "fft", "exact_below", "node_pairs", "epoch", "relabel_from", "__init__",
+    "name", "xp", "exact_below", "node_pairs", "epoch", "relabel_from", "__init__",
 )  # fmt: skip
 
 
