@@ -26,7 +26,8 @@ def test_beyond(tmp_path: Path):
         assert [size["n"] for size in found["sizes"]] == [1500, 3000]
         assert found["planned_at"] < 24e9
         assert {"optimize", "neighbors", "total"} <= set(found["seconds_at"])
-        # what a straight line through two points has at each of them
+        # what a straight line through two points has at each of them; the record keeps six digits
+        # of both sides, so each is off by 5e-6 of itself at most
         first = max(found["sizes"][0]["anonymous_bytes"].values())
         line = first + found["bytes_per_row"] * (1e7 - 1500)
-        assert found["bytes_at"] == pytest.approx(line, rel=1e-6)
+        assert found["bytes_at"] == pytest.approx(line, rel=1e-5)

@@ -18,14 +18,14 @@ from gputsne.dask import evaluate, knn, running, sample, transform
 from gputsne.dask.pieces import pieces_of
 
 
-def slow(rows):
-    """Give a worker's end some time to come."""
-    time.sleep(0.05)
-    return rows
-
-
 def slowly(rows, parts):
     """Return a dask array whose blocks take a while to be read."""
+
+    # A function in a function travels whole: workers can't import this file.
+    def slow(rows):
+        time.sleep(0.05)  # gives a worker's end some time to come
+        return rows
+
     blocks = [
         da.from_delayed(dask.delayed(slow)(part), part.shape, part.dtype)
         for part in np.array_split(rows, parts)
@@ -81,14 +81,12 @@ def test_a_killed_worker_loses_no_neighbours_metrics_or_samples(client, rows):
     assert told[-1][0] == told[-1][1] == len(told)
 
 
-def deadly(rows, first):
-    """End the process that reads this block, as one without memory is ended."""
-    if len(rows) and rows[0, 0] == first:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return rows
-
-
 def test_a_block_that_ends_every_worker_is_named(client, rows):
+    def deadly(block, first):  # ends the process that reads it, as one without memory is ended
+        if len(block) and block[0, 0] == first:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return block
+
     X = da.from_array(rows, chunks=(300, 5)).map_blocks(deadly, float(rows[300, 0]), dtype="f4")
     with pytest.raises(RuntimeError, match=r"block 1 of X ended every worker that took it, 2 of"):
         sample(X, 5)
