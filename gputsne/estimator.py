@@ -271,4 +271,5 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, Emb
 
 for method in (TSNE.fit_transform, TSNE.transform):  # pickled by the name they are found under
     method.__module__, method.__qualname__ = TSNE.__module__, f"TSNE.{method.__name__}"
+del method
 load = TSNE.load
